@@ -1,0 +1,106 @@
+"""Settings, read once from environment variables, `.env` and mounted secret files.
+
+`.env.example` describes every setting with its unit and default.
+"""
+
+import re
+import tomllib
+from collections.abc import Iterator
+from functools import lru_cache
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import AfterValidator, Field, PositiveFloat, PositiveInt, SecretStr, ValidationError, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+ROOT = Path(__file__).resolve().parents[2]
+SECRETS_DIRECTORY = Path("/run/secrets")
+
+# RFC 7518, 3.2: an HS256 key holds at least 256 bits.
+MINIMUM_SECRET_BYTES = 32
+
+_pyproject = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+
+
+def _asyncpg_url(url: SecretStr) -> SecretStr:
+    """Accepts the URL in the forms in which hosting services and libpq give it."""
+    value = re.sub(r"^postgres(ql)?(\+asyncpg)?://", "postgresql+asyncpg://", url.get_secret_value())
+    if not value.startswith("postgresql+asyncpg://"):
+        raise ValueError("must start with postgresql://")
+    # libpq and hosting services say `sslmode`, asyncpg says `ssl`.
+    return SecretStr(re.sub(r"([?&])sslmode=", r"\1ssl=", value))
+
+
+DatabaseUrl = Annotated[SecretStr, AfterValidator(_asyncpg_url)]
+
+
+class Settings(BaseSettings):
+    model_config = SettingsConfigDict(
+        env_file=".env",
+        env_ignore_empty=True,
+        secrets_dir=SECRETS_DIRECTORY if SECRETS_DIRECTORY.is_dir() else None,
+        extra="ignore",
+        frozen=True,
+        hide_input_in_errors=True,
+    )
+
+    PROJECT_NAME: str = _pyproject["tool"]["app"]["title"]
+    VERSION: str = _pyproject["project"]["version"]
+    ENVIRONMENT: Literal["development", "test", "staging", "production"] = "development"
+    DEBUG: bool = False
+    API_V1_PREFIX: Annotated[str, Field(pattern=r"^(/[A-Za-z0-9._~-]+)+$")] = "/api/v1"
+    HOST: str = "127.0.0.1"
+    PORT: Annotated[int, Field(ge=1, le=65535)] = 8000
+
+    DATABASE_URL: DatabaseUrl | None = None
+    DB_POOL_SIZE: PositiveInt = 20
+    DB_MAX_OVERFLOW: Annotated[int, Field(ge=0)] = 0
+    DB_POOL_TIMEOUT: PositiveFloat = 3.0
+    DB_STATEMENT_TIMEOUT: PositiveFloat = 5.0
+
+    CORS_ORIGINS: list[str] = []
+    CORS_ALLOW_CREDENTIALS: bool = False
+    CORS_ALLOW_METHODS: list[str] = ["GET", "POST", "PATCH", "PUT", "DELETE"]
+    CORS_ALLOW_HEADERS: list[str] = ["Authorization", "Content-Type", "X-Request-ID"]
+
+    LOG_LEVEL: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    LOG_FORMAT: Literal["json", "text"] = "json"
+
+    MAX_BODY_SIZE: PositiveInt = 1024 * 1024
+
+    FIRST_ADMIN_EMAIL: str | None = None
+    FIRST_ADMIN_PASSWORD: SecretStr | None = None
+
+    @property
+    def is_deployed(self) -> bool:
+        return self.ENVIRONMENT in ("staging", "production")
+
+    @model_validator(mode="after")
+    def _refuse_unsafe_deployment(self) -> Self:
+        if self.is_deployed and (problems := list(self._unsafe())):
+            raise ValueError(f"unsafe for {self.ENVIRONMENT}: {'; '.join(problems)}")
+        return self
+
+    def _unsafe(self) -> Iterator[str]:
+        if self.DATABASE_URL is None:
+            yield "DATABASE_URL must be set"
+        if self.DEBUG:
+            yield "DEBUG must be false"
+        if "*" in self.CORS_ORIGINS and self.CORS_ALLOW_CREDENTIALS:
+            yield 'CORS_ORIGINS must not hold "*" while CORS_ALLOW_CREDENTIALS is true'
+
+
+@lru_cache
+def get_settings() -> Settings:
+    """The settings of this process.
+
+    Raises SystemExit with one line for each wrong setting, never with its value.
+    """
+    try:
+        return Settings()
+    except ValidationError as error:
+        lines = [
+            ": ".join([*map(str, detail["loc"]), detail["msg"].removeprefix("Value error, ")])
+            for detail in error.errors(include_url=False, include_input=False)
+        ]
+        raise SystemExit("The settings are not valid.\n" + "\n".join(f"  {line}" for line in lines)) from None

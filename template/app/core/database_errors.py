@@ -1,0 +1,46 @@
+"""What an error of the database means to the client, by SQLSTATE (PostgreSQL documentation, appendix A)."""
+
+from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+
+from app.core.exceptions import AppError, ConflictError, ServiceUnavailableError, UnprocessableError
+
+# What reaches us when the database cannot be used at all: no connection free, none to be had, or none in time.
+OUTAGES: tuple[type[Exception], ...] = (PoolTimeoutError, OSError, TimeoutError)
+
+UNIQUE_VIOLATION = "23505"
+FOREIGN_KEY_VIOLATION = "23503"
+
+INTEGRITY_CONSTRAINT_VIOLATION = "23"
+DATA_EXCEPTION = "22"
+# Connection exceptions, insufficient resources, operator intervention (shutdown, statement timeout), rolled back to
+# resolve a conflict, a lock that is not available.
+TRANSIENT = ("08", "53", "57", "40", "55P03")
+
+
+def client_error(error: DBAPIError) -> AppError | None:
+    """The answer to an error of the database, or None when it is a fault of the application."""
+    state = getattr(error.orig, "sqlstate", None) or ""
+    if isinstance(error, IntegrityError) or state.startswith(INTEGRITY_CONSTRAINT_VIOLATION):
+        return _violation(error, state)
+    if state.startswith(DATA_EXCEPTION):
+        return UnprocessableError("A value is out of range.")
+    if error.connection_invalidated or state.startswith(TRANSIENT):
+        return ServiceUnavailableError("The database is not available.")
+    return None
+
+
+def _violation(error: DBAPIError, state: str) -> AppError:
+    if state == UNIQUE_VIOLATION:
+        return ConflictError(f"This {_columns(error)} is already in use.")
+    if state == FOREIGN_KEY_VIOLATION:
+        return ConflictError(f"This {_columns(error)} refers to a record that does not exist or is still in use.")
+    return UnprocessableError("A value breaks a rule of the database.")
+
+
+def _columns(error: DBAPIError) -> str:
+    """The columns of a constraint, from its name: `uq_users_email` of table `users` is `email`."""
+    driver_error = error.orig.__cause__ if error.orig else None
+    constraint = getattr(driver_error, "constraint_name", None) or ""
+    table = getattr(driver_error, "table_name", None) or ""
+    return constraint.partition(f"_{table}_")[2].replace("_", " ") or "value"

@@ -1,0 +1,46 @@
+"""The errors that services raise; `middleware/error_handler.py` turns them into answers.
+
+They carry an HTTP status because every one of them ends as an answer, but nothing of the web framework.
+"""
+
+from collections.abc import Mapping
+
+
+class AppError(Exception):
+    """A refusal that the client may read.
+
+    `message` says what happened in general, `detail` what it was in this case.
+    """
+
+    status_code = 500
+    message = "Internal server error"
+
+    def __init__(self, detail: str | dict[str, str] | None = None, *, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(detail or self.message)
+        self.detail = detail
+        self.headers = dict(headers or {})
+
+
+class NotFoundError(AppError):
+    status_code = 404
+    message = "Not found"
+
+
+class ConflictError(AppError):
+    status_code = 409
+    message = "Conflict"
+
+
+class UnprocessableError(AppError):
+    status_code = 422
+    message = "Validation failed"
+
+
+class ServiceUnavailableError(AppError):
+    """Overload or outage. `retry_after` is in seconds (RFC 9110, 10.2.3)."""
+
+    status_code = 503
+    message = "Service unavailable"
+
+    def __init__(self, detail: str | dict[str, str] | None = None, *, retry_after: int = 1) -> None:
+        super().__init__(detail, headers={"Retry-After": str(retry_after)})

@@ -1,0 +1,30 @@
+from enum import StrEnum
+
+from sqlalchemy import Enum, String, text, true
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.domain.models.base import Entity, live_index
+
+
+class Role(StrEnum):
+    USER = "user"
+    MODERATOR = "moderator"
+    ADMIN = "admin"
+
+
+class User(Entity):
+    __tablename__ = "users"
+    __table_args__ = (
+        live_index("uq_users_email", "email", unique=True),
+        live_index("ix_users_created_at", "created_at", "id"),
+    )
+
+    email: Mapped[str] = mapped_column(String(254))
+    password_hash: Mapped[str] = mapped_column(String(255))
+    full_name: Mapped[str] = mapped_column(String(100))
+    role: Mapped[Role] = mapped_column(
+        Enum(Role, native_enum=False, create_constraint=True, length=16, values_callable=list),
+        default=Role.USER,
+        server_default=text("'user'"),
+    )
+    is_active: Mapped[bool] = mapped_column(default=True, server_default=true())

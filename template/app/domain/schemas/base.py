@@ -1,0 +1,33 @@
+"""The two kinds of schema, and the types that every field of text is made of."""
+
+import re
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints
+from pydantic_core import PydanticCustomError
+
+
+class RequestModel(BaseModel):
+    """What a client sends. A field that is not known is refused, not dropped."""
+
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
+
+
+class ResponseModel(BaseModel):
+    """What a client gets. Fields are read from models by name."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+
+# PostgreSQL stores neither, and an unpaired surrogate has no UTF-8 form.
+_UNSTORABLE = re.compile("[\0\ud800-\udfff]")
+
+
+def storable(value: str) -> str:
+    if _UNSTORABLE.search(value):
+        raise PydanticCustomError("string_characters", "Text must hold neither NUL nor unpaired surrogates")
+    return value
+
+
+Text = Annotated[str, AfterValidator(storable)]
+Name = Annotated[Text, StringConstraints(min_length=1, max_length=100, strip_whitespace=True)]

@@ -1,0 +1,48 @@
+"""What the requests and answers of all resources share."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from app.domain.schemas.base import RequestModel, ResponseModel, Text
+
+
+class ListQuery(RequestModel):
+    """Paging, searching and sorting. A resource adds `sort_by` with the keys that it allows."""
+
+    page: Annotated[int, Field(ge=1, le=10_000)] = 1
+    limit: Annotated[int, Field(ge=1, le=100)] = 20
+    search: Annotated[Text | None, Field(max_length=100, description="Part of a text field, in any case.")] = None
+    sort_by: str = "created_at"
+    sort_order: Literal["asc", "desc"] = "desc"
+    count: Annotated[bool, Field(description="Whether to count all matches; without it both totals are null.")] = True
+
+
+class Page[Item](ResponseModel):
+    items: list[Item]
+    total: int | None
+    page: int
+    limit: int
+    total_pages: int | None
+
+
+class MessageResponse(ResponseModel):
+    message: str
+    success: bool = True
+
+
+class FieldError(ResponseModel):
+    field: str
+    message: str
+    type: str
+
+
+class ErrorResponse(ResponseModel):
+    message: str
+    detail: str | dict[str, str] | None
+    status_code: int
+    request_id: str | None
+
+
+class ValidationErrorResponse(ErrorResponse):
+    errors: list[FieldError] | None = None

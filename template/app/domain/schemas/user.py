@@ -1,0 +1,47 @@
+import unicodedata
+from datetime import datetime
+from typing import Annotated, Literal
+from uuid import UUID
+
+from pydantic import AfterValidator, EmailStr, Field
+
+from app.domain.models.user import Role
+from app.domain.schemas.base import Name, RequestModel, ResponseModel, Text
+from app.domain.schemas.common import ListQuery
+
+
+def normalize_email(value: str) -> str:
+    """One spelling for addresses that a person would call the same, so that a unique index can tell."""
+    return unicodedata.normalize("NFKC", value).casefold()
+
+
+Email = Annotated[EmailStr, AfterValidator(normalize_email), Field(max_length=254)]
+# Taken as it is: no trimming, no normalising. The upper bound keeps hashing cheap to refuse.
+Password = Annotated[Text, Field(min_length=8, max_length=128)]
+
+
+class UserCreate(RequestModel):
+    email: Email
+    password: Password
+    full_name: Name
+    role: Role = Role.USER
+
+
+class UserUpdate(RequestModel):
+    full_name: Name = ""
+    role: Role = Role.USER
+    is_active: bool = True
+
+
+class UserListQuery(ListQuery):
+    sort_by: Literal["created_at", "updated_at", "email", "full_name"] = "created_at"
+
+
+class UserResponse(ResponseModel):
+    id: UUID
+    email: str
+    full_name: str
+    role: Role
+    is_active: bool
+    created_at: datetime
+    updated_at: datetime

@@ -1,0 +1,39 @@
+"""Refuses bodies over `MAX_BODY_SIZE` bytes before they are held in memory."""
+
+from starlette.datastructures import Headers
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from app.middleware.error_handler import error_response
+
+CONTENT_TOO_LARGE = 413
+
+
+class BodyLimitMiddleware:
+    """Refuses at once by Content-Length, and a chunked body as soon as it has passed the limit."""
+
+    def __init__(self, app: ASGIApp, max_body_size: int) -> None:
+        self.app = app
+        self.max_body_size = max_body_size
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+
+        announced = Headers(scope=scope).get("content-length", "")
+        if announced.isdecimal() and int(announced) > self.max_body_size:
+            await error_response(CONTENT_TOO_LARGE)(scope, receive, send)
+            return
+
+        received = 0
+
+        async def receive_limited() -> Message:
+            nonlocal received
+            message = await receive()
+            received += len(message.get("body", b""))
+            if received > self.max_body_size:
+                raise HTTPException(CONTENT_TOO_LARGE)
+            return message
+
+        await self.app(scope, receive_limited, send)

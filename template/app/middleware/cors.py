@@ -1,0 +1,18 @@
+"""Which other origins a browser may call from."""
+
+from fastapi import FastAPI
+from fastapi.middleware.cors import CORSMiddleware
+
+from app.core.config import Settings
+from app.middleware.request_id import HEADER as REQUEST_ID_HEADER
+
+
+def add_cors(app: FastAPI, settings: Settings) -> None:
+    app.add_middleware(
+        CORSMiddleware,
+        allow_origins=settings.CORS_ORIGINS,
+        allow_credentials=settings.CORS_ALLOW_CREDENTIALS,
+        allow_methods=settings.CORS_ALLOW_METHODS,
+        allow_headers=settings.CORS_ALLOW_HEADERS,
+        expose_headers=[REQUEST_ID_HEADER, "Location", "Retry-After"],
+    )

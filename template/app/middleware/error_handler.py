@@ -1,0 +1,124 @@
+"""One form for every error: `{"message", "detail", "status_code", "request_id"}`, and `errors` for a 422.
+
+Nothing that was submitted is repeated, and no traceback leaves the process.
+"""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from loguru import logger
+from sqlalchemy.exc import DBAPIError
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from app.core.context import request_id
+from app.core.database_errors import OUTAGES, client_error
+from app.core.exceptions import AppError, ServiceUnavailableError
+from app.utils.routes import allowed_methods
+
+# An answer lists no more faults than this: a hostile body may hold thousands.
+MAX_ERRORS = 20
+MAX_FIELD_LENGTH = 100
+
+
+def error_response(
+    status_code: int,
+    message: str | None = None,
+    detail: object = None,
+    *,
+    errors: Sequence[Mapping[str, str]] | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> Response:
+    body: dict[str, object] = {
+        "message": message or HTTPStatus(status_code).phrase,
+        "detail": detail,
+        "status_code": status_code,
+        "request_id": request_id.get(),
+    }
+    if errors is not None:
+        body["errors"] = errors
+    # Escaped to ASCII, so that not even an unpaired surrogate in a field's name can break the answer.
+    return Response(json.dumps(body), status_code, headers, media_type="application/json")
+
+
+class ErrorHandlerMiddleware:
+    """Answers what no handler foresaw with a 500, inside of CORS and request IDs, so that it carries both."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        started = False
+
+        async def send_and_remember(message: Message) -> None:
+            nonlocal started
+            started = started or message["type"] == "http.response.start"
+            await send(message)
+
+        try:
+            await self.app(scope, receive, send_and_remember)
+        except Exception:
+            logger.exception("unhandled error")
+            if started or scope["type"] != "http":
+                raise
+            await error_response(500)(scope, receive, send)
+
+
+def add_error_handlers(app: FastAPI) -> None:
+    app.add_exception_handler(AppError, _app_error)
+    app.add_exception_handler(HTTPException, _http_error)
+    app.add_exception_handler(RequestValidationError, _validation_error)
+    app.add_exception_handler(DBAPIError, _database_error)
+    for outage in OUTAGES:
+        app.add_exception_handler(outage, _outage)
+
+
+async def _app_error(_: Request, error: Exception) -> Response:
+    assert isinstance(error, AppError)
+    return error_response(error.status_code, error.message, error.detail, headers=error.headers)
+
+
+async def _http_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    phrase = HTTPStatus(error.status_code).phrase
+    headers = dict(error.headers or {})
+    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        # Starlette names the methods of the first route only (RFC 9110, 15.5.6).
+        headers["Allow"] = ", ".join(allowed_methods(request.scope))
+    detail = None if error.detail == phrase else error.detail
+    return error_response(error.status_code, phrase, detail, headers=headers)
+
+
+async def _validation_error(_: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    errors = [
+        {"field": _field(fault["loc"]), "message": fault["msg"], "type": fault["type"]}
+        for fault in error.errors()[:MAX_ERRORS]
+    ]
+    return error_response(422, "Validation failed", errors=errors)
+
+
+async def _database_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, DBAPIError)
+    answer = client_error(error)
+    if answer is None:
+        raise error
+    if isinstance(answer, ServiceUnavailableError):
+        return await _outage(request, error)
+    return await _app_error(request, answer)
+
+
+async def _outage(request: Request, error: Exception) -> Response:
+    logger.bind(error=type(error).__name__).error("the database is not available")
+    return await _app_error(request, ServiceUnavailableError("The database is not available."))
+
+
+def _field(location: Iterable[Any]) -> str:
+    """`("body", "items", 0, "price")` is `items.0.price`: where the value came from says nothing to a form."""
+    parts = [str(part) for part in location]
+    return ".".join(parts[1:] or parts)[:MAX_FIELD_LENGTH]
