@@ -4,19 +4,18 @@ from functools import cache
 
 from fastapi import FastAPI
 from fastapi.routing import iter_route_contexts
-from starlette.routing import BaseRoute, Match
+from starlette.routing import Match
 from starlette.types import Scope
 
 
 def route_template(scope: Scope) -> str | None:
     """The path of the route that served this request, such as `/api/v1/users/{user_id}`; None where none did."""
-    route = scope.get("route")
-    return _path(scope["app"], route) if route is not None else None
+    return _templates(scope["app"]).get(id(scope.get("route")))
 
 
 @cache
-def _path(app: FastAPI, route: BaseRoute) -> str | None:
-    return next((context.path for context in iter_route_contexts(app.routes) if context.original_route is route), None)
+def _templates(app: FastAPI) -> dict[int, str | None]:
+    return {id(context.original_route): context.path for context in iter_route_contexts(app.routes)}
 
 
 def allowed_methods(scope: Scope) -> list[str]:

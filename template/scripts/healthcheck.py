@@ -1,0 +1,21 @@
+"""Asks the application in this container whether it answers; the exit status is the answer."""
+
+import os
+import sys
+from http.client import HTTPConnection
+
+
+def healthy(port: int, path: str) -> bool:
+    connection = HTTPConnection("127.0.0.1", port, timeout=2)
+    try:
+        connection.request("GET", path)
+        return 200 <= connection.getresponse().status < 300
+    except OSError:
+        return False
+    finally:
+        connection.close()
+
+
+if __name__ == "__main__":
+    prefix = os.environ.get("API_V1_PREFIX", "/api/v1")
+    sys.exit(0 if healthy(int(os.environ.get("PORT", "8000")), f"{prefix}/health") else 1)
