@@ -7,7 +7,6 @@ from sqlalchemy import Connection, pool, text
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from app.core.config import get_settings
-from app.core.database import require_database_url
 from app.domain.models.base import Base
 
 # Any number does, as long as all replicas of this application use the same.
@@ -23,7 +22,7 @@ def run(connection: Connection) -> None:
 
 
 async def run_on_new_connection() -> None:
-    engine = create_async_engine(require_database_url(get_settings()), poolclass=pool.NullPool)
+    engine = create_async_engine(get_settings().database_url, poolclass=pool.NullPool)
     async with engine.begin() as connection:
         await connection.run_sync(run)
     await engine.dispose()

@@ -72,6 +72,13 @@ class Settings(BaseSettings):
     FIRST_ADMIN_PASSWORD: SecretStr | None = None
 
     @property
+    def database_url(self) -> str:
+        """Raises SystemExit, with a sentence that says what to do, when there is no database to use."""
+        if self.DATABASE_URL is None:
+            raise SystemExit("DATABASE_URL is not set: set it, or use `make dev`, which starts a local PostgreSQL.")
+        return self.DATABASE_URL.get_secret_value()
+
+    @property
     def is_deployed(self) -> bool:
         return self.ENVIRONMENT in ("staging", "production")
 

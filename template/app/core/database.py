@@ -14,18 +14,11 @@ from app.core.config import Settings
 PING_TIMEOUT = 1.0
 
 
-def require_database_url(settings: Settings) -> str:
-    """Raises SystemExit, with a sentence that says what to do, when there is no database to use."""
-    if settings.DATABASE_URL is None:
-        raise SystemExit("DATABASE_URL is not set: set it, or use `make dev`, which starts a local PostgreSQL.")
-    return settings.DATABASE_URL.get_secret_value()
-
-
 def create_engine(settings: Settings, **options: Any) -> AsyncEngine:
     """An engine whose every wait is bounded: for a connection, for a statement, for an answer of the driver."""
     statement_timeout = settings.DB_STATEMENT_TIMEOUT
     engine = create_async_engine(
-        require_database_url(settings),
+        settings.database_url,
         hide_parameters=True,
         connect_args={
             "timeout": settings.DB_POOL_TIMEOUT,
@@ -63,9 +56,11 @@ class Database:
         self._ping_engine = create_engine(settings, pool_size=1, max_overflow=0, pool_timeout=PING_TIMEOUT)
         self._configure_sessions(self._engine, self._engine.execution_options(isolation_level="AUTOCOMMIT"))
 
-    def _configure_sessions(self, write: AsyncEngine | AsyncConnection, read: AsyncEngine | AsyncConnection) -> None:
-        self._write_session = async_sessionmaker(write, expire_on_commit=False)
-        self._read_session = async_sessionmaker(read, expire_on_commit=False)
+    def _configure_sessions(
+        self, write: AsyncEngine | AsyncConnection, read: AsyncEngine | AsyncConnection, **options: Any
+    ) -> None:
+        self._write_session = async_sessionmaker(write, expire_on_commit=False, **options)
+        self._read_session = async_sessionmaker(read, expire_on_commit=False, **options)
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncSession]:

@@ -1,0 +1,133 @@
+"""The tests run on a PostgreSQL of their own: TEST_DATABASE_URL, else a fresh one that is gone afterwards.
+
+Neither DATABASE_URL nor `.env` is looked at, so no test can reach a developer's data. Every worker makes its own
+database on that server, migrates it, and drops it at the end; every test is rolled back.
+"""
+
+import os
+import shutil
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+from alembic import command
+from alembic.config import Config
+from fastapi import FastAPI
+from httpx2 import ASGITransport, AsyncClient
+from sqlalchemy import URL, make_url, text
+from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
+from sqlalchemy.pool import NullPool
+
+from app.core.config import ROOT, Settings
+from app.core.database import Database
+from app.domain.schemas.user import UserCreate
+from app.repository.user_repository import UserRepository
+from scripts.local_postgres import local_postgres
+
+for _name in Settings.model_fields:
+    os.environ.pop(_name, None)
+Settings.model_config["env_file"] = None
+os.environ["ENVIRONMENT"] = "test"
+
+_server = ExitStack()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Starts the server once; with xdist the workers find its address in their environment."""
+    if not hasattr(config, "workerinput") and "TEST_DATABASE_URL" not in os.environ:
+        directory = tempfile.mkdtemp(prefix="postgres-")
+        _server.callback(shutil.rmtree, directory, ignore_errors=True)
+        os.environ["TEST_DATABASE_URL"] = _server.enter_context(local_postgres(Path(directory) / "data"))
+
+
+def pytest_unconfigure() -> None:
+    _server.close()
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture(scope="session")
+async def database_url(worker_id: str) -> AsyncIterator[str]:
+    """A migrated database of this worker alone."""
+    server = make_url(Settings(DATABASE_URL=os.environ["TEST_DATABASE_URL"]).database_url)  # type: ignore[arg-type]
+    name = f"{server.database}_test_{worker_id}_{os.getpid()}"
+    await _administer(server, f'CREATE DATABASE "{name}"')
+    url = server.set(database=name).render_as_string(hide_password=False)
+    await migrate(url)
+    yield url
+    await _administer(server, f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+async def _administer(server: URL, statement: str) -> None:
+    engine = create_async_engine(server, isolation_level="AUTOCOMMIT", poolclass=NullPool)
+    async with engine.connect() as connection:
+        await connection.execute(text(statement))
+
+
+async def migrate(url: str, revision: str = "head", *, down: bool = False) -> None:
+    """What `alembic upgrade` and `alembic downgrade` do."""
+    engine = create_async_engine(url, poolclass=NullPool)
+    async with engine.begin() as connection:
+        config = Config(ROOT / "alembic.ini")
+        run = command.downgrade if down else command.upgrade
+
+        def on(sync_connection: object) -> None:
+            config.attributes["connection"] = sync_connection
+            run(config, revision)
+
+        await connection.run_sync(on)
+
+
+@pytest.fixture(scope="session")
+def settings(database_url: str) -> Settings:
+    return Settings(DATABASE_URL=database_url, CORS_ORIGINS=["https://app.example.com"])  # type: ignore[arg-type]
+
+
+class RolledBackDatabase(Database):
+    """Hands out sessions on one connection, whose transaction the test rolls back at its end."""
+
+    def __init__(self, settings: Settings, connection: AsyncConnection) -> None:
+        super().__init__(settings)
+        self._configure_sessions(connection, connection, join_transaction_mode="create_savepoint")
+
+
+@pytest.fixture
+async def database(settings: Settings) -> AsyncIterator[Database]:
+    engine = create_async_engine(settings.database_url, poolclass=NullPool)
+    async with engine.connect() as connection, connection.begin() as transaction:
+        database = RolledBackDatabase(settings, connection)
+        yield database
+        await transaction.rollback()
+        await database.close()
+
+
+@pytest.fixture
+async def users(database: Database) -> AsyncIterator[UserRepository]:
+    async with database.transaction() as session:
+        yield UserRepository(session)
+
+
+@pytest.fixture
+def app(settings: Settings, database: Database) -> FastAPI:
+    from app.main import create_app  # noqa: PLC0415 (makes an application at import, from the settings above)
+
+    app = create_app(settings)
+    app.state.database = database
+    return app
+
+
+@pytest.fixture
+async def client(app: FastAPI) -> AsyncIterator[AsyncClient]:
+    transport = ASGITransport(app)
+    async with AsyncClient(transport=transport, base_url="http://test/api/v1") as client:
+        yield client
+
+
+@pytest.fixture
+def new_user() -> UserCreate:
+    return UserCreate(email="ada@example.com", password="correct horse battery", full_name="Ada Lovelace")

@@ -1,0 +1,35 @@
+from fastapi import FastAPI
+from httpx2 import AsyncClient
+
+from app.core.config import Settings
+from app.core.database import Database
+from tests.server import free_port
+
+
+async def test_liveness_tells_version_and_environment(client: AsyncClient, settings: Settings) -> None:
+    answer = await client.get("/health")
+
+    assert answer.status_code == 200
+    assert answer.json() == {"status": "healthy", "version": settings.VERSION, "environment": "test"}
+
+
+async def test_ready_when_the_database_answers(client: AsyncClient) -> None:
+    answer = await client.get("/health/ready")
+
+    assert answer.status_code == 200
+    assert answer.json() == {"status": "ready", "checks": {"database": "ok"}}
+
+
+async def test_alive_but_not_ready_without_a_database(client: AsyncClient, app: FastAPI, settings: Settings) -> None:
+    unreachable = f"postgresql+asyncpg://postgres@127.0.0.1:{free_port()}/none"
+    app.state.database = Database(
+        settings.model_copy(update={"DATABASE_URL": type(settings.DATABASE_URL)(unreachable)})
+    )
+
+    answer = await client.get("/health/ready")
+
+    assert answer.status_code == 503
+    assert answer.headers["Retry-After"] == "1"
+    assert answer.json()["detail"] == {"database": "unavailable"}
+    assert (await client.get("/health")).status_code == 200
+    assert (await client.get("/users")).status_code == 503

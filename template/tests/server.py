@@ -1,0 +1,48 @@
+"""A real server in a process of its own, for what an in-process client cannot show."""
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import httpx2
+
+START_TIMEOUT = 20.0
+
+
+def free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port: int = listener.getsockname()[1]
+    return port
+
+
+@contextmanager
+def running_server(database_url: str, **environment: str) -> Iterator[str]:
+    """The address of the API of a server on this database."""
+    port = free_port()
+    arguments = [sys.executable, "-m", "uvicorn", "app.main:app", "--port", str(port), "--no-access-log"]
+    process = subprocess.Popen(arguments, env=os.environ | {"DATABASE_URL": database_url} | environment)
+    try:
+        address = f"http://127.0.0.1:{port}/api/v1"
+        _wait_for(f"{address}/health")
+        yield address
+    finally:
+        process.terminate()
+        process.wait(START_TIMEOUT)
+
+
+def _wait_for(address: str) -> None:
+    deadline = time.monotonic() + START_TIMEOUT
+    while True:
+        try:
+            httpx2.get(address).raise_for_status()
+        except httpx2.TransportError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.05)
+        else:
+            return
