@@ -1,6 +1,7 @@
 """Runs the migrations, on the database of the settings or on a connection that the caller brings."""
 
 import asyncio
+import logging
 
 from alembic import context
 from sqlalchemy import Connection, pool, text
@@ -27,6 +28,10 @@ async def run_on_new_connection() -> None:
         await connection.run_sync(run)
     await engine.dispose()
 
+
+if context.config.cmd_opts is not None:  # run by hand: say which migrations run
+    logging.basicConfig(level=logging.WARNING, format="%(message)s")
+    logging.getLogger("alembic").setLevel(logging.INFO)
 
 if context.is_offline_mode():
     context.configure(dialect_name="postgresql", target_metadata=Base.metadata, literal_binds=True)

@@ -2,6 +2,7 @@
 
 import os
 import sys
+from http import HTTPStatus
 from http.client import HTTPConnection
 
 
@@ -9,7 +10,7 @@ def healthy(port: int, path: str) -> bool:
     connection = HTTPConnection("127.0.0.1", port, timeout=2)
     try:
         connection.request("GET", path)
-        return 200 <= connection.getresponse().status < 300
+        return HTTPStatus(connection.getresponse().status).is_success
     except OSError:
         return False
     finally:

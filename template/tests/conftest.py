@@ -16,7 +16,7 @@ from alembic import command
 from alembic.config import Config
 from fastapi import FastAPI
 from httpx2 import ASGITransport, AsyncClient
-from sqlalchemy import URL, make_url, text
+from sqlalchemy import URL, Connection, make_url, text
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from sqlalchemy.pool import NullPool
 
@@ -54,38 +54,38 @@ def anyio_backend() -> str:
 @pytest.fixture(scope="session")
 async def database_url(worker_id: str) -> AsyncIterator[str]:
     """A migrated database of this worker alone."""
-    server = make_url(Settings(DATABASE_URL=os.environ["TEST_DATABASE_URL"]).database_url)  # type: ignore[arg-type]
+    server = make_url(Settings(DATABASE_URL=os.environ["TEST_DATABASE_URL"]).database_url)
     name = f"{server.database}_test_{worker_id}_{os.getpid()}"
-    await _administer(server, f'CREATE DATABASE "{name}"')
+    await administer(server, f'CREATE DATABASE "{name}"')
     url = server.set(database=name).render_as_string(hide_password=False)
     await migrate(url)
     yield url
-    await _administer(server, f'DROP DATABASE "{name}" WITH (FORCE)')
+    await administer(server, f'DROP DATABASE "{name}" WITH (FORCE)')
 
 
-async def _administer(server: URL, statement: str) -> None:
+async def administer(server: URL, statement: str) -> None:
     engine = create_async_engine(server, isolation_level="AUTOCOMMIT", poolclass=NullPool)
     async with engine.connect() as connection:
         await connection.execute(text(statement))
 
 
-async def migrate(url: str, revision: str = "head", *, down: bool = False) -> None:
-    """What `alembic upgrade` and `alembic downgrade` do."""
+async def migrate(url: str, revision: str = "head") -> None:
+    """What `alembic upgrade` does, or `alembic downgrade` when the revision is `base`."""
+    move = command.downgrade if revision == "base" else command.upgrade
+    config = Config(ROOT / "alembic.ini")
+
+    def move_on(connection: Connection) -> None:
+        config.attributes["connection"] = connection
+        move(config, revision)
+
     engine = create_async_engine(url, poolclass=NullPool)
     async with engine.begin() as connection:
-        config = Config(ROOT / "alembic.ini")
-        run = command.downgrade if down else command.upgrade
-
-        def on(sync_connection: object) -> None:
-            config.attributes["connection"] = sync_connection
-            run(config, revision)
-
-        await connection.run_sync(on)
+        await connection.run_sync(move_on)
 
 
 @pytest.fixture(scope="session")
 def settings(database_url: str) -> Settings:
-    return Settings(DATABASE_URL=database_url, CORS_ORIGINS=["https://app.example.com"])  # type: ignore[arg-type]
+    return Settings(DATABASE_URL=database_url, CORS_ORIGINS=["https://app.example.com"])
 
 
 class RolledBackDatabase(Database):

@@ -37,10 +37,12 @@ def configure_logging(settings: Settings) -> None:
 
     logger.remove()
     logger.add(write, level=settings.LOG_LEVEL, format="{message}", backtrace=False, diagnose=False)
-    logging.basicConfig(handlers=[_StandardLibraryHandler()], level=settings.LOG_LEVEL, force=True)
+    # Libraries speak up only about trouble: at INFO some of them log addresses with what was sent in them.
+    logging.basicConfig(handlers=[_StandardLibraryHandler()], level=logging.WARNING, force=True)
     for name in SERVER_LOGGERS:
         server_logger = logging.getLogger(name)
         server_logger.handlers.clear()
+        server_logger.setLevel(settings.LOG_LEVEL)
         server_logger.propagate = name != "uvicorn.access"
 
 

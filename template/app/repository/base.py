@@ -64,6 +64,8 @@ class Repository[Model: Entity]:
 
     async def update(self, record_id: UUID, **values: Any) -> Model | None:
         """Writes in one statement what a read before it would only guess at. None when there is no such record."""
+        if not values:
+            return await self.get(record_id)
         statement = update(self.model).where(self.model.id == record_id, self._live).values(**values)
         return await self.session.scalar(statement.returning(self.model), execution_options={"populate_existing": True})
 

@@ -1,5 +1,6 @@
 from fastapi import FastAPI
 from httpx2 import AsyncClient
+from pydantic import SecretStr
 
 from app.core.config import Settings
 from app.core.database import Database
@@ -22,9 +23,7 @@ async def test_ready_when_the_database_answers(client: AsyncClient) -> None:
 
 async def test_alive_but_not_ready_without_a_database(client: AsyncClient, app: FastAPI, settings: Settings) -> None:
     unreachable = f"postgresql+asyncpg://postgres@127.0.0.1:{free_port()}/none"
-    app.state.database = Database(
-        settings.model_copy(update={"DATABASE_URL": type(settings.DATABASE_URL)(unreachable)})
-    )
+    app.state.database = Database(settings.model_copy(update={"DATABASE_URL": SecretStr(unreachable)}))
 
     answer = await client.get("/health/ready")
 

@@ -29,5 +29,5 @@ def storable(value: str) -> str:
     return value
 
 
-Text = Annotated[str, AfterValidator(storable)]
-Name = Annotated[Text, StringConstraints(min_length=1, max_length=100, strip_whitespace=True)]
+Storable = AfterValidator(storable)
+Name = Annotated[str, StringConstraints(min_length=1, max_length=100, strip_whitespace=True), Storable]

@@ -4,7 +4,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from app.domain.schemas.base import RequestModel, ResponseModel, Text
+from app.domain.schemas.base import RequestModel, ResponseModel, Storable
+
+Search = Annotated[str, Field(max_length=100), Storable]
 
 
 class ListQuery(RequestModel):
@@ -12,7 +14,7 @@ class ListQuery(RequestModel):
 
     page: Annotated[int, Field(ge=1, le=10_000)] = 1
     limit: Annotated[int, Field(ge=1, le=100)] = 20
-    search: Annotated[Text | None, Field(max_length=100, description="Part of a text field, in any case.")] = None
+    search: Annotated[Search | None, Field(description="Part of a text field, in any case.")] = None
     sort_by: str = "created_at"
     sort_order: Literal["asc", "desc"] = "desc"
     count: Annotated[bool, Field(description="Whether to count all matches; without it both totals are null.")] = True

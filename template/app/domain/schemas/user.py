@@ -6,7 +6,7 @@ from uuid import UUID
 from pydantic import AfterValidator, EmailStr, Field
 
 from app.domain.models.user import Role
-from app.domain.schemas.base import Name, RequestModel, ResponseModel, Text
+from app.domain.schemas.base import Name, RequestModel, ResponseModel, Storable
 from app.domain.schemas.common import ListQuery
 
 
@@ -17,7 +17,7 @@ def normalize_email(value: str) -> str:
 
 Email = Annotated[EmailStr, AfterValidator(normalize_email), Field(max_length=254)]
 # Taken as it is: no trimming, no normalising. The upper bound keeps hashing cheap to refuse.
-Password = Annotated[Text, Field(min_length=8, max_length=128)]
+Password = Annotated[str, Field(min_length=8, max_length=128), Storable]
 
 
 class UserCreate(RequestModel):

@@ -1,0 +1,115 @@
+"""Every refusal has one form, an ID and the CORS headers, and repeats nothing of what was sent."""
+
+import json
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+from fastapi import FastAPI
+from httpx2 import ASGITransport, AsyncClient
+
+SECRET = "do-not-repeat-me"
+ORIGIN = {"Origin": "https://app.example.com"}
+JSON = {"Content-Type": "application/json"}
+
+
+@pytest.fixture
+async def client(app: FastAPI) -> AsyncIterator[AsyncClient]:
+    @app.get("/api/v1/broken")
+    async def broken() -> None:
+        raise RuntimeError(SECRET)
+
+    async with AsyncClient(transport=ASGITransport(app), base_url="http://test/api/v1") as client:
+        yield client
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("GET", "/nothing-here", 404),
+        ("GET", "/users/", 404),
+        ("GET", "//users", 404),
+        ("GET", "/users/01900000-0000-7000-8000-000000000000", 404),
+        ("DELETE", "/users", 405),
+        ("GET", "/users?page=0", 422),
+        ("GET", "/broken", 500),
+    ],
+)
+async def test_form(client: AsyncClient, method: str, path: str, status: int) -> None:
+    answer = await client.request(method, f"http://test/api/v1{path}", headers=ORIGIN | {"X-Request-ID": "abc-1"})
+
+    body = answer.json()
+    assert answer.status_code == status
+    assert answer.headers["Content-Type"] == "application/json"
+    assert answer.headers["X-Request-ID"] == "abc-1"
+    assert answer.headers["Access-Control-Allow-Origin"] == ORIGIN["Origin"]
+    assert set(body) - {"errors"} == {"message", "detail", "status_code", "request_id"}
+    assert ("errors" in body) == (status == 422)
+    assert (body["status_code"], body["request_id"]) == (status, "abc-1")
+    assert SECRET not in answer.text
+    assert "Traceback" not in answer.text
+
+
+@pytest.mark.parametrize(
+    ("path", "allowed"),
+    [
+        ("/users", "GET, POST"),
+        ("/users/01900000-0000-7000-8000-000000000000", "DELETE, GET, PATCH"),
+        ("/health", "GET"),
+    ],
+)
+async def test_405_names_all_methods_of_the_path(client: AsyncClient, path: str, allowed: str) -> None:
+    answer = await client.put(path)
+
+    assert answer.status_code == 405
+    assert answer.headers["Allow"] == allowed
+
+
+def bodies() -> Iterator[tuple[str, bytes]]:
+    user = {"email": "ada@example.com", "password": SECRET, "full_name": "Ada"}
+    yield "nan", json.dumps(user | {"full_name": float("nan")}).encode()
+    yield "infinity", json.dumps(user | {"role": float("inf")}).encode()
+    yield "huge number", b'{"email": 1e999, "password": "do-not-repeat-me", "full_name": "Ada"}'
+    yield "surrogate as value", json.dumps(user | {"full_name": "\ud800"}).encode()
+    yield "surrogate as key", json.dumps(user | {"\ud800": 1}).encode()
+    yield "nul", json.dumps(user | {"full_name": "\0"}).encode()
+    yield "unknown field", json.dumps(user | {"admin": SECRET}).encode()
+    yield "deep", b'{"email":' + b"[" * 50_000 + b"]" * 50_000 + b"}"
+    yield "no object", json.dumps([SECRET]).encode()
+    yield "no json", SECRET.encode()
+    yield "no utf-8", b'{"email": "\xff"}'
+    yield "empty", b""
+    yield "many faults", json.dumps({f"{SECRET}{number}": 1 for number in range(1000)}).encode()
+
+
+@pytest.mark.parametrize(("name", "body"), list(bodies()), ids=[name for name, _ in bodies()])
+async def test_a_hostile_body_is_refused_without_an_echo(client: AsyncClient, name: str, body: bytes) -> None:
+    answer = await client.post("/users", content=body, headers=JSON)
+
+    assert 400 <= answer.status_code < 500
+    assert set(answer.json()) - {"errors"} == {"message", "detail", "status_code", "request_id"}
+    assert len(answer.content) < 10_000
+    if name != "many faults":  # whose field names are what was sent
+        assert SECRET not in answer.text
+
+
+@pytest.mark.parametrize("content_type", [None, "text/plain", "application/x-www-form-urlencoded"])
+async def test_another_content_type_is_refused(client: AsyncClient, content_type: str | None) -> None:
+    headers = {"Content-Type": content_type} if content_type else {}
+
+    answer = await client.post("/users", content=b'{"email": "ada@example.com"}', headers=headers)
+
+    assert answer.status_code == 422
+
+
+@pytest.mark.parametrize("chunked", [False, True])
+async def test_a_body_over_the_limit_is_413(client: AsyncClient, app: FastAPI, chunked: bool) -> None:
+    limit = app.state.settings.MAX_BODY_SIZE
+
+    async def chunks() -> AsyncIterator[bytes]:
+        for _ in range(limit // 65_536 + 1):
+            yield b" " * 65_536
+
+    answer = await client.post("/users", content=chunks() if chunked else b" " * (limit + 1), headers=JSON)
+
+    assert answer.status_code == 413
+    assert answer.json()["message"] == "Content Too Large"

@@ -1,0 +1,49 @@
+import json
+
+import pytest
+from httpx2 import AsyncClient
+
+
+@pytest.mark.parametrize("identifier", ["a", "A-z_0.9", "x" * 64])
+async def test_a_harmless_request_id_is_kept(client: AsyncClient, identifier: str) -> None:
+    answer = await client.get("/health", headers={"X-Request-ID": identifier})
+
+    assert answer.headers["X-Request-ID"] == identifier
+
+
+@pytest.mark.parametrize("identifier", ["", "x" * 65, "a b", "{a}", 'a"b', "ä", "a\x85b", "urn:uuid:1"])
+async def test_any_other_request_id_is_replaced(client: AsyncClient, identifier: str) -> None:
+    answer = await client.get("/health", headers={"X-Request-ID": identifier.encode("latin-1")})
+
+    assert len(answer.headers["X-Request-ID"]) == 32
+    assert answer.headers["X-Request-ID"].isalnum()
+
+
+async def test_each_request_leaves_one_log_line(client: AsyncClient, capsys: pytest.CaptureFixture[str]) -> None:
+    capsys.readouterr()
+
+    await client.get("/users/01900000-0000-7000-8000-000000000000?token=secret", headers={"X-Request-ID": "one"})
+
+    (line,) = capsys.readouterr().out.splitlines()
+    event = json.loads(line)
+    assert (event["method"], event["route"], event["status"]) == ("GET", "/api/v1/users/{user_id}", 404)
+    assert (event["request_id"], event["level"]) == ("one", "INFO")
+    assert event["duration_ms"] > 0
+    assert "secret" not in line
+
+
+async def test_an_allowed_origin_may_call(client: AsyncClient) -> None:
+    preflight = {"Origin": "https://app.example.com", "Access-Control-Request-Method": "PATCH"}
+
+    answer = await client.options("/users", headers=preflight)
+
+    assert answer.status_code == 200
+    assert answer.headers["Access-Control-Allow-Origin"] == "https://app.example.com"
+    assert "PATCH" in answer.headers["Access-Control-Allow-Methods"]
+
+
+async def test_another_origin_is_told_nothing(client: AsyncClient) -> None:
+    answer = await client.get("/health", headers={"Origin": "https://evil.example"})
+
+    assert "Access-Control-Allow-Origin" not in answer.headers
+    assert answer.headers["Vary"] == "Origin"

@@ -1,0 +1,91 @@
+"""Under a real server: an answer is sent only when what it promises is in the database."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+from httpx2 import AsyncClient
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.pool import NullPool
+
+from tests.server import running_server
+
+pytestmark = pytest.mark.xdist_group("server")
+
+
+@pytest.fixture(scope="module")
+async def engine(database_url: str) -> AsyncIterator[AsyncEngine]:
+    engine = create_async_engine(database_url, isolation_level="AUTOCOMMIT", poolclass=NullPool)
+    yield engine
+    async with engine.connect() as connection:
+        await connection.execute(text("TRUNCATE users CASCADE"))
+
+
+@pytest.fixture(scope="module")
+async def client(database_url: str, engine: AsyncEngine) -> AsyncIterator[AsyncClient]:
+    with running_server(database_url) as address:
+        async with AsyncClient(base_url=address, timeout=30) as client:
+            yield client
+
+
+@pytest.fixture
+async def refusing_commit(engine: AsyncEngine) -> AsyncIterator[None]:
+    """The insert of a user succeeds, and the commit after it fails."""
+    async with engine.connect() as connection:
+        await connection.execute(
+            text(
+                "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS "
+                "$$ BEGIN RAISE EXCEPTION 'refused' USING ERRCODE = 'serialization_failure'; END $$"
+            )
+        )
+        await connection.execute(
+            text(
+                "CREATE CONSTRAINT TRIGGER refuse AFTER INSERT ON users DEFERRABLE INITIALLY DEFERRED "
+                "FOR EACH ROW EXECUTE FUNCTION refuse()"
+            )
+        )
+        yield
+        await connection.execute(text("DROP FUNCTION refuse CASCADE"))
+
+
+def user(name: str) -> dict[str, str]:
+    return {"email": f"{name}@example.com", "password": "correct horse battery", "full_name": name}
+
+
+async def exists(engine: AsyncEngine, name: str) -> bool:
+    async with engine.connect() as connection:
+        query = text("SELECT count(*) FROM users WHERE email = :email")
+        return bool(await connection.scalar(query, {"email": f"{name}@example.com"}))
+
+
+async def test_what_was_answered_with_201_is_there_for_everybody(client: AsyncClient, engine: AsyncEngine) -> None:
+    answer = await client.post("/users", json=user("kept"))
+
+    assert answer.status_code == 201
+    assert await exists(engine, "kept")
+
+
+@pytest.mark.usefixtures("refusing_commit")
+async def test_a_commit_that_fails_is_never_a_201(client: AsyncClient, engine: AsyncEngine) -> None:
+    answer = await client.post("/users", json=user("lost"))
+
+    assert answer.status_code == 503
+    assert answer.headers["Retry-After"] == "1"
+    assert not await exists(engine, "lost")
+
+
+async def test_of_many_at_once_one_gets_the_email(client: AsyncClient) -> None:
+    answers = await asyncio.gather(*(client.post("/users", json=user("wanted")) for _ in range(20)))
+
+    assert sorted(answer.status_code for answer in answers) == [201, *[409] * 19]
+
+
+async def test_a_connection_that_the_server_closed_costs_no_request(client: AsyncClient, engine: AsyncEngine) -> None:
+    assert (await client.get("/users")).status_code == 200
+    async with engine.connect() as connection:
+        others = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database()"
+        await connection.execute(text(f"{others} AND pid <> pg_backend_pid()"))
+    await asyncio.sleep(0.2)
+
+    assert (await client.get("/users")).status_code == 200
