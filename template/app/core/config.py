@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, PositiveFloat, PositiveInt, SecretStr, ValidationError, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 ROOT = Path(__file__).resolve().parents[2]
 SECRETS_DIRECTORY = Path("/run/secrets")
@@ -110,4 +110,6 @@ def get_settings() -> Settings:
             ": ".join([*map(str, detail["loc"]), detail["msg"].removeprefix("Value error, ")])
             for detail in error.errors(include_url=False, include_input=False)
         ]
-        raise SystemExit("The settings are not valid.\n" + "\n".join(f"  {line}" for line in lines)) from None
+    except SettingsError as error:  # a list that is not JSON; the sentence names the setting
+        lines = [str(error)]
+    raise SystemExit("The settings are not valid.\n" + "\n".join(f"  {line}" for line in lines))

@@ -6,6 +6,9 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 from fastapi import FastAPI
 from httpx2 import ASGITransport, AsyncClient
+from sqlalchemy import text
+
+from app.core.database import Database
 
 SECRET = "do-not-repeat-me"
 ORIGIN = {"Origin": "https://app.example.com"}
@@ -113,3 +116,14 @@ async def test_a_body_over_the_limit_is_413(client: AsyncClient, app: FastAPI, c
 
     assert answer.status_code == 413
     assert answer.json()["message"] == "Content Too Large"
+
+
+async def test_an_error_of_the_database_that_is_ours_is_a_500(client: AsyncClient, database: Database) -> None:
+    async with database.transaction() as session:
+        await session.execute(text("ALTER TABLE users RENAME TO away"))
+
+        answer = await client.get("/users")
+
+    assert answer.status_code == 500
+    assert answer.json()["message"] == "Internal Server Error"
+    assert "users" not in answer.text

@@ -13,7 +13,7 @@ async def test_a_harmless_request_id_is_kept(client: AsyncClient, identifier: st
 
 @pytest.mark.parametrize("identifier", ["", "x" * 65, "a b", "{a}", 'a"b', "ä", "a\x85b", "urn:uuid:1"])
 async def test_any_other_request_id_is_replaced(client: AsyncClient, identifier: str) -> None:
-    answer = await client.get("/health", headers={"X-Request-ID": identifier.encode("latin-1")})
+    answer = await client.get("/health", headers={b"X-Request-ID": identifier.encode("latin-1")})
 
     assert len(answer.headers["X-Request-ID"]) == 32
     assert answer.headers["X-Request-ID"].isalnum()

@@ -54,7 +54,7 @@ class TestCreate:
             ("full_name", "Ada\0"),
             ("role", "root"),
             ("is_active", False),
-            ("id", str(uuid4())),
+            ("id", "01900000-0000-7000-8000-000000000000"),
             ("password_hash", "x"),
         ],
     )

@@ -1,0 +1,91 @@
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from app.core.config import ROOT, Settings
+from app.core.database import Database
+from app.domain.models.user import Role
+from app.repository.user_repository import UserRepository
+from scripts import seed
+from scripts.healthcheck import healthy
+from tests.server import free_port, running_server
+
+ADMIN = {"FIRST_ADMIN_EMAIL": "Root@Example.com", "FIRST_ADMIN_PASSWORD": "correct horse battery"}
+
+
+async def test_seeding_twice_creates_one_administrator(
+    settings: Settings, database: Database, users: UserRepository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(seed, "Database", lambda _: database)
+    settings = Settings(**settings.model_dump(exclude_unset=True) | ADMIN)
+
+    assert await seed.seed(settings) == "Created the administrator root@example.com."
+    assert await seed.seed(settings) == "root@example.com is there already; nothing was changed."
+
+    user = await users.get_by_email("root@example.com")
+    assert user is not None
+    assert user.role is Role.ADMIN
+
+
+@pytest.mark.parametrize(
+    ("environment", "said"),
+    [
+        ({}, "set FIRST_ADMIN_EMAIL"),
+        (ADMIN | {"FIRST_ADMIN_PASSWORD": "short"}, "FIRST_ADMIN_PASSWORD"),
+        (ADMIN | {"FIRST_ADMIN_EMAIL": "root"}, "FIRST_ADMIN_EMAIL"),
+    ],
+)
+def test_seeding_says_which_setting_is_missing_or_wrong(environment: dict[str, str], said: str) -> None:
+    with pytest.raises(SystemExit, match=said):
+        seed.first_admin(Settings(**environment))  # type: ignore[arg-type]
+
+
+def test_the_health_check_tells_a_2xx_from_everything_else(database_url: str) -> None:
+    with running_server(database_url) as address:
+        port = int(address.split(":")[2].split("/")[0])
+
+        assert healthy(port, "/api/v1/health")
+        assert not healthy(port, "/api/v1/nothing-here")
+    assert not healthy(free_port(), "/api/v1/health")
+
+
+def run_with_database(command: str, **environment: str) -> "subprocess.Popen[str]":
+    return subprocess.Popen(
+        [sys.executable, "-m", "scripts.local_postgres", "sh", "-c", command],
+        cwd=ROOT,
+        env=os.environ | environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+
+
+def test_a_command_gets_the_database_of_the_settings_and_its_status_is_kept() -> None:
+    process = run_with_database("echo $DATABASE_URL; exit 3", DATABASE_URL="postgresql://db/app")
+
+    output, _ = process.communicate(timeout=30)
+    assert output == "postgresql://db/app\n"
+    assert process.returncode == 3
+
+
+def test_a_command_without_one_gets_a_local_server_that_ends_with_it(tmp_path: Path) -> None:
+    program = "from scripts import local_postgres as local; from pathlib import Path; import sys; "
+    program += (
+        "local.LOCAL = Path(sys.argv[1]); sys.exit(local.main(['sh', '-c', 'echo $DATABASE_URL; exec sleep 60']))"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", program, str(tmp_path)], cwd=ROOT, stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline().startswith("postgresql://")
+    server = tmp_path / "postgres" / "postmaster.pid"
+    assert server.exists()
+
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=30)
+
+    assert not server.exists()

@@ -1,0 +1,47 @@
+"""Stand-ins for the database, so that a unit test shows a rule and nothing else."""
+
+from typing import Any
+from uuid import UUID
+
+from uuid_utils.compat import uuid7
+
+from app.domain.models.base import Entity, utc_now
+from app.domain.models.user import User
+from app.domain.schemas.common import ListQuery
+from app.repository.base import Repository, Slice
+from app.repository.user_repository import UserRepository
+
+
+class FakeRepository[Model: Entity](Repository[Model]):
+    """Keeps records in memory."""
+
+    def __init__(self) -> None:
+        self.records: dict[UUID, Model] = {}
+
+    async def get(self, record_id: UUID) -> Model | None:
+        record = self.records.get(record_id)
+        return record if record is not None and record.deleted_at is None else None
+
+    async def list(self, query: ListQuery) -> Slice[Model]:
+        live = [record for record in self.records.values() if record.deleted_at is None]
+        return Slice(live[: query.limit], len(live), query.page, query.limit)
+
+    async def create(self, **values: Any) -> Model:
+        record = self.model(id=uuid7(), **values)
+        self.records[record.id] = record
+        return record
+
+    async def update(self, record_id: UUID, **values: Any) -> Model | None:
+        record = await self.get(record_id)
+        if record is None:
+            return None
+        for name, value in values.items():
+            setattr(record, name, value)
+        return record
+
+    async def delete(self, record_id: UUID) -> bool:
+        return await self.update(record_id, deleted_at=utc_now()) is not None
+
+
+class FakeUserRepository(FakeRepository[User], UserRepository):
+    pass

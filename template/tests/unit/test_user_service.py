@@ -1,0 +1,54 @@
+from uuid import uuid4
+
+import pytest
+
+from app.core.exceptions import NotFoundError
+from app.domain.models.user import Role
+from app.domain.schemas.user import UserCreate, UserListQuery, UserUpdate
+from app.service.user_service import UserService
+from tests.unit.fakes import FakeUserRepository
+
+
+@pytest.fixture
+def service() -> UserService:
+    return UserService(FakeUserRepository())
+
+
+async def test_a_new_user_can_be_read_and_is_listed(service: UserService, new_user: UserCreate) -> None:
+    user = await service.create(new_user)
+
+    assert await service.get(user.id) is user
+    assert (await service.list(UserListQuery())).items == [user]
+
+
+async def test_the_password_is_kept_only_as_argon2id(service: UserService, new_user: UserCreate) -> None:
+    user = await service.create(new_user)
+
+    assert user.password_hash.startswith("$argon2id$v=19$m=19456,t=2,p=1$")
+    assert new_user.password not in vars(user).values()
+
+
+async def test_an_update_writes_only_what_was_sent(service: UserService, new_user: UserCreate) -> None:
+    user = await service.create(new_user)
+
+    await service.update(user.id, UserUpdate(role=Role.MODERATOR))
+
+    assert (user.role, user.full_name) == (Role.MODERATOR, new_user.full_name)
+
+
+async def test_a_deleted_user_is_not_found(service: UserService, new_user: UserCreate) -> None:
+    user = await service.create(new_user)
+
+    await service.delete(user.id)
+
+    with pytest.raises(NotFoundError):
+        await service.get(user.id)
+
+
+async def test_what_does_not_exist_is_not_found(service: UserService) -> None:
+    with pytest.raises(NotFoundError):
+        await service.get(uuid4())
+    with pytest.raises(NotFoundError):
+        await service.update(uuid4(), UserUpdate(is_active=False))
+    with pytest.raises(NotFoundError):
+        await service.delete(uuid4())
