@@ -38,6 +38,8 @@ def local_postgres(data: Path) -> Iterator[str]:
 
 
 def main(command: list[str]) -> int:
+    # A server must not outlive us, so that a termination has to unwind like any other end.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     if get_settings().DATABASE_URL is not None:
         return run(command)
     print(f"DATABASE_URL is not set: using the local PostgreSQL in {LOCAL.name}/postgres", file=sys.stderr)
@@ -46,11 +48,15 @@ def main(command: list[str]) -> int:
 
 
 def run(command: list[str], **environment: str) -> int:
-    """Runs the command to its end. Signals reach it, so that it may stop in its own way; we wait."""
-    process = subprocess.Popen(command, env=os.environ | environment)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, lambda *_: process.terminate())
-    return process.wait()
+    """Runs the command to its end, which it may reach in its own way when we are asked to stop."""
+    with subprocess.Popen(command, env=os.environ | environment) as process:
+        try:
+            return process.wait()
+        except KeyboardInterrupt:  # the terminal has sent it to the command as well
+            return process.wait()
+        except SystemExit:
+            process.terminate()
+            raise
 
 
 if __name__ == "__main__":
