@@ -25,7 +25,12 @@ LOCAL = ROOT / ".local"
 
 @contextmanager
 def local_postgres(data: Path) -> Iterator[str]:
-    """The URL of a PostgreSQL server whose files are in `data`; it stops when its last user leaves."""
+    """The URL of a PostgreSQL server whose files are in `data`; it stops when its last user leaves.
+
+    Raises SystemExit where it cannot run.
+    """
+    if " " in str(data):
+        sys.exit(f"The local PostgreSQL cannot run in {data}: rename the folder without blanks, or set DATABASE_URL.")
     # Without this folder the package keeps its lock file in one that all users of the machine share, which locks
     # out everybody but the first. It looks for it at import.
     with catch_warnings(action="ignore"):  # of its being in the temporary directory: any place of our own will do

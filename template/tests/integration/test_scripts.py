@@ -12,6 +12,7 @@ from app.domain.models.user import Role
 from app.repository.user_repository import UserRepository
 from scripts import seed
 from scripts.healthcheck import healthy
+from scripts.local_postgres import local_postgres
 from tests.server import free_port, running_server
 
 ADMIN = {"FIRST_ADMIN_EMAIL": "Root@Example.com", "FIRST_ADMIN_PASSWORD": "correct horse battery"}
@@ -89,3 +90,8 @@ def test_a_command_without_one_gets_a_local_server_that_ends_with_it(tmp_path: P
     process.communicate(timeout=30)
 
     assert not server.exists()
+
+
+def test_a_path_that_the_local_server_cannot_take_is_refused_with_a_sentence(tmp_path: Path) -> None:
+    with pytest.raises(SystemExit, match="set DATABASE_URL"), local_postgres(tmp_path / "a b"):
+        pass
