@@ -64,7 +64,9 @@ class Settings(BaseSettings):
     CORS_ALLOW_HEADERS: list[str] = ["Authorization", "Content-Type", "X-Request-ID"]
 
     LOG_LEVEL: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
-    LOG_FORMAT: Literal["json", "text"] = "json"
+    LOG_FORMAT: Literal["json", "text"] = Field(
+        default_factory=lambda values: "text" if values.get("ENVIRONMENT") == "development" else "json"
+    )
 
     MAX_BODY_SIZE: PositiveInt = 1024 * 1024
 

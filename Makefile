@@ -1,0 +1,52 @@
+.DEFAULT_GOAL := help
+SHELL := /bin/sh
+
+# uv, or a copy of it from the package index where it is not installed.
+UV := $(shell uv --version >/dev/null 2>&1 && command -v uv || echo .local/uv/bin/uv)
+RUN := $(UV) run --quiet
+
+# It would have Python compile every module again at every start, and Copier take twice its time.
+unexport PYTHONDONTWRITEBYTECODE
+
+.PHONY: help
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  \033[36m%-12s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.local/uv/bin/uv:
+	@echo "uv is not installed: fetching it into .local/uv"
+	@for python in python3 python python3.14 python3.13 python3.12 /usr/bin/python3; do \
+	  $$python -m venv .local/uv >/dev/null 2>&1 && break; done; \
+	if ! .local/uv/bin/python -m pip install --quiet --disable-pip-version-check uv; then \
+	  echo "uv cannot be fetched: install it (https://docs.astral.sh/uv), or Python with venv and a network." >&2; exit 1; fi
+
+.PHONY: demo
+demo: $(UV) ## Render the default backend into demo/ and serve it (SERVE=0: only check every endpoint; PORT=8000)
+	@$(RUN) python -m scripts.demo --port "$(or $(PORT),8000)" $(if $(filter 0,$(SERVE)),--check-only)
+
+.PHONY: new
+new: $(UV) ## Render a backend of your own, asking: make new DEST=path
+	@$(RUN) python -m scripts.new "$(DEST)"
+
+.PHONY: test
+test: lint ## Everything: lint, renders, and the rendered backend's own checks
+	@$(RUN) pytest -n 2 --dist worksteal
+
+.PHONY: test-quick
+test-quick: lint ## The same without what runs a rendered backend
+	@$(RUN) pytest -n 2 --dist worksteal -m "not slow"
+
+.PHONY: lint
+lint: $(UV) ## Check style and types, of template/ where it lies as well
+	@$(RUN) ruff check . template
+	@$(RUN) ruff format --check . template
+	@$(RUN) mypy
+	@cd template && $(if $(findstring /,$(filter-out /%,$(UV))),../)$(RUN) --project .. mypy
+
+.PHONY: format
+format: $(UV) ## Format the code and mend what can be mended
+	@$(RUN) ruff check --fix . template
+	@$(RUN) ruff format . template
+
+.PHONY: clean
+clean: ## Remove the environment, caches and demo/
+	@rm -rf .venv demo .mypy_cache .ruff_cache .pytest_cache .hypothesis template/.mypy_cache template/.ruff_cache

@@ -1,0 +1,36 @@
+"""`make new`: renders from this clone, asking; says what is wrong in one sentence.
+
+python -m scripts.new DESTINATION [ANSWER=VALUE ...]
+"""
+
+import sys
+from pathlib import Path
+
+import yaml
+from copier import run_copy
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def questions() -> set[str]:
+    """The names of all answers that copier.yml knows."""
+    template = yaml.safe_load((ROOT / "copier.yml").read_text(encoding="utf-8"))
+    return {name for name in template if not name.startswith("_")}
+
+
+def render(destination: str, answers: dict[str, str]) -> None:
+    """Raises SystemExit with one sentence when it cannot."""
+    if not destination:
+        sys.exit("Say where the backend shall go: make new DEST=../my-backend")
+    if unknown := answers.keys() - questions():
+        sys.exit(f"There is no answer {', '.join(sorted(unknown))}: there are {', '.join(sorted(questions()))}.")
+    try:
+        run_copy(str(ROOT), Path(destination).expanduser(), data=answers, vcs_ref="HEAD", unsafe=False)
+    except KeyboardInterrupt:
+        sys.exit("Stopped; nothing was written.")
+    except Exception as error:  # noqa: BLE001 (Copier's validators raise ValueError, its checks errors of many kinds)
+        sys.exit(str(error).rpartition("': ")[2] or type(error).__name__)
+
+
+if __name__ == "__main__":
+    render(sys.argv[1], dict(argument.split("=", 1) for argument in sys.argv[2:]))
