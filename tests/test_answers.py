@@ -1,0 +1,159 @@
+"""A wrong answer ends in one plain sentence and writes nothing; a right one always gives a project that parses."""
+
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+import yaml
+from copier import run_copy
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+from jinja2 import Environment, FileSystemLoader
+
+from scripts.new import ROOT, questions, render
+from tests.conftest import Render
+from tests.variants import TEMPLATE
+
+MACROS = Environment(loader=FileSystemLoader(ROOT), autoescape=False)  # noqa: S701 (reads a list, renders no page)
+
+
+def copier(*arguments: str | Path, cwd: Path | None = None) -> "subprocess.CompletedProcess[str]":
+    command = [sys.executable, "-m", "copier", *map(str, arguments)]
+    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False)
+
+
+WRONG = [
+    ("project_name=", "The project name is empty"),
+    ("project_name= x", "begins or ends with a blank"),
+    (f"project_name={'x' * 61}", "longer than 60 characters"),
+    ('project_name=a"b', "leave it out"),
+    ("project_name=a\\b", "leave it out"),
+    ("project_name=$(id)", "leave it out"),
+    ("project_name=`id`", "leave it out"),
+    ("project_name={{ 7*7 }}", "leave it out"),
+    ("project_name={% raw %}", "leave it out"),
+    ("project_name=a\nb", "control character"),
+    ("project_name=a\n", "begins or ends with a blank"),
+    ("project_name=a\u202eb", "control character"),
+    ("project_name=a\u200bb", "control character"),
+    ("description=", "The description is empty"),
+    ("author_name=<script>", "leave it out"),
+    ("author_email=nobody", "must look like name@example.com"),
+    ("project_slug=My_App", "must be lower-case letters"),
+    ("project_slug=../../evil", "must be lower-case letters"),
+    ("project_slug=fastapi", "choose another one"),
+    ("license=WTFPL", "Invalid choice for 'license'"),
+    ("python_version=2.7", "Invalid choice for 'python_version'"),
+    ("kind=resources", "Invalid choice for 'kind'"),
+]
+
+
+@pytest.mark.parametrize(("answer", "sentence"), WRONG, ids=[repr(answer) for answer, _ in WRONG])
+def test_a_wrong_answer_writes_nothing_and_says_why(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], answer: str, sentence: str
+) -> None:
+    name, value = answer.split("=", 1)
+
+    with pytest.raises(SystemExit) as stopped:
+        render(str(tmp_path / "new"), {name: value})
+
+    assert sentence in str(stopped.value)
+    assert "\n" not in str(stopped.value)
+    assert "Traceback" not in capsys.readouterr().err
+    assert not (tmp_path / "new").exists()
+
+
+def test_plain_copier_ends_with_the_sentence(tmp_path: Path) -> None:
+    process = copier("copy", "--defaults", "-d", "project_slug=My_App", ROOT, tmp_path / "new")
+
+    assert process.returncode != 0
+    assert process.stderr.strip().splitlines()[-1].endswith("begin with a letter, and have at most 50 characters.")
+    assert not (tmp_path / "new").exists()
+
+
+def test_make_new_says_what_it_needs(tmp_path: Path) -> None:
+    with pytest.raises(SystemExit, match="make new DEST="):
+        render("", {})
+    with pytest.raises(SystemExit, match="There is no answer licence: there are author_email"):
+        render(str(tmp_path / "new"), {"licence": "MIT"})
+
+
+def test_copier_names_an_answer_that_nobody_asked_for(tmp_path: Path) -> None:
+    process = copier("copy", "--defaults", "--pretend", "-d", "licence=MIT", ROOT, tmp_path / "new")
+
+    assert process.returncode == 0
+    assert "Unknown answers, ignored: licence." in process.stderr
+
+
+def test_no_trust_is_asked(tmp_path: Path) -> None:
+    assert not {"_tasks", "_jinja_extensions", "_migrations"} & TEMPLATE.keys()
+    process = copier("copy", "--defaults", ROOT, tmp_path / "new")
+
+    assert process.returncode == 0, process.stderr
+    for command in ("cd ", "git init", "git add", "git commit", "make install", "make dev"):
+        assert command in process.stderr
+
+
+def test_a_rendered_project_is_not_rendered_over(project: Path) -> None:
+    (project / "app/main.py").write_text("# mine\n")
+
+    process = copier("copy", "--defaults", ROOT, project)
+
+    assert process.returncode != 0
+    assert "already holds a rendered project: run `make update`" in process.stderr.splitlines()[-1]
+    assert (project / "app/main.py").read_text() == "# mine\n"
+
+
+def test_updating_to_the_same_version_changes_nothing(clone: Path, tmp_path: Path) -> None:
+    project = tmp_path / "project"
+    run_copy(str(clone), project, defaults=True, quiet=True, vcs_ref="HEAD")
+    for command in (["init", "-q"], ["add", "-A"], ["commit", "-qm", "start"]):
+        subprocess.run(["git", *command], cwd=project, check=True)
+
+    process = copier("update", "--defaults", "--vcs-ref=:current:", cwd=project)
+
+    assert process.returncode == 0, process.stderr
+    status = subprocess.run(["git", "status", "--porcelain"], cwd=project, check=True, capture_output=True, text=True)
+    assert status.stdout == ""
+
+
+def test_the_known_answers_are_the_questions() -> None:
+    module = MACROS.get_template("macros/messages.jinja").module
+    assert set(getattr(module, "questions")) == questions()  # noqa: B009 (the name is Jinja's, not a typed attribute)
+
+
+def test_the_refused_slugs_are_the_dependencies(render: Render) -> None:
+    pyproject = tomllib.loads((render() / "pyproject.toml").read_text("utf-8"))
+    requirements = [*pyproject["project"]["dependencies"], *pyproject["dependency-groups"]["dev"]]
+    names = {requirement.split(">=")[0].split("[")[0] for requirement in requirements}
+
+    module = MACROS.get_template("macros/validation.jinja").module
+    assert set(getattr(module, "dependencies")) == names  # noqa: B009
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.text(max_size=70), st.text(max_size=110))
+@example("日本語", "yes")
+@example("🎤", "#!/bin/sh")
+@example("--", "- a: b")
+@example("1.0", "null")
+@example("'", "%s {0} %(x)s")
+def test_hostile_text_is_refused_or_harmless(name: str, description: str) -> None:
+    with TemporaryDirectory() as directory:
+        project = Path(directory) / "new"
+        answers = {"project_name": name, "description": description, "author_name": name}
+        try:
+            run_copy(str(ROOT), project, data=answers, defaults=True, quiet=True, vcs_ref="HEAD")
+        except ValueError as error:
+            assert "Validation error for question" in str(error)  # noqa: PT017
+            assert not project.exists()
+            return
+        pyproject = tomllib.loads((project / "pyproject.toml").read_text("utf-8"))
+        assert pyproject["tool"]["app"]["title"] == name
+        assert pyproject["project"]["description"] == description
+        assert pyproject["project"]["name"]
+        assert yaml.safe_load((project / ".copier-answers.yml").read_text("utf-8"))["project_name"] == name
+        assert yaml.safe_load((project / "docker/docker-compose.yml").read_text("utf-8"))["name"]
