@@ -62,6 +62,13 @@ def refuse_taken_port(port: int) -> None:
             sys.exit(f"Port {port} is taken: choose another one with `make demo PORT={port + 1}`.")
 
 
+def free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port: int = listener.getsockname()[1]
+    return port
+
+
 def environment(**extra: str) -> Mapping[str, str]:
     """Ours, without what would lead the demo to another environment or database."""
     foreign = ("VIRTUAL_ENV", "UV_PROJECT", "MAKEFLAGS", "MAKELEVEL", "MFLAGS", "DATABASE_URL", "ENVIRONMENT")

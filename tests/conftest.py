@@ -14,28 +14,22 @@ from scripts.new import ROOT, questions
 Render = Callable[..., Path]
 
 
+# Set by whoever runs us, for us; what is rendered finds its own environment and its own database.
+FOREIGN = {"VIRTUAL_ENV", "UV_PROJECT", "MAKEFLAGS", "MAKELEVEL", "MFLAGS", "DATABASE_URL", "PYTHONDONTWRITEBYTECODE"}
+GIT_CONFIG = "[user]\nname = Test\nemail = test@example.com\n[init]\ndefaultBranch = main\n"
+
+
 def pytest_configure() -> None:
-    for name in [name for name in os.environ if name.startswith(("GIT_", "COPIER_"))]:
-        del os.environ[name]
-    # Set by whoever runs us, for us; what is rendered finds its own environment and its own database.
-    for name in (
-        "VIRTUAL_ENV",
-        "UV_PROJECT",
-        "MAKEFLAGS",
-        "MAKELEVEL",
-        "MFLAGS",
-        "DATABASE_URL",
-        "PYTHONDONTWRITEBYTECODE",
-    ):
-        os.environ.pop(name, None)
+    for name in list(os.environ):
+        if name in FOREIGN or name.startswith(("GIT_", "COPIER_")):
+            del os.environ[name]
 
 
 @pytest.fixture(scope="session", autouse=True)
 def _own_configuration(tmp_path_factory: pytest.TempPathFactory) -> None:
     directory = tmp_path_factory.mktemp("configuration")
-    (directory / "gitconfig").write_text(
-        "[user]\nname = Test\nemail = test@example.com\n[init]\ndefaultBranch = main\n"
-    )
+    (directory / "gitconfig").write_text(GIT_CONFIG)
+    (directory / "copier.yml").write_text("{}")
     os.environ["GIT_CONFIG_GLOBAL"] = str(directory / "gitconfig")
     os.environ["GIT_CONFIG_NOSYSTEM"] = "1"
     os.environ["COPIER_SETTINGS_PATH"] = str(directory / "copier.yml")

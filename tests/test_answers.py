@@ -15,7 +15,7 @@ from jinja2 import Environment, FileSystemLoader
 
 from scripts.new import ROOT, questions, render
 from tests.conftest import Render
-from tests.variants import TEMPLATE
+from tests.variants import SHORT, TEMPLATE
 
 MACROS = Environment(loader=FileSystemLoader(ROOT), autoescape=False)  # noqa: S701 (reads a list, renders no page)
 
@@ -58,7 +58,7 @@ def test_a_wrong_answer_writes_nothing_and_says_why(
     name, value = answer.split("=", 1)
 
     with pytest.raises(SystemExit) as stopped:
-        render(str(tmp_path / "new"), {name: value})
+        render(str(tmp_path / "new"), SHORT | {"license": "MIT", "python_version": "3.13", name: value})
 
     assert sentence in str(stopped.value)
     assert "\n" not in str(stopped.value)

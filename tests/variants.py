@@ -22,7 +22,7 @@ LONG = {
     "author_email": "somebody@example.com",
 }
 SHORT = {"project_name": "a", "project_slug": "a", "description": "a", "author_name": "a"}
-UNICODE = {"project_name": "Überfluß & Söhne's 🎤", "description": "100% «Ы» – 数", "author_name": "O'Brien, 日本"}
+UNICODE = {"project_name": "Überfluß & Söhne's 🎤", "description": "100% «Ы» 数", "author_name": "O'Brien, 日本"}
 YAML_WORDS = {"project_name": "null", "description": "yes: no", "author_name": "1.0"}
 
 VARIANTS: dict[str, dict[str, str]] = {
