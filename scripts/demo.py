@@ -99,7 +99,7 @@ def serving(port: int) -> Iterator[str]:
         process.wait(STOP_TIMEOUT)
 
 
-def wait_until_ready(url: str, process: "subprocess.Popen[bytes]") -> None:
+def wait_until_ready(url: str, process: subprocess.Popen[bytes]) -> None:
     deadline = time.monotonic() + START_TIMEOUT
     while time.monotonic() < deadline and process.poll() is None:
         try:

@@ -3,6 +3,7 @@
 python -m scripts.new DESTINATION [ANSWER=VALUE ...]
 """
 
+import re
 import sys
 from pathlib import Path
 
@@ -29,7 +30,7 @@ def render(destination: str, answers: dict[str, str]) -> None:
     except KeyboardInterrupt:
         sys.exit("Stopped; nothing was written.")
     except Exception as error:  # noqa: BLE001 (Copier's validators raise ValueError, its checks errors of many kinds)
-        sys.exit(str(error).rpartition("': ")[2] or type(error).__name__)
+        sys.exit(re.sub(r"^Validation error for question '\w+': ", "", str(error)))
 
 
 if __name__ == "__main__":

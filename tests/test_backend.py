@@ -6,7 +6,7 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Mapping
 from pathlib import Path
 
 import httpx2
@@ -20,12 +20,12 @@ from tests.conftest import Render
 pytestmark = pytest.mark.slow
 
 
-def run(*command: str, cwd: Path, status: int = 0, **environment: str) -> str:
+def run(*command: str, cwd: Path, status: int = 0, environment: Mapping[str, str] | None = None) -> str:
     """What the command printed; fails with it when the command ends otherwise than expected."""
     process = subprocess.run(
         command,
         cwd=cwd,
-        env=os.environ | environment,
+        env=os.environ | dict(environment or {}),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -109,9 +109,7 @@ def test_its_migrations_go_up_and_down_and_are_written_from_the_models(installed
     assert "Say what it does" in run("make", "migrate-create", cwd=project, status=2)
     run("make", "migrate-create", "name=add notes", cwd=project)
     run("make", "migrate-up", cwd=project)
-    assert "(head) (current)" in run("make", "migrate-history", cwd=project) or "(current)" in run(
-        "make", "migrate-history", cwd=project
-    )
+    assert "(current)" in run("make", "migrate-history", cwd=project)
     run("make", "migrate-down", cwd=project)
     run("make", "format", cwd=project)
     run("make", "lint", cwd=project)
@@ -121,8 +119,8 @@ def test_its_migrations_go_up_and_down_and_are_written_from_the_models(installed
 def test_it_seeds_an_administrator(installed: Path) -> None:
     admin = {"FIRST_ADMIN_EMAIL": "admin@example.com", "FIRST_ADMIN_PASSWORD": "correct horse battery"}
 
-    assert "Created the administrator" in run("make", "seed", cwd=installed, **admin)
-    assert "nothing was changed" in run("make", "seed", cwd=installed, **admin)
+    assert "Created the administrator" in run("make", "seed", cwd=installed, environment=admin)
+    assert "nothing was changed" in run("make", "seed", cwd=installed, environment=admin)
     assert "set FIRST_ADMIN_EMAIL" in run("make", "seed", cwd=installed, status=2)
 
 
@@ -135,17 +133,17 @@ def test_its_update_refuses_a_dirty_tree(installed: Path, tmp_path: Path) -> Non
 
 
 @pytest.fixture(scope="module")
-def without_uv(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+def without_uv(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """An environment whose PATH holds everything but uv, as on a fresh machine."""
     folders = [folder for folder in os.environ["PATH"].split(os.pathsep) if not (Path(folder) / "uv").exists()]
-    yield {"PATH": os.pathsep.join(folders), "HOME": str(tmp_path_factory.mktemp("home"))}
+    return {"PATH": os.pathsep.join(folders), "HOME": str(tmp_path_factory.mktemp("home"))}
 
 
 def test_the_demo_checks_every_endpoint_twice(clone: Path, without_uv: dict[str, str]) -> None:
     port = str(free_port())
 
     for _ in range(2):
-        output = run("make", "demo", "SERVE=0", f"PORT={port}", cwd=clone, **without_uv)
+        output = run("make", "demo", "SERVE=0", f"PORT={port}", cwd=clone, environment=without_uv)
         assert "POST    /api/v1/users" in output
         assert output.rstrip().endswith("==> Done.")
 
@@ -154,8 +152,8 @@ def test_plain_copier_gives_a_project_that_installs(clone: Path, without_uv: dic
     project = tmp_path / "my backend"
     run_copy(str(clone), project, defaults=True, quiet=True, vcs_ref="HEAD")
 
-    run("make", "install", cwd=project, **without_uv)
-    run("make", "lint", cwd=project, **without_uv)
+    run("make", "install", cwd=project, environment=without_uv)
+    run("make", "lint", cwd=project, environment=without_uv)
 
 
 def test_every_command_of_the_readmes_is_run_by_a_test() -> None:

@@ -1,10 +1,9 @@
 """What is rendered is complete and clean as it comes, for every variant."""
 
-import json
 import re
 import subprocess
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -16,9 +15,9 @@ from tests.variants import VARIANTS, choices
 EMPTY_ON_PURPOSE = {"__init__.py", "py.typed"}
 LICENSE_BEGINNINGS = {
     "MIT": "MIT License",
-    "Apache-2.0": "                                 Apache License",
+    "Apache-2.0": "Apache License",
     "BSD-3-Clause": "BSD 3-Clause License",
-    "GPL-3.0-or-later": "                    GNU GENERAL PUBLIC LICENSE",
+    "GPL-3.0-or-later": "GNU GENERAL PUBLIC LICENSE",
 }
 
 
@@ -32,7 +31,8 @@ def contents(project: Path) -> dict[str, bytes]:
 
 @pytest.fixture(params=list(VARIANTS.values()), ids=list(VARIANTS))
 def variant(request: pytest.FixtureRequest, render: Render) -> Path:
-    return render(**request.param)
+    answers: dict[str, str] = request.param
+    return render(**answers)
 
 
 def test_no_file_is_empty_or_lacks_its_last_newline(variant: Path) -> None:
@@ -50,7 +50,12 @@ def test_no_jinja_is_left(variant: Path) -> None:
 
 
 def test_every_file_of_data_parses(variant: Path) -> None:
-    parsers = {".toml": tomllib.loads, ".yml": yaml.safe_load, ".yaml": yaml.safe_load, ".json": json.loads}
+    parsers: dict[str, Callable[[str], object]] = {
+        ".toml": tomllib.loads,
+        ".yml": yaml.safe_load,
+        ".yaml": yaml.safe_load,
+        ".json": json.loads,
+    }
     parsed = [parsers[path.suffix](path.read_text("utf-8")) for path in files(variant) if path.suffix in parsers]
     assert all(parsed)
 
@@ -86,7 +91,7 @@ def test_the_license_is_the_one_that_was_chosen(render: Render, license_name: st
         assert not (project / "LICENSE").exists()
         assert "license" not in metadata
     else:
-        assert (project / "LICENSE").read_text("utf-8").startswith(LICENSE_BEGINNINGS[license_name])
+        assert (project / "LICENSE").read_text("utf-8").lstrip().startswith(LICENSE_BEGINNINGS[license_name])
         assert metadata["license"] == license_name
 
 

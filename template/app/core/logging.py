@@ -6,16 +6,17 @@ A line never holds a submitted value, a password or a token, and no value can be
 import logging
 import sys
 import traceback
-from typing import TYPE_CHECKING
 
+import loguru
 import orjson
 from loguru import logger
 
 from app.core.config import Settings
 from app.core.context import request_id
 
-if TYPE_CHECKING:
-    from loguru import Message, Record
+# Evaluated only by type checkers: Loguru has these names in its stubs alone.
+type Message = loguru.Message
+type Record = loguru.Record
 
 # Loggers that would write past the root logger, and the access log that `middleware/logging.py` replaces.
 SERVER_LOGGERS = ("uvicorn", "uvicorn.error", "uvicorn.access")
@@ -31,7 +32,7 @@ def configure_logging(settings: Settings) -> None:
     """Sends every log line of the process to standard output. Safe to call again."""
     render = _json if settings.LOG_FORMAT == "json" else _text
 
-    def write(message: "Message") -> None:
+    def write(message: Message) -> None:
         sys.stdout.write(render(message.record) + "\n")
         sys.stdout.flush()
 
@@ -46,7 +47,7 @@ def configure_logging(settings: Settings) -> None:
         server_logger.propagate = name != "uvicorn.access"
 
 
-def _fields(record: "Record") -> dict[str, object]:
+def _fields(record: Record) -> dict[str, object]:
     fields = {
         "timestamp": record["time"].isoformat(timespec="milliseconds"),
         "level": record["level"].name,
@@ -60,13 +61,13 @@ def _fields(record: "Record") -> dict[str, object]:
     return fields
 
 
-def _json(record: "Record") -> str:
+def _json(record: Record) -> str:
     # Surrogates, which orjson refuses, have no place in a line of UTF-8 either.
     fields = {key: _printable(value) if isinstance(value, str) else value for key, value in _fields(record).items()}
     return orjson.dumps(fields, default=str).decode()
 
 
-def _text(record: "Record") -> str:
+def _text(record: Record) -> str:
     fields = _fields(record)
     exception = fields.pop("exception", None)
     head = f"{fields.pop('timestamp')} {fields.pop('level'):<8} {fields.pop('message')}"

@@ -54,7 +54,7 @@ def test_the_health_check_tells_a_2xx_from_everything_else(database_url: str) ->
     assert not healthy(free_port(), "/api/v1/health")
 
 
-def run_with_database(command: str, **environment: str) -> "subprocess.Popen[str]":
+def run_with_database(command: str, **environment: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, "-m", "scripts.local_postgres", "sh", "-c", command],
         cwd=ROOT,
