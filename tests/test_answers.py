@@ -15,7 +15,7 @@ from jinja2 import Environment, FileSystemLoader
 
 from scripts.new import ROOT, questions, render
 from tests.conftest import Render
-from tests.variants import SHORT, TEMPLATE
+from tests.variants import SHORT, TEMPLATE, choices
 
 MACROS = Environment(loader=FileSystemLoader(ROOT), autoescape=False)  # noqa: S701 (reads a list, renders no page)
 
@@ -157,3 +157,14 @@ def test_hostile_text_is_refused_or_harmless(name: str, description: str) -> Non
         assert pyproject["project"]["name"]
         assert yaml.safe_load((project / ".copier-answers.yml").read_text("utf-8"))["project_name"] == name
         assert yaml.safe_load((project / "docker/docker-compose.yml").read_text("utf-8"))["name"]
+
+
+def test_the_page_of_answers_lists_every_question_and_choice() -> None:
+    rows = [line.split("|") for line in (ROOT / "docs/answers.md").read_text("utf-8").splitlines() if line[:3] == "| `"]
+
+    assert [row[1].strip().strip("`") for row in rows] == [name for name in TEMPLATE if not name.startswith("_")]
+    for _, name, values, default, *_ in rows:
+        question = name.strip().strip("`")
+        if "choices" in TEMPLATE[question]:
+            assert values.replace("`", "").replace(" ", "").split(",") == choices(question)
+            assert default.strip().strip("`") == TEMPLATE[question]["default"]

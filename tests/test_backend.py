@@ -171,7 +171,7 @@ COMMANDS = {
     "make test",
     "make test-quick",
     "make new DEST=../my-backend",
-    "uvx copier copy https://github.com/strata-template/strata my-backend",
+    "copier copy STRATA my-backend",
     "cd my-backend",
     "git init",
     "git add .",
