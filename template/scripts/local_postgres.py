@@ -7,6 +7,7 @@ It is a development dependency; nothing in `app/` knows of it.
 """
 
 import os
+import secrets
 import signal
 import subprocess
 import sys
@@ -49,23 +50,47 @@ def local_postgres(data: Path) -> Iterator[str]:
 def main(command: list[str]) -> int:
     # A server must not outlive us, so that a termination has to unwind like any other end.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
-    if get_settings().DATABASE_URL is not None:
+    settings = get_settings()
+    if "JWT_SECRET_KEY" not in settings.model_fields_set:
+        os.environ["JWT_SECRET_KEY"] = local_key(LOCAL / "jwt_secret_key")
+    if settings.DATABASE_URL is not None:
         return run(command)
     print(f"DATABASE_URL is not set: using the local PostgreSQL in {LOCAL.name}/postgres", file=sys.stderr)
     with local_postgres(LOCAL / "postgres") as url:
         return run(command, DATABASE_URL=url)
 
 
+def local_key(path: Path) -> str:
+    """A key of this machine, so that nobody is signed out when the server reloads."""
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch(mode=0o600)
+        path.write_text(secrets.token_urlsafe(48), encoding="utf-8")
+    return path.read_text(encoding="utf-8")
+
+
 def run(command: list[str], **environment: str) -> int:
-    """Runs the command to its end, which it may reach in its own way when we are asked to stop."""
-    with subprocess.Popen(command, env=os.environ | environment) as process:
-        try:
-            return process.wait()
-        except KeyboardInterrupt:  # the terminal has sent it to the command as well
-            return process.wait()
-        except SystemExit:
+    """Runs the command to its end, which it may reach in its own way when we are asked to stop.
+
+    The answer is its exit status, as a shell gives it.
+    """
+    process: subprocess.Popen[bytes] | None = None
+    stopping = False
+
+    def stop(*_: object) -> None:
+        nonlocal stopping
+        stopping = True
+        if process is not None:
             process.terminate()
-            raise
+
+    signal.signal(signal.SIGTERM, stop)
+    # A terminal sends Ctrl-C to the command as well.
+    signal.signal(signal.SIGINT, lambda *_: None)
+    process = subprocess.Popen(command, env=os.environ | environment)
+    if stopping:  # asked before there was a process to tell
+        process.terminate()
+    status = process.wait()
+    return status if status >= 0 else 128 - status
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from app.core.config import Settings, get_settings
 from app.core.database import Database
 from app.domain.models.user import Role
 from app.domain.schemas.user import UserCreate
+from app.repository.refresh_token_repository import RefreshTokenRepository
 from app.repository.user_repository import UserRepository
 from app.service.user_service import UserService
 
@@ -38,7 +39,7 @@ async def seed(settings: Settings) -> str:
             users = UserRepository(session)
             if await users.get_by_email(admin.email):
                 return f"{admin.email} is there already; nothing was changed."
-            await UserService(users).create(admin)
+            await UserService(users, RefreshTokenRepository(session)).create(admin)
         return f"Created the administrator {admin.email}."
     finally:
         await database.close()

@@ -7,8 +7,9 @@ database on that server, migrates it, and drops it at the end; every test is rol
 import os
 import shutil
 import tempfile
-from collections.abc import AsyncIterator
-from contextlib import ExitStack
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, ExitStack
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -19,10 +20,15 @@ from httpx2 import ASGITransport, AsyncClient
 from sqlalchemy import URL, Connection, make_url, text
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from sqlalchemy.pool import NullPool
+from uuid_utils.compat import uuid7
 
 from app.core.config import ROOT, Settings
 from app.core.database import Database
+from app.core.security import Identity, digest
+from app.domain.models.base import utc_now
+from app.domain.models.user import Role
 from app.domain.schemas.user import UserCreate
+from app.repository.refresh_token_repository import RefreshTokenRepository
 from app.repository.user_repository import UserRepository
 from scripts.local_postgres import local_postgres
 
@@ -126,6 +132,43 @@ async def client(app: FastAPI) -> AsyncIterator[AsyncClient]:
     transport = ASGITransport(app)
     async with AsyncClient(transport=transport, base_url="http://test/api/v1") as client:
         yield client
+
+
+SignIn = Callable[[Role], Awaitable[AsyncClient]]
+
+
+@pytest.fixture
+async def sign_in(app: FastAPI, database: Database) -> AsyncIterator[SignIn]:
+    """Makes a user of a role and gives a client with its access token."""
+    async with AsyncExitStack() as clients:
+
+        async def sign_in(role: Role) -> AsyncClient:
+            token = app.state.access_tokens.issue(await _begin_session(database, role))
+            headers = {"Authorization": f"Bearer {token}"}
+            client = AsyncClient(transport=ASGITransport(app), base_url="http://test/api/v1", headers=headers)
+            return await clients.enter_async_context(client)
+
+        yield sign_in
+
+
+async def _begin_session(database: Database, role: Role) -> Identity:
+    async with database.transaction() as session:
+        user = await UserRepository(session).create(
+            email=f"{role}@test.example", password_hash="none", full_name=f"The {role}", role=role
+        )
+        identity = Identity(user.id, uuid7())
+        await RefreshTokenRepository(session).add(
+            session_id=identity.session_id,
+            user_id=user.id,
+            token_hash=digest(str(identity.session_id)),
+            expires_at=utc_now() + timedelta(days=1),
+        )
+    return identity
+
+
+@pytest.fixture
+async def admin(sign_in: SignIn) -> AsyncClient:
+    return await sign_in(Role.ADMIN)
 
 
 @pytest.fixture

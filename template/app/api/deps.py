@@ -1,15 +1,27 @@
-"""What routers ask for: a session, and the pieces that every resource shares."""
+"""What routers ask for: a session, and who is asking."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Annotated
 
 from fastapi import Depends, Request
+from fastapi.security import OAuth2PasswordBearer
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.core.config import Settings, get_settings
 from app.core.database import Database
+from app.core.exceptions import ForbiddenError, UnauthorizedError
+from app.core.rate_limit import AttemptLimiter
+from app.core.security import AccessTokens, Identity
+from app.domain.models.user import Role, User
+from app.repository.refresh_token_repository import RefreshTokenRepository
 
 # RFC 9110, 9.2.1: methods that only read.
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+async def get_app_settings(request: Request) -> Settings:
+    settings: Settings = request.app.state.settings
+    return settings
 
 
 async def get_database(request: Request) -> Database:
@@ -17,7 +29,20 @@ async def get_database(request: Request) -> Database:
     return database
 
 
+async def get_access_tokens(request: Request) -> AccessTokens:
+    access_tokens: AccessTokens = request.app.state.access_tokens
+    return access_tokens
+
+
+async def get_attempt_limiter(request: Request) -> AttemptLimiter:
+    limiter: AttemptLimiter = request.app.state.attempt_limiter
+    return limiter
+
+
+SettingsDep = Annotated[Settings, Depends(get_app_settings)]
 DatabaseDep = Annotated[Database, Depends(get_database)]
+AccessTokensDep = Annotated[AccessTokens, Depends(get_access_tokens)]
+AttemptLimiterDep = Annotated[AttemptLimiter, Depends(get_attempt_limiter)]
 
 
 async def get_session(request: Request, database: DatabaseDep) -> AsyncIterator[AsyncSession]:
@@ -29,3 +54,49 @@ async def get_session(request: Request, database: DatabaseDep) -> AsyncIterator[
 
 # `function` has the transaction committed before the answer starts; the default scope would do it after.
 SessionDep = Annotated[AsyncSession, Depends(get_session, scope="function")]
+
+
+async def get_client(request: Request) -> str:
+    """The address of the client; behind a proxy, what the server was told to believe of its headers."""
+    return request.client.host if request.client else ""
+
+
+ClientDep = Annotated[str, Depends(get_client)]
+
+_bearer = OAuth2PasswordBearer(tokenUrl=f"{get_settings().API_V1_PREFIX}/auth/login", auto_error=False)
+
+
+async def get_identity(access_tokens: AccessTokensDep, token: Annotated[str | None, Depends(_bearer)]) -> Identity:
+    """Raises UnauthorizedError."""
+    if not token:
+        raise UnauthorizedError
+    return access_tokens.read(token)
+
+
+IdentityDep = Annotated[Identity, Depends(get_identity)]
+
+
+async def get_current_user(identity: IdentityDep, database: DatabaseDep) -> User:
+    """Who is asking, read anew for each request, so that a change of a user acts at once.
+
+    Its session is closed before the request's own begins: no request holds two connections. Raises UnauthorizedError.
+    """
+    async with database.reading() as session:
+        user = await RefreshTokenRepository(session).get_user(identity.user_id, identity.session_id)
+    if user is None:
+        raise UnauthorizedError("The session has ended.")
+    return user
+
+
+CurrentUser = Annotated[User, Depends(get_current_user)]
+
+
+def require(*roles: Role) -> Callable[[User], Awaitable[User]]:
+    """A dependency that lets only these roles pass. It raises ForbiddenError."""
+
+    async def require_role(user: CurrentUser) -> User:
+        if user.role not in roles:
+            raise ForbiddenError("Your role does not allow this.")
+        return user
+
+    return require_role

@@ -4,22 +4,28 @@
 """
 
 import re
+import secrets
 import tomllib
 from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
+from limits import parse
 from pydantic import AfterValidator, Field, PositiveFloat, PositiveInt, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 ROOT = Path(__file__).resolve().parents[2]
 SECRETS_DIRECTORY = Path("/run/secrets")
 
-# RFC 7518, 3.2: an HS256 key holds at least 256 bits.
-MINIMUM_SECRET_BYTES = 32
+# RFC 7518, 3.2: an HS256 key holds at least 256 bits. Few different characters cannot hold them.
+MINIMUM_KEY_BYTES = 32
+MINIMUM_KEY_CHARACTERS = 10
 
 _pyproject = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+
+# The name of the project as a distribution: tokens name it as their issuer and audience.
+DISTRIBUTION: str = _pyproject["project"]["name"]
 
 
 def _asyncpg_url(url: SecretStr) -> SecretStr:
@@ -29,6 +35,14 @@ def _asyncpg_url(url: SecretStr) -> SecretStr:
         raise ValueError("must start with postgresql://")
     # libpq and hosting services say `sslmode`, asyncpg says `ssl`.
     return SecretStr(re.sub(r"([?&])sslmode=", r"\1ssl=", value))
+
+
+def _rate_limit(value: str) -> str:
+    try:
+        parse(value)
+    except ValueError:
+        raise ValueError("must look like 10/minute") from None
+    return value
 
 
 DatabaseUrl = Annotated[SecretStr, AfterValidator(_asyncpg_url)]
@@ -58,6 +72,12 @@ class Settings(BaseSettings):
     DB_POOL_TIMEOUT: PositiveFloat = 3.0
     DB_STATEMENT_TIMEOUT: PositiveFloat = 5.0
 
+    JWT_SECRET_KEY: SecretStr = Field(default_factory=lambda: SecretStr(secrets.token_urlsafe(48)))
+    ACCESS_TOKEN_EXPIRE_MINUTES: PositiveInt = 15
+    REFRESH_TOKEN_EXPIRE_DAYS: PositiveInt = 30
+    REGISTRATION_ENABLED: bool = False
+    LOGIN_RATE_LIMIT: Annotated[str, AfterValidator(_rate_limit)] = "10/minute"
+
     CORS_ORIGINS: list[str] = []
     CORS_ALLOW_CREDENTIALS: bool = False
     CORS_ALLOW_METHODS: list[str] = ["GET", "POST", "PATCH", "PUT", "DELETE"]
@@ -81,6 +101,11 @@ class Settings(BaseSettings):
         return self.DATABASE_URL.get_secret_value()
 
     @property
+    def signing_keys(self) -> list[bytes]:
+        """The first signs, all verify: a new key is put in front, the old one stays until its tokens have expired."""
+        return [key.strip().encode() for key in self.JWT_SECRET_KEY.get_secret_value().split(",")]
+
+    @property
     def is_deployed(self) -> bool:
         return self.ENVIRONMENT in ("staging", "production")
 
@@ -93,10 +118,18 @@ class Settings(BaseSettings):
     def _unsafe(self) -> Iterator[str]:
         if self.DATABASE_URL is None:
             yield "DATABASE_URL must be set"
+        if "JWT_SECRET_KEY" not in self.model_fields_set:
+            yield "JWT_SECRET_KEY must be set"
+        if any(_is_weak(key) for key in self.signing_keys):
+            yield f"JWT_SECRET_KEY must hold random keys of at least {MINIMUM_KEY_BYTES} bytes"
         if self.DEBUG:
             yield "DEBUG must be false"
         if "*" in self.CORS_ORIGINS and self.CORS_ALLOW_CREDENTIALS:
             yield 'CORS_ORIGINS must not hold "*" while CORS_ALLOW_CREDENTIALS is true'
+
+
+def _is_weak(key: bytes) -> bool:
+    return len(key) < MINIMUM_KEY_BYTES or len(set(key)) < MINIMUM_KEY_CHARACTERS
 
 
 @lru_cache

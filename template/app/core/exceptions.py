@@ -21,6 +21,21 @@ class AppError(Exception):
         self.headers = dict(headers or {})
 
 
+class UnauthorizedError(AppError):
+    """Who asks is not known. RFC 6750, 3: the answer says how to tell."""
+
+    status_code = 401
+    message = "Unauthorized"
+
+    def __init__(self, detail: str = "Not authenticated.") -> None:
+        super().__init__(detail, headers={"WWW-Authenticate": "Bearer"})
+
+
+class ForbiddenError(AppError):
+    status_code = 403
+    message = "Forbidden"
+
+
 class NotFoundError(AppError):
     status_code = 404
     message = "Not found"
@@ -34,6 +49,16 @@ class ConflictError(AppError):
 class UnprocessableError(AppError):
     status_code = 422
     message = "Validation failed"
+
+
+class TooManyRequestsError(AppError):
+    """`retry_after` is in seconds (RFC 6585, 4)."""
+
+    status_code = 429
+    message = "Too many requests"
+
+    def __init__(self, detail: str, *, retry_after: int) -> None:
+        super().__init__(detail, headers={"Retry-After": str(retry_after)})
 
 
 class ServiceUnavailableError(AppError):

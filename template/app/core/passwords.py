@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable
+from functools import cache
 
 from anyio import CapacityLimiter, fail_after, to_thread
 from pwdlib import PasswordHash
@@ -20,6 +21,20 @@ SLOT_TIMEOUT = 10
 async def hash_password(password: str) -> str:
     """Raises ServiceUnavailableError when no slot gets free within `SLOT_TIMEOUT` seconds."""
     return await _in_slot(lambda: _hasher.hash(password))
+
+
+async def verify_password(password: str, password_hash: str | None) -> bool:
+    """Whether they belong together. Without a hash the answer is no, in the time of any other.
+
+    Raises ServiceUnavailableError when no slot gets free within `SLOT_TIMEOUT` seconds.
+    """
+    matches = await _in_slot(lambda: _hasher.verify(password, password_hash or _hash_of_nothing()))
+    return matches and password_hash is not None
+
+
+@cache
+def _hash_of_nothing() -> str:
+    return _hasher.hash("")
 
 
 async def _in_slot[Result](work: Callable[[], Result]) -> Result:

@@ -2,17 +2,19 @@
 
 from uuid import UUID
 
-from app.core.exceptions import NotFoundError
-from app.core.passwords import hash_password
-from app.domain.models.user import User
-from app.domain.schemas.user import UserCreate, UserListQuery, UserUpdate
+from app.core.exceptions import ConflictError, NotFoundError, UnprocessableError
+from app.core.passwords import hash_password, verify_password
+from app.domain.models.user import Role, User
+from app.domain.schemas.user import PasswordChange, PasswordReset, ProfileUpdate, UserCreate, UserListQuery, UserUpdate
 from app.repository.base import Slice
+from app.repository.refresh_token_repository import RefreshTokenRepository
 from app.repository.user_repository import UserRepository
 
 
 class UserService:
-    def __init__(self, users: UserRepository) -> None:
+    def __init__(self, users: UserRepository, refresh_tokens: RefreshTokenRepository) -> None:
         self.users = users
+        self.refresh_tokens = refresh_tokens
 
     async def list(self, query: UserListQuery) -> Slice[User]:
         return await self.users.list(query)
@@ -25,15 +27,39 @@ class UserService:
         password_hash = await hash_password(data.password)
         return await self.users.create(**data.model_dump(exclude={"password"}), password_hash=password_hash)
 
-    async def update(self, user_id: UUID, data: UserUpdate) -> User:
-        """Writes the fields that were sent. Raises NotFoundError."""
+    async def update(self, user_id: UUID, data: UserUpdate | ProfileUpdate) -> User:
+        """Writes the fields that were sent. Raises NotFoundError, ConflictError for the last administrator."""
         changes = data.model_dump(exclude_unset=True)
-        return _found(await self.users.update(user_id, **changes))
+        deactivated = changes.get("is_active") is False
+        if deactivated or changes.get("role", Role.ADMIN) is not Role.ADMIN:
+            await self._keep_an_admin_besides(user_id)
+        user = _found(await self.users.update(user_id, **changes))
+        if deactivated:
+            await self.refresh_tokens.revoke_all(user_id)
+        return user
 
     async def delete(self, user_id: UUID) -> None:
-        """Raises NotFoundError."""
+        """Raises NotFoundError, ConflictError for the last administrator."""
+        await self._keep_an_admin_besides(user_id)
         if not await self.users.delete(user_id):
             raise NotFoundError
+        await self.refresh_tokens.revoke_all(user_id)
+
+    async def change_password(self, user: User, session_id: UUID, data: PasswordChange) -> None:
+        """Ends every other session of the user. Raises UnprocessableError when the current password is wrong."""
+        if not await verify_password(data.current_password, user.password_hash):
+            raise UnprocessableError("The current password is wrong.")
+        await self.users.update(user.id, password_hash=await hash_password(data.new_password))
+        await self.refresh_tokens.revoke_all(user.id, but=session_id)
+
+    async def reset_password(self, user_id: UUID, data: PasswordReset) -> None:
+        """Ends every session of the user. Raises NotFoundError."""
+        _found(await self.users.update(user_id, password_hash=await hash_password(data.new_password)))
+        await self.refresh_tokens.revoke_all(user_id)
+
+    async def _keep_an_admin_besides(self, user_id: UUID) -> None:
+        if await self.users.lock_admins() == [user_id]:
+            raise ConflictError("The last active administrator cannot be removed.")
 
 
 def _found(user: User | None) -> User:

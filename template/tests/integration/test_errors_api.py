@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 from fastapi import FastAPI
-from httpx2 import ASGITransport, AsyncClient
+from httpx2 import AsyncClient
 from sqlalchemy import text
 
 from app.core.database import Database
@@ -16,13 +16,12 @@ JSON = {"Content-Type": "application/json"}
 
 
 @pytest.fixture
-async def client(app: FastAPI) -> AsyncIterator[AsyncClient]:
+def client(app: FastAPI, admin: AsyncClient) -> AsyncClient:
     @app.get("/api/v1/broken")
     async def broken() -> None:
         raise RuntimeError(SECRET)
 
-    async with AsyncClient(transport=ASGITransport(app), base_url="http://test/api/v1") as client:
-        yield client
+    return admin
 
 
 @pytest.mark.parametrize(

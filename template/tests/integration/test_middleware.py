@@ -19,10 +19,10 @@ async def test_any_other_request_id_is_replaced(client: AsyncClient, identifier:
     assert answer.headers["X-Request-ID"].isalnum()
 
 
-async def test_each_request_leaves_one_log_line(client: AsyncClient, capsys: pytest.CaptureFixture[str]) -> None:
+async def test_each_request_leaves_one_log_line(admin: AsyncClient, capsys: pytest.CaptureFixture[str]) -> None:
     capsys.readouterr()
 
-    await client.get("/users/01900000-0000-7000-8000-000000000000?token=secret", headers={"X-Request-ID": "one"})
+    await admin.get("/users/01900000-0000-7000-8000-000000000000?token=secret", headers={"X-Request-ID": "one"})
 
     (line,) = capsys.readouterr().out.splitlines()
     event = json.loads(line)

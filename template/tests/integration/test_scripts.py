@@ -54,7 +54,7 @@ def test_the_health_check_tells_a_2xx_from_everything_else(database_url: str) ->
     assert not healthy(free_port(), "/api/v1/health")
 
 
-def run_with_database(command: str, **environment: str) -> subprocess.Popen[str]:
+def start_with_database(command: str, **environment: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, "-m", "scripts.local_postgres", "sh", "-c", command],
         cwd=ROOT,
@@ -66,7 +66,7 @@ def run_with_database(command: str, **environment: str) -> subprocess.Popen[str]
 
 
 def test_a_command_gets_the_database_of_the_settings_and_its_status_is_kept() -> None:
-    process = run_with_database("echo $DATABASE_URL; exit 3", DATABASE_URL="postgresql://db/app")
+    process = start_with_database("echo $DATABASE_URL; exit 3", DATABASE_URL="postgresql://db/app")
 
     output, _ = process.communicate(timeout=30)
     assert output == "postgresql://db/app\n"
@@ -78,16 +78,15 @@ def test_a_command_without_one_gets_a_local_server_that_ends_with_it(tmp_path: P
     program += (
         "local.LOCAL = Path(sys.argv[1]); sys.exit(local.main(['sh', '-c', 'echo $DATABASE_URL; exec sleep 60']))"
     )
-    process = subprocess.Popen(
-        [sys.executable, "-c", program, str(tmp_path)], cwd=ROOT, stdout=subprocess.PIPE, text=True
-    )
-    assert process.stdout is not None
-    assert process.stdout.readline().startswith("postgresql://")
-    server = tmp_path / "postgres" / "postmaster.pid"
-    assert server.exists()
+    command = [sys.executable, "-c", program, str(tmp_path)]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline().startswith("postgresql://")
+        server = tmp_path / "postgres" / "postmaster.pid"
+        assert server.exists()
 
-    process.send_signal(signal.SIGTERM)
-    process.communicate(timeout=30)
+        process.terminate()
+        assert process.wait(30) == 128 + signal.SIGTERM
 
     assert not server.exists()
 

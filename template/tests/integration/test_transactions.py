@@ -8,7 +8,9 @@ from httpx2 import AsyncClient
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
+from uuid_utils.compat import uuid7
 
+from app.core.passwords import hash_password
 from tests.server import running_server
 
 pytestmark = pytest.mark.xdist_group("server")
@@ -22,10 +24,25 @@ async def engine(database_url: str) -> AsyncIterator[AsyncEngine]:
         await connection.execute(text("TRUNCATE users CASCADE"))
 
 
+ADMIN = {"username": "admin@example.com", "password": "correct horse battery"}
+
+
+async def create_admin(engine: AsyncEngine) -> None:
+    user = {"id": uuid7(), "email": ADMIN["username"], "hash": await hash_password(ADMIN["password"])}
+    async with engine.connect() as connection:
+        insert = (
+            "INSERT INTO users (id, email, password_hash, full_name, role) VALUES (:id, :email, :hash, 'A', 'admin')"
+        )
+        await connection.execute(text(insert), user)
+
+
 @pytest.fixture(scope="module")
 async def client(database_url: str, engine: AsyncEngine) -> AsyncIterator[AsyncClient]:
+    await create_admin(engine)
     with running_server(database_url) as address:
         async with AsyncClient(base_url=address, timeout=30) as client:
+            answer = await client.post("/auth/login", data=ADMIN)
+            client.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
             yield client
 
 
@@ -89,3 +106,14 @@ async def test_a_connection_that_the_server_closed_costs_no_request(client: Asyn
     await asyncio.sleep(0.2)
 
     assert (await client.get("/users")).status_code == 200
+
+
+async def test_of_many_refreshes_at_once_one_succeeds_and_the_session_ends(client: AsyncClient) -> None:
+    pair = (await client.post("/auth/login", data=ADMIN)).json()
+    body = {"refresh_token": pair["refresh_token"]}
+
+    answers = await asyncio.gather(*(client.post("/auth/refresh", json=body) for _ in range(10)))
+
+    assert sorted(answer.status_code for answer in answers) == [200, *[401] * 9]
+    (renewed,) = (answer.json() for answer in answers if answer.status_code == 200)
+    assert (await client.post("/auth/refresh", json={"refresh_token": renewed["refresh_token"]})).status_code == 401

@@ -1,14 +1,16 @@
 """Stand-ins for the database, so that a unit test shows a rule and nothing else."""
 
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
 from uuid_utils.compat import uuid7
 
 from app.domain.models.base import Entity, utc_now
-from app.domain.models.user import User
+from app.domain.models.user import Role, User
 from app.domain.schemas.common import ListQuery
 from app.repository.base import Repository, Slice
+from app.repository.refresh_token_repository import RefreshTokenRepository
 from app.repository.user_repository import UserRepository
 
 
@@ -44,4 +46,16 @@ class FakeRepository[Model: Entity](Repository[Model]):
 
 
 class FakeUserRepository(FakeRepository[User], UserRepository):
-    pass
+    async def lock_admins(self) -> Sequence[UUID]:
+        live = [user for user in self.records.values() if user.deleted_at is None]
+        return [user.id for user in live if user.role is Role.ADMIN]
+
+
+class FakeRefreshTokenRepository(RefreshTokenRepository):
+    """Remembers whose sessions were ended."""
+
+    def __init__(self) -> None:
+        self.revoked: list[UUID] = []
+
+    async def revoke_all(self, user_id: UUID, *, but: UUID | None = None) -> None:
+        self.revoked.append(user_id)

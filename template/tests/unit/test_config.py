@@ -8,7 +8,8 @@ from pydantic import ValidationError
 
 from app.core.config import ROOT, Settings, get_settings
 
-SAFE = {"ENVIRONMENT": "production", "DATABASE_URL": "postgresql://app:secret@db/app"}
+KEY = "0123456789abcdefghijklmnopqrstuvwxyz"
+SAFE = {"ENVIRONMENT": "production", "DATABASE_URL": "postgresql://app:secret@db/app", "JWT_SECRET_KEY": KEY}
 
 
 @pytest.fixture(autouse=True)
@@ -58,6 +59,7 @@ def test_without_a_database_url_it_says_what_to_do() -> None:
         ("API_V1_PREFIX", "api"),
         ("LOG_LEVEL", "LOUD"),
         ("CORS_ORIGINS", "[1]"),
+        ("LOGIN_RATE_LIMIT", "often"),
     ],
 )
 def test_a_wrong_setting_stops_the_start_by_name_and_without_its_value(
@@ -85,6 +87,10 @@ def test_a_list_that_is_no_json_stops_the_start_by_name(monkeypatch: pytest.Monk
     [
         ("DATABASE_URL", {"DATABASE_URL": ""}),
         ("DEBUG", {"DEBUG": "true"}),
+        ("JWT_SECRET_KEY", {"JWT_SECRET_KEY": ""}),
+        ("JWT_SECRET_KEY", {"JWT_SECRET_KEY": KEY[:31]}),
+        ("JWT_SECRET_KEY", {"JWT_SECRET_KEY": "changeme" * 8}),
+        ("JWT_SECRET_KEY", {"JWT_SECRET_KEY": f"{KEY},"}),
         ("CORS_ORIGINS", {"CORS_ORIGINS": '["*"]', "CORS_ALLOW_CREDENTIALS": "true"}),
     ],
 )

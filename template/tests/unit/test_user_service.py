@@ -2,16 +2,16 @@ from uuid import uuid4
 
 import pytest
 
-from app.core.exceptions import NotFoundError
+from app.core.exceptions import ConflictError, NotFoundError
 from app.domain.models.user import Role
 from app.domain.schemas.user import UserCreate, UserListQuery, UserUpdate
 from app.service.user_service import UserService
-from tests.unit.fakes import FakeUserRepository
+from tests.unit.fakes import FakeRefreshTokenRepository, FakeUserRepository
 
 
 @pytest.fixture
 def service() -> UserService:
-    return UserService(FakeUserRepository())
+    return UserService(FakeUserRepository(), FakeRefreshTokenRepository())
 
 
 async def test_a_new_user_can_be_read_and_is_listed(service: UserService, new_user: UserCreate) -> None:
@@ -52,3 +52,18 @@ async def test_what_does_not_exist_is_not_found(service: UserService) -> None:
         await service.update(uuid4(), UserUpdate(is_active=False))
     with pytest.raises(NotFoundError):
         await service.delete(uuid4())
+
+
+async def test_the_last_administrator_stays(service: UserService, new_user: UserCreate) -> None:
+    last = await service.create(new_user.model_copy(update={"role": Role.ADMIN}))
+
+    with pytest.raises(ConflictError):
+        await service.update(last.id, UserUpdate(role=Role.USER))
+    with pytest.raises(ConflictError):
+        await service.update(last.id, UserUpdate(is_active=False))
+    with pytest.raises(ConflictError):
+        await service.delete(last.id)
+
+    await service.update(last.id, UserUpdate(full_name="Still here"))
+    await service.create(new_user.model_copy(update={"role": Role.ADMIN}))
+    await service.delete(last.id)

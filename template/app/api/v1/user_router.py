@@ -3,28 +3,59 @@ from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 
-from app.api.deps import SessionDep
+from app.api.deps import CurrentUser, IdentityDep, SessionDep, require
+from app.core.exceptions import NotFoundError
+from app.domain.models.user import Role
 from app.domain.schemas.common import MessageResponse, Page
-from app.domain.schemas.user import UserCreate, UserListQuery, UserResponse, UserUpdate
+from app.domain.schemas.user import (
+    PasswordChange,
+    PasswordReset,
+    ProfileUpdate,
+    UserCreate,
+    UserListQuery,
+    UserResponse,
+    UserUpdate,
+)
+from app.repository.refresh_token_repository import RefreshTokenRepository
 from app.repository.user_repository import UserRepository
 from app.service.user_service import UserService
 
 router = APIRouter(prefix="/users", tags=["users"])
 
+ADMIN = [Depends(require(Role.ADMIN))]
+STAFF = [Depends(require(Role.ADMIN, Role.MODERATOR))]
+
 
 async def get_user_service(session: SessionDep) -> UserService:
-    return UserService(UserRepository(session))
+    return UserService(UserRepository(session), RefreshTokenRepository(session))
 
 
 UserServiceDep = Annotated[UserService, Depends(get_user_service)]
 
 
-@router.get("")
+@router.get("/me")
+async def get_me(current_user: CurrentUser) -> UserResponse:
+    return UserResponse.model_validate(current_user)
+
+
+@router.patch("/me")
+async def update_me(data: ProfileUpdate, current_user: CurrentUser, service: UserServiceDep) -> UserResponse:
+    return UserResponse.model_validate(await service.update(current_user.id, data))
+
+
+@router.post("/me/password", status_code=204)
+async def change_my_password(
+    data: PasswordChange, current_user: CurrentUser, identity: IdentityDep, service: UserServiceDep
+) -> None:
+    await service.change_password(current_user, identity.session_id, data)
+
+
+@router.get("", dependencies=STAFF)
 async def list_users(query: Annotated[UserListQuery, Query()], service: UserServiceDep) -> Page[UserResponse]:
     return Page[UserResponse].model_validate(await service.list(query))
 
 
-@router.post("", status_code=201)
+@router.post("", status_code=201, dependencies=ADMIN)
 async def create_user(data: UserCreate, service: UserServiceDep, request: Request, response: Response) -> UserResponse:
     user = await service.create(data)
     response.headers["Location"] = request.url_for("get_user", user_id=user.id).path
@@ -32,16 +63,23 @@ async def create_user(data: UserCreate, service: UserServiceDep, request: Reques
 
 
 @router.get("/{user_id}")
-async def get_user(user_id: UUID, service: UserServiceDep) -> UserResponse:
+async def get_user(user_id: UUID, current_user: CurrentUser, service: UserServiceDep) -> UserResponse:
+    if current_user.id != user_id and current_user.role is Role.USER:
+        raise NotFoundError  # the same as for a user that does not exist
     return UserResponse.model_validate(await service.get(user_id))
 
 
-@router.patch("/{user_id}")
+@router.patch("/{user_id}", dependencies=ADMIN)
 async def update_user(user_id: UUID, data: UserUpdate, service: UserServiceDep) -> UserResponse:
     return UserResponse.model_validate(await service.update(user_id, data))
 
 
-@router.delete("/{user_id}")
+@router.delete("/{user_id}", dependencies=ADMIN)
 async def delete_user(user_id: UUID, service: UserServiceDep) -> MessageResponse:
     await service.delete(user_id)
     return MessageResponse(message="User deleted successfully")
+
+
+@router.post("/{user_id}/password", status_code=204, dependencies=ADMIN)
+async def reset_password(user_id: UUID, data: PasswordReset, service: UserServiceDep) -> None:
+    await service.reset_password(user_id, data)

@@ -17,7 +17,8 @@ def normalize_email(value: str) -> str:
 
 Email = Annotated[EmailStr, AfterValidator(normalize_email), Field(max_length=254)]
 # Taken as it is: no trimming, no normalising. The upper bound keeps hashing cheap to refuse.
-Password = Annotated[str, Field(min_length=8, max_length=128), Storable]
+MAXIMUM_PASSWORD_LENGTH = 128
+Password = Annotated[str, Field(min_length=8, max_length=MAXIMUM_PASSWORD_LENGTH), Storable]
 
 
 class UserCreate(RequestModel):
@@ -31,6 +32,21 @@ class UserUpdate(RequestModel):
     full_name: Name = ""
     role: Role = Role.USER
     is_active: bool = True
+
+
+class ProfileUpdate(RequestModel):
+    """What users may change of themselves."""
+
+    full_name: Name = ""
+
+
+class PasswordChange(RequestModel):
+    current_password: Annotated[str, Field(max_length=MAXIMUM_PASSWORD_LENGTH), Storable]
+    new_password: Password
+
+
+class PasswordReset(RequestModel):
+    new_password: Password
 
 
 class UserListQuery(ListQuery):

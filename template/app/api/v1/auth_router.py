@@ -1,0 +1,63 @@
+from datetime import timedelta
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Response
+from fastapi.security import OAuth2PasswordRequestForm
+
+from app.api.deps import AccessTokensDep, AttemptLimiterDep, ClientDep, SessionDep, SettingsDep
+from app.api.v1.user_router import UserServiceDep
+from app.core.exceptions import ForbiddenError
+from app.domain.schemas.auth import RefreshRequest, RegisterRequest, TokenResponse
+from app.domain.schemas.user import UserCreate, UserResponse
+from app.repository.refresh_token_repository import RefreshTokenRepository
+from app.repository.user_repository import UserRepository
+from app.service.auth_service import AuthService
+
+router = APIRouter(prefix="/auth", tags=["auth"])
+
+
+async def get_auth_service(session: SessionDep, access_tokens: AccessTokensDep, settings: SettingsDep) -> AuthService:
+    lifetime = timedelta(days=settings.REFRESH_TOKEN_EXPIRE_DAYS)
+    return AuthService(UserRepository(session), RefreshTokenRepository(session), access_tokens, lifetime)
+
+
+AuthServiceDep = Annotated[AuthService, Depends(get_auth_service)]
+
+
+async def forbid_caching(response: Response) -> None:
+    """RFC 6749, 5.1: tokens are not for caches."""
+    response.headers["Cache-Control"] = "no-store"
+
+
+async def require_registration(settings: SettingsDep) -> None:
+    if not settings.REGISTRATION_ENABLED:
+        raise ForbiddenError("Registration is disabled.")
+
+
+@router.post("/login", dependencies=[Depends(forbid_caching)])
+async def login(
+    form: Annotated[OAuth2PasswordRequestForm, Depends()],
+    service: AuthServiceDep,
+    limiter: AttemptLimiterDep,
+    client: ClientDep,
+) -> TokenResponse:
+    async with limiter.attempt(client):
+        return await service.login(form.username, form.password)
+
+
+@router.post("/refresh", dependencies=[Depends(forbid_caching)])
+async def refresh(data: RefreshRequest, service: AuthServiceDep) -> TokenResponse:
+    return await service.refresh(data.refresh_token)
+
+
+@router.post("/logout", status_code=204)
+async def logout(data: RefreshRequest, service: AuthServiceDep) -> None:
+    await service.logout(data.refresh_token)
+
+
+@router.post("/register", status_code=201, dependencies=[Depends(require_registration)])
+async def register(
+    data: RegisterRequest, service: UserServiceDep, limiter: AttemptLimiterDep, client: ClientDep
+) -> UserResponse:
+    await limiter.count(client)
+    return UserResponse.model_validate(await service.create(UserCreate(**data.model_dump())))

@@ -1,0 +1,58 @@
+"""Bounds how often a client may fail to sign in."""
+
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from ipaddress import IPv6Address, ip_address, ip_network
+
+from limits import parse
+from limits.aio.storage import MemoryStorage
+from limits.aio.strategies import MovingWindowRateLimiter
+
+from app.core.config import Settings
+from app.core.exceptions import TooManyRequestsError, UnauthorizedError
+
+# What one household or office is given; single addresses of it cost nothing.
+IPV6_PREFIX = 64
+
+
+class AttemptLimiter:
+    """Counts per client, so that nobody can lock another one out of an account. One instance a process."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._limit = parse(settings.LOGIN_RATE_LIMIT)
+        self._limiter = MovingWindowRateLimiter(MemoryStorage())
+
+    @asynccontextmanager
+    async def attempt(self, client: str) -> AsyncIterator[None]:
+        """Counts the block when it raises UnauthorizedError. Raises TooManyRequestsError."""
+        await self._refuse_exhausted(client)
+        try:
+            yield
+        except UnauthorizedError:
+            await self.count(client)
+            raise
+        # Of guesses that were sent side by side, none may succeed after the limit.
+        await self._refuse_exhausted(client)
+
+    async def count(self, client: str) -> None:
+        """Raises TooManyRequestsError when the limit was reached before."""
+        if not await self._limiter.hit(self._limit, _network(client)):
+            raise await self._refusal(client)
+
+    async def _refuse_exhausted(self, client: str) -> None:
+        if not await self._limiter.test(self._limit, _network(client)):
+            raise await self._refusal(client)
+
+    async def _refusal(self, client: str) -> TooManyRequestsError:
+        window = await self._limiter.get_window_stats(self._limit, _network(client))
+        seconds = max(1, round(window.reset_time - time.time()))
+        return TooManyRequestsError("Too many attempts.", retry_after=seconds)
+
+
+def _network(client: str) -> str:
+    try:
+        address = ip_address(client)
+    except ValueError:
+        return client
+    return str(ip_network((address, IPV6_PREFIX), strict=False)) if isinstance(address, IPv6Address) else client

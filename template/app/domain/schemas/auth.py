@@ -1,0 +1,23 @@
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from app.domain.schemas.base import Name, RequestModel, ResponseModel, Storable
+from app.domain.schemas.user import Email, Password
+
+
+class RefreshRequest(RequestModel):
+    refresh_token: Annotated[str, Field(min_length=1, max_length=200), Storable]
+
+
+class RegisterRequest(RequestModel):
+    email: Email
+    password: Password
+    full_name: Name
+
+
+class TokenResponse(ResponseModel):
+    access_token: str
+    refresh_token: str
+    token_type: Literal["bearer"] = "bearer"  # noqa: S105 (a type, not a token)
+    expires_in: Annotated[int, Field(description="Seconds until the access token expires.")]

@@ -1,0 +1,57 @@
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, exists, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.domain.models.base import utc_now
+from app.domain.models.refresh_token import RefreshToken
+from app.domain.models.user import User
+
+
+class RefreshTokenRepository:
+    """The sessions of users, as the chain of tokens that each has had."""
+
+    def __init__(self, session: AsyncSession) -> None:
+        self.session = session
+
+    async def add(self, *, session_id: UUID, user_id: UUID, token_hash: str, expires_at: datetime) -> None:
+        self.session.add(
+            RefreshToken(session_id=session_id, user_id=user_id, token_hash=token_hash, expires_at=expires_at)
+        )
+        await self.session.flush()
+
+    async def get(self, token_hash: str) -> RefreshToken | None:
+        return await self.session.scalar(select(RefreshToken).where(RefreshToken.token_hash == token_hash))
+
+    async def use(self, token_hash: str) -> bool:
+        """Takes the token out of use, for the first caller only: it is one statement."""
+        statement = update(RefreshToken).where(RefreshToken.token_hash == token_hash, *_current())
+        used = statement.values(used_at=utc_now()).returning(RefreshToken.id)
+        return await self.session.scalar(used) is not None
+
+    async def get_user(self, user_id: UUID, session_id: UUID) -> User | None:
+        """The user of a session, if both may still be here."""
+        alive = exists().where(RefreshToken.session_id == session_id, RefreshToken.user_id == User.id, *_current())
+        return await self.session.scalar(
+            select(User).where(User.id == user_id, User.is_active, User.deleted_at.is_(None), alive)
+        )
+
+    async def revoke(self, session_id: UUID) -> None:
+        await self._revoke(RefreshToken.session_id == session_id)
+
+    async def revoke_all(self, user_id: UUID, *, but: UUID | None = None) -> None:
+        """Ends every session of the user, `but` one."""
+        await self._revoke(RefreshToken.user_id == user_id, *(() if but is None else (RefreshToken.session_id != but,)))
+
+    async def commit(self) -> None:
+        """Keeps what was done so far, whatever the answer will be."""
+        await self.session.commit()
+
+    async def _revoke(self, *conditions: ColumnElement[bool]) -> None:
+        not_yet = RefreshToken.revoked_at.is_(None)
+        await self.session.execute(update(RefreshToken).where(*conditions, not_yet).values(revoked_at=utc_now()))
+
+
+def _current() -> tuple[ColumnElement[bool], ...]:
+    return (RefreshToken.used_at.is_(None), RefreshToken.revoked_at.is_(None), RefreshToken.expires_at > utc_now())

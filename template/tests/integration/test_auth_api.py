@@ -1,0 +1,232 @@
+"""Who gets in, for how long, and what ends it."""
+
+import json
+from typing import Any
+
+import pytest
+from fastapi import FastAPI
+from httpx2 import AsyncClient, Response
+
+from app.core.config import Settings
+from app.core.rate_limit import AttemptLimiter
+
+PASSWORD = "correct horse battery"
+ADA = {"email": "ada@example.com", "password": PASSWORD, "full_name": "Ada Lovelace"}
+
+
+@pytest.fixture
+async def ada(admin: AsyncClient) -> dict[str, Any]:
+    answer = await admin.post("/users", json=ADA)
+    user: dict[str, Any] = answer.json()
+    return user
+
+
+async def login(client: AsyncClient, password: str = PASSWORD, username: str = ADA["email"]) -> Response:
+    return await client.post("/auth/login", data={"username": username, "password": password})
+
+
+async def refresh(client: AsyncClient, pair: dict[str, str]) -> Response:
+    return await client.post("/auth/refresh", json={"refresh_token": pair["refresh_token"]})
+
+
+async def me(client: AsyncClient, pair: dict[str, str]) -> Response:
+    return await client.get("/users/me", headers={"Authorization": f"Bearer {pair['access_token']}"})
+
+
+@pytest.fixture
+async def pair(client: AsyncClient, ada: dict[str, Any]) -> dict[str, str]:
+    assert ada["email"] == ADA["email"]
+    tokens: dict[str, str] = (await login(client)).json()
+    return tokens
+
+
+class TestLogin:
+    @pytest.mark.usefixtures("ada")
+    @pytest.mark.parametrize("username", ["ada@example.com", "ADA@Example.com"])
+    async def test_gives_a_pair_that_lets_in(self, client: AsyncClient, username: str) -> None:
+        answer = await login(client, username=username)
+
+        pair = answer.json()
+        assert answer.status_code == 200
+        assert answer.headers["Cache-Control"] == "no-store"
+        assert set(pair) == {"access_token", "refresh_token", "token_type", "expires_in"}
+        assert (pair["token_type"], pair["expires_in"]) == ("bearer", 900)
+        assert (await me(client, pair)).json()["email"] == ADA["email"]
+
+    async def test_refuses_unknown_wrong_and_inactive_alike(
+        self, client: AsyncClient, admin: AsyncClient, ada: dict[str, Any]
+    ) -> None:
+        wrong = await login(client, password="wrong horse battery")
+        unknown = await login(client, username="nobody@example.com")
+        await admin.patch(f"/users/{ada['id']}", json={"is_active": False})
+        inactive = await login(client)
+
+        for answer in (wrong, unknown, inactive):
+            assert answer.status_code == 401
+            assert answer.headers["WWW-Authenticate"] == "Bearer"
+            assert answer.json() | {"request_id": None} == wrong.json() | {"request_id": None}
+
+    @pytest.mark.usefixtures("ada")
+    @pytest.mark.parametrize("password", ["", "x" * 129, "x" * 100_000, "a\0b", f"{PASSWORD} "])
+    async def test_takes_the_password_as_it_is(self, client: AsyncClient, password: str) -> None:
+        assert (await login(client, password=password)).status_code in {401, 422}
+
+    @pytest.mark.usefixtures("ada")
+    async def test_ten_failures_a_minute_are_enough(self, client: AsyncClient) -> None:
+        for _ in range(10):
+            assert (await login(client, password="wrong horse")).status_code == 401
+
+        answer = await login(client)
+        elsewhere = await client.post(
+            "/auth/login",
+            data={"username": ADA["email"], "password": PASSWORD},
+            headers={"X-Forwarded-For": "192.0.2.1"},
+        )
+
+        assert answer.status_code == elsewhere.status_code == 429
+        assert 1 <= int(answer.headers["Retry-After"]) <= 60
+
+    @pytest.mark.usefixtures("ada")
+    async def test_success_is_not_counted(self, client: AsyncClient, app: FastAPI, settings: Settings) -> None:
+        app.state.attempt_limiter = AttemptLimiter(settings.model_copy(update={"LOGIN_RATE_LIMIT": "2/minute"}))
+
+        answers = [(await login(client)).status_code for _ in range(4)]
+
+        assert answers == [200] * 4
+
+
+class TestRefresh:
+    async def test_gives_a_new_pair(self, client: AsyncClient, pair: dict[str, str]) -> None:
+        answer = await refresh(client, pair)
+
+        assert answer.status_code == 200
+        assert answer.headers["Cache-Control"] == "no-store"
+        assert answer.json()["refresh_token"] != pair["refresh_token"]
+        assert (await me(client, answer.json())).status_code == 200
+
+    async def test_reuse_ends_the_whole_session(self, client: AsyncClient, pair: dict[str, str]) -> None:
+        renewed = (await refresh(client, pair)).json()
+
+        assert (await refresh(client, pair)).status_code == 401
+        assert (await refresh(client, renewed)).status_code == 401
+        assert (await me(client, renewed)).status_code == 401
+
+    async def test_reuse_ends_no_other_session(self, client: AsyncClient, pair: dict[str, str]) -> None:
+        other = (await login(client)).json()
+        await refresh(client, pair)
+
+        await refresh(client, pair)
+
+        assert (await refresh(client, other)).status_code == 200
+
+    @pytest.mark.parametrize("token", ["x", "\ud800", "\0", "", "x" * 201])
+    async def test_refuses_what_is_no_token(self, client: AsyncClient, token: str) -> None:
+        body = json.dumps({"refresh_token": token}).encode()
+        answer = await client.post("/auth/refresh", content=body, headers={"Content-Type": "application/json"})
+
+        assert answer.status_code in {401, 422}
+
+    async def test_refuses_an_access_token(self, client: AsyncClient, pair: dict[str, str]) -> None:
+        answer = await client.post("/auth/refresh", json={"refresh_token": pair["access_token"]})
+
+        assert answer.status_code in {401, 422}
+
+
+class TestLogout:
+    async def test_ends_the_session_and_may_be_repeated(self, client: AsyncClient, pair: dict[str, str]) -> None:
+        body = {"refresh_token": pair["refresh_token"]}
+
+        assert [(await client.post("/auth/logout", json=body)).status_code for _ in range(2)] == [204, 204]
+        assert (await refresh(client, pair)).status_code == 401
+        assert (await me(client, pair)).status_code == 401
+
+
+class TestRegister:
+    async def test_is_off_by_default(self, client: AsyncClient) -> None:
+        assert (await client.post("/auth/register", json=ADA)).status_code == 403
+        assert (await client.post("/auth/register", json={})).status_code == 403
+
+    async def test_makes_a_plain_user_where_it_is_on(
+        self, client: AsyncClient, app: FastAPI, settings: Settings
+    ) -> None:
+        app.state.settings = settings.model_copy(update={"REGISTRATION_ENABLED": True})
+
+        answer = await client.post("/auth/register", json=ADA)
+
+        assert answer.status_code == 201
+        assert answer.json()["role"] == "user"
+        assert (await client.post("/auth/register", json=ADA | {"role": "admin"})).status_code == 422
+        assert (await client.post("/auth/register", json=ADA)).status_code == 409
+        assert (await login(client)).status_code == 200
+
+    async def test_is_limited(self, client: AsyncClient, app: FastAPI, settings: Settings) -> None:
+        app.state.settings = settings.model_copy(update={"REGISTRATION_ENABLED": True})
+        app.state.attempt_limiter = AttemptLimiter(settings.model_copy(update={"LOGIN_RATE_LIMIT": "1/minute"}))
+        await client.post("/auth/register", json=ADA)
+
+        assert (await client.post("/auth/register", json=ADA | {"email": "b@example.com"})).status_code == 429
+
+
+class TestWhatActsAtOnce:
+    async def refused(self, client: AsyncClient, pair: dict[str, str]) -> bool:
+        answers = [await me(client, pair), await refresh(client, pair)]
+        return [answer.status_code for answer in answers] == [401, 401]
+
+    async def test_deactivation_for_good(
+        self, client: AsyncClient, admin: AsyncClient, ada: dict[str, Any], pair: dict[str, str]
+    ) -> None:
+        await admin.patch(f"/users/{ada['id']}", json={"is_active": False})
+        assert await self.refused(client, pair)
+
+        await admin.patch(f"/users/{ada['id']}", json={"is_active": True})
+        assert await self.refused(client, pair)
+
+    async def test_deletion(
+        self, client: AsyncClient, admin: AsyncClient, ada: dict[str, Any], pair: dict[str, str]
+    ) -> None:
+        await admin.delete(f"/users/{ada['id']}")
+
+        assert await self.refused(client, pair)
+
+    async def test_a_change_of_role(
+        self, client: AsyncClient, admin: AsyncClient, ada: dict[str, Any], pair: dict[str, str]
+    ) -> None:
+        headers = {"Authorization": f"Bearer {pair['access_token']}"}
+
+        await admin.patch(f"/users/{ada['id']}", json={"role": "moderator"})
+        assert (await client.get("/users", headers=headers)).status_code == 200
+
+        await admin.patch(f"/users/{ada['id']}", json={"role": "user"})
+        assert (await client.get("/users", headers=headers)).status_code == 403
+
+    async def test_a_new_password_ends_the_other_sessions(self, client: AsyncClient, pair: dict[str, str]) -> None:
+        other = (await login(client)).json()
+        headers = {"Authorization": f"Bearer {pair['access_token']}"}
+        change = {"current_password": PASSWORD, "new_password": "another horse battery"}
+
+        answer = await client.post("/users/me/password", json=change, headers=headers)
+
+        assert answer.status_code == 204
+        assert await self.refused(client, other)
+        assert (await me(client, pair)).status_code == 200
+        assert (await login(client)).status_code == 401
+        assert (await login(client, password="another horse battery")).status_code == 200
+
+    async def test_a_new_password_needs_the_current_one(self, client: AsyncClient, pair: dict[str, str]) -> None:
+        headers = {"Authorization": f"Bearer {pair['access_token']}"}
+        change = {"current_password": "wrong horse", "new_password": "another horse battery"}
+
+        answer = await client.post("/users/me/password", json=change, headers=headers)
+
+        assert answer.status_code == 422
+        assert (await login(client)).status_code == 200
+
+    async def test_a_password_that_an_administrator_sets(
+        self, client: AsyncClient, admin: AsyncClient, ada: dict[str, Any], pair: dict[str, str]
+    ) -> None:
+        path = f"/users/{ada['id']}/password"
+
+        assert (await admin.post(path, json={"new_password": "another horse battery"})).status_code == 204
+
+        assert await self.refused(client, pair)
+        assert (await login(client, password="another horse battery")).status_code == 200
