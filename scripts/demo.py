@@ -22,6 +22,7 @@ DEMO = ROOT / "demo"
 START_TIMEOUT = 60.0
 STOP_TIMEOUT = 20.0
 ADMIN_EMAIL = "admin@example.com"
+ADMIN_PASSWORD = DEMO / ".local/admin_password"
 
 
 def main() -> None:
@@ -36,21 +37,30 @@ def main() -> None:
     step("Installing its dependencies")
     make("install")
     step("Starting its PostgreSQL, migrating, creating an administrator")
-    admin = {"FIRST_ADMIN_EMAIL": ADMIN_EMAIL, "FIRST_ADMIN_PASSWORD": secrets.token_urlsafe(12)}
-    make("seed", **admin)
+    email, password = admin()
+    make("seed", FIRST_ADMIN_EMAIL=email, FIRST_ADMIN_PASSWORD=password)
     step("Starting the API")
     with serving(arguments.port) as address:
         step("Checking every endpoint over HTTP")
-        for line in check_every_endpoint(address):
+        for line in check_every_endpoint(address, email, password):
             print(f"    {line}")
         if not arguments.check_only:
             step(f"Open http://127.0.0.1:{arguments.port}/docs  (Ctrl-C stops everything)")
+            step(f"Sign in there with `Authorize`: {email}, {password}")
             signal.pause()
     step("Done.")
 
 
 def step(text: str) -> None:
     print(f"==> {text}", flush=True)
+
+
+def admin() -> tuple[str, str]:
+    """The administrator of the demo, whose password stays the same as long as its database."""
+    if not ADMIN_PASSWORD.exists():
+        ADMIN_PASSWORD.parent.mkdir(parents=True, exist_ok=True)
+        ADMIN_PASSWORD.write_text(secrets.token_urlsafe(12), encoding="utf-8")
+    return ADMIN_EMAIL, ADMIN_PASSWORD.read_text(encoding="utf-8")
 
 
 def refuse_taken_port(port: int) -> None:

@@ -1,6 +1,7 @@
 """Calls every endpoint of a running backend once, as a client would."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from secrets import token_urlsafe
 from uuid import uuid4
 
 import httpx2
@@ -16,38 +17,69 @@ class Smoke:
         self.seen: set[tuple[str, str]] = set()
 
     def call(
-        self, method: str, path: str, status: int, *, template: str | None = None, body: object = None
+        self,
+        method: str,
+        path: str,
+        status: int,
+        *,
+        template: str | None = None,
+        body: object = None,
+        form: Mapping[str, str] | None = None,
     ) -> httpx2.Response:
         """Raises SystemExit when the answer has another status."""
-        answer = self.client.request(method, PREFIX + path, json=body)
+        answer = self.client.request(method, PREFIX + path, json=body, data=form)
         if answer.status_code != status:
             raise SystemExit(f"{method} {path} answered {answer.status_code} instead of {status}: {answer.text}")
         self.seen.add((method.lower(), PREFIX + (template or path)))
         return answer
+
+    def sign_in(self, email: str, password: str) -> str:
+        """Sends the access token from now on; gives the refresh token."""
+        pair = self.call("POST", "/auth/login", 200, form={"username": email, "password": password}).json()
+        self.client.headers["Authorization"] = f"Bearer {pair['access_token']}"
+        return str(pair["refresh_token"])
 
     def operations(self) -> set[tuple[str, str]]:
         paths = self.client.get("/openapi.json").json()["paths"]
         return {(method, path) for path, methods in paths.items() for method in methods}
 
 
-def check_every_endpoint(address: str) -> Iterator[str]:
-    """Yields a line for each operation that works. Raises SystemExit when one fails or was left out."""
+def check_every_endpoint(address: str, email: str, password: str) -> Iterator[str]:
+    """Signs in as this administrator and yields a line for each operation that works.
+
+    Raises SystemExit when one fails or was left out.
+    """
     smoke = Smoke(address)
-    email = f"{uuid4().hex}@example.com"
-    body = {"email": email, "password": "correct horse battery", "full_name": "Ada Lovelace"}
     smoke.call("GET", "/health", 200)
     smoke.call("GET", "/health/ready", 200)
-    user = smoke.call("POST", "/users", 201, body=body).json()
-    smoke.call("POST", "/users", 409, body=body)
-    found = smoke.call("GET", f"/users?search={email}", 200, template="/users").json()
-    if found["items"] != [user]:
-        raise SystemExit(f"The user that was created was not found: {found}")
-    one = {"path": f"/users/{user['id']}", "template": "/users/{user_id}"}
-    smoke.call("GET", status=200, **one)
-    smoke.call("PATCH", status=200, body={"full_name": "Ada King"}, **one)
-    smoke.call("DELETE", status=200, **one)
-    smoke.call("GET", status=404, **one)
+    smoke.call("GET", "/users", 401)
+    smoke.call("POST", "/auth/register", 403)
+    refresh_token = smoke.sign_in(email, password)
+    check_users(smoke)
+    renewed = smoke.call("POST", "/auth/refresh", 200, body={"refresh_token": refresh_token}).json()
+    smoke.call("POST", "/auth/logout", 204, body={"refresh_token": renewed["refresh_token"]})
+    smoke.call("GET", "/users/me", 401)
     for method, path in sorted(smoke.seen, key=lambda operation: operation[::-1]):
         yield f"{method.upper():<7} {path}"
     if missed := smoke.operations() - smoke.seen:
         raise SystemExit(f"These operations were not checked: {sorted(missed)}")
+
+
+def check_users(smoke: Smoke) -> None:
+    new = {"email": f"{uuid4().hex}@example.com", "password": token_urlsafe(), "full_name": "Ada Lovelace"}
+    user = smoke.call("POST", "/users", 201, body=new).json()
+    smoke.call("POST", "/users", 409, body=new)
+    found = smoke.call("GET", f"/users?search={new['email']}", 200, template="/users").json()
+    if found["items"] != [user]:
+        raise SystemExit(f"The user that was created was not found: {found}")
+    path, template = f"/users/{user['id']}", "/users/{user_id}"
+    smoke.call("GET", path, 200, template=template)
+    smoke.call("PATCH", path, 200, template=template, body={"full_name": "Ada King"})
+    password = {"new_password": token_urlsafe()}
+    smoke.call("POST", f"{path}/password", 204, template=f"{template}/password", body=password)
+    smoke.call("DELETE", path, 200, template=template)
+    smoke.call("GET", path, 404, template=template)
+    me = smoke.call("GET", "/users/me", 200).json()
+    smoke.call("PATCH", "/users/me", 200, body={"full_name": me["full_name"]})
+    wrong = {"current_password": token_urlsafe(), "new_password": token_urlsafe()}
+    smoke.call("POST", "/users/me/password", 422, body=wrong)

@@ -37,7 +37,6 @@ def create_app(settings: Settings) -> FastAPI:
     app = FastAPI(
         title=settings.PROJECT_NAME,
         version=settings.VERSION,
-        debug=settings.DEBUG,
         lifespan=lifespan,
         openapi_url="/openapi.json" if is_public else None,
         # A redirect would repeat the Host header, which the client chooses.

@@ -24,7 +24,8 @@ from uuid_utils.compat import uuid7
 
 from app.core.config import ROOT, Settings
 from app.core.database import Database
-from app.core.security import Identity, digest
+from app.core.rate_limit import AttemptLimiter
+from app.core.security import AccessTokens, Identity, digest
 from app.domain.models.base import utc_now
 from app.domain.models.user import Role
 from app.domain.schemas.user import UserCreate
@@ -118,13 +119,21 @@ async def users(database: Database) -> AsyncIterator[UserRepository]:
         yield UserRepository(session)
 
 
-@pytest.fixture
-def app(settings: Settings, database: Database) -> FastAPI:
+@pytest.fixture(scope="session")
+def application(settings: Settings) -> FastAPI:
     from app.main import create_app  # noqa: PLC0415 (makes an application at import, from the settings above)
 
-    app = create_app(settings)
-    app.state.database = database
-    return app
+    return create_app(settings)
+
+
+@pytest.fixture
+def app(application: FastAPI, settings: Settings, database: Database) -> FastAPI:
+    """The application, with what a test may have changed in it set back."""
+    application.state.settings = settings
+    application.state.access_tokens = AccessTokens(settings)
+    application.state.attempt_limiter = AttemptLimiter(settings)
+    application.state.database = database
+    return application
 
 
 @pytest.fixture

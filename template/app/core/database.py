@@ -19,6 +19,7 @@ def create_engine(settings: Settings, **options: Any) -> AsyncEngine:
     statement_timeout = settings.DB_STATEMENT_TIMEOUT
     engine = create_async_engine(
         settings.database_url,
+        echo=settings.DEBUG,
         hide_parameters=True,
         connect_args={
             "timeout": settings.DB_POOL_TIMEOUT,

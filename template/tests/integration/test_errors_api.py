@@ -8,6 +8,7 @@ from fastapi import FastAPI
 from httpx2 import AsyncClient
 from sqlalchemy import text
 
+from app.core.config import Settings
 from app.core.database import Database
 
 SECRET = "do-not-repeat-me"
@@ -15,12 +16,21 @@ ORIGIN = {"Origin": "https://app.example.com"}
 JSON = {"Content-Type": "application/json"}
 
 
-@pytest.fixture
-def client(app: FastAPI, admin: AsyncClient) -> AsyncClient:
+@pytest.fixture(scope="session")
+def application(settings: Settings) -> FastAPI:
+    from app.main import create_app  # noqa: PLC0415 (makes an application at import, from the settings of the tests)
+
+    app = create_app(settings)
+
     @app.get("/api/v1/broken")
     async def broken() -> None:
         raise RuntimeError(SECRET)
 
+    return app
+
+
+@pytest.fixture
+def client(admin: AsyncClient) -> AsyncClient:
     return admin
 
 

@@ -3,6 +3,9 @@ import json
 import pytest
 from httpx2 import AsyncClient
 
+from app.core.config import Settings
+from app.core.logging import configure_logging
+
 
 @pytest.mark.parametrize("identifier", ["a", "A-z_0.9", "x" * 64])
 async def test_a_harmless_request_id_is_kept(client: AsyncClient, identifier: str) -> None:
@@ -19,7 +22,10 @@ async def test_any_other_request_id_is_replaced(client: AsyncClient, identifier:
     assert answer.headers["X-Request-ID"].isalnum()
 
 
-async def test_each_request_leaves_one_log_line(admin: AsyncClient, capsys: pytest.CaptureFixture[str]) -> None:
+async def test_each_request_leaves_one_log_line(
+    admin: AsyncClient, settings: Settings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    configure_logging(settings)
     capsys.readouterr()
 
     await admin.get("/users/01900000-0000-7000-8000-000000000000?token=secret", headers={"X-Request-ID": "one"})

@@ -10,7 +10,11 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 from uuid_utils.compat import uuid7
 
+from app.core.config import Settings
+from app.core.database import Database
+from app.core.logging import configure_logging
 from app.core.passwords import hash_password
+from app.repository.user_repository import UserRepository
 from tests.server import running_server
 
 pytestmark = pytest.mark.xdist_group("server")
@@ -117,3 +121,17 @@ async def test_of_many_refreshes_at_once_one_succeeds_and_the_session_ends(clien
     assert sorted(answer.status_code for answer in answers) == [200, *[401] * 9]
     (renewed,) = (answer.json() for answer in answers if answer.status_code == 200)
     assert (await client.post("/auth/refresh", json={"refresh_token": renewed["refresh_token"]})).status_code == 401
+
+
+async def test_debug_logs_statements_without_their_values(
+    settings: Settings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    configure_logging(settings)
+    database = Database(settings.model_copy(update={"DEBUG": True}))
+    async with database.reading() as session:
+        await UserRepository(session).get_by_email("secret@example.com")
+    await database.close()
+
+    log = capsys.readouterr().out
+    assert "FROM users" in log
+    assert "secret@example.com" not in log
