@@ -13,6 +13,8 @@ from app.core.exceptions import UnauthorizedError
 
 ALGORITHM = "HS256"
 ACCESS = "access"
+# What PyJWT raises, and what a claim of another type than ours makes `UUID` raise.
+INVALID = (jwt.InvalidTokenError, ValueError, TypeError, AttributeError)
 CLAIMS = ["iss", "aud", "sub", "sid", "jti", "exp", "iat", "typ"]
 
 
@@ -64,7 +66,7 @@ class AccessTokens:
                 )
                 if claims["typ"] == ACCESS:
                     return Identity(UUID(claims["sub"]), UUID(claims["sid"]))
-            except (jwt.InvalidTokenError, ValueError, TypeError, AttributeError):
+            except INVALID:
                 continue
         raise UnauthorizedError("The access token is not valid.")
 

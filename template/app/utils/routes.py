@@ -19,7 +19,8 @@ def _templates(app: FastAPI) -> dict[int, str | None]:
 
 
 def allowed_methods(scope: Scope) -> list[str]:
-    """All methods of this path, which may be spread over several routes."""
+    """All methods of this path, which may be spread over several routes of the same template."""
     contexts = iter_route_contexts(scope["app"].routes)
-    matching = (context for context in contexts if context.matches(scope)[0] is not Match.NONE)
-    return sorted({method for context in matching for method in context.methods or ()})
+    matching = [context for context in contexts if context.matches(scope)[0] is not Match.NONE]
+    template = matching[0].path
+    return sorted({method for context in matching if context.path == template for method in context.methods or ()})

@@ -2,12 +2,12 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from app.domain.schemas.base import Name, RequestModel, ResponseModel, Storable
+from app.domain.schemas.base import Name, RequestModel, ResponseModel
 from app.domain.schemas.user import Email, Password
 
 
 class RefreshRequest(RequestModel):
-    refresh_token: Annotated[str, Field(min_length=1, max_length=200), Storable]
+    refresh_token: Annotated[str, Field(max_length=200, pattern="^[A-Za-z0-9_-]+$")]
 
 
 class RegisterRequest(RequestModel):
