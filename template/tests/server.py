@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 import httpx2
 
@@ -20,16 +21,24 @@ def free_port() -> int:
     return port
 
 
+@dataclass(frozen=True)
+class Server:
+    """Where its API is, and what may be done to it."""
+
+    address: str
+    process: subprocess.Popen[bytes]
+
+
 @contextmanager
-def running_server(database_url: str, **environment: str) -> Iterator[str]:
-    """The address of the API of a server on this database."""
+def running_server(database_url: str, **environment: str) -> Iterator[Server]:
+    """A server on this database, with these settings."""
     port = free_port()
     arguments = [sys.executable, "-m", "uvicorn", "app.main:app", "--port", str(port), "--no-access-log"]
     process = subprocess.Popen(arguments, env=os.environ | {"DATABASE_URL": database_url} | environment)
     try:
         address = f"http://127.0.0.1:{port}/api/v1"
         _wait_for(f"{address}/health")
-        yield address
+        yield Server(address, process)
     finally:
         process.terminate()
         process.wait(START_TIMEOUT)

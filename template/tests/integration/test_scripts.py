@@ -46,8 +46,8 @@ def test_seeding_says_which_setting_is_missing_or_wrong(environment: dict[str, s
 
 
 def test_the_health_check_tells_a_2xx_from_everything_else(database_url: str) -> None:
-    with running_server(database_url) as address:
-        port = int(address.split(":")[2].split("/")[0])
+    with running_server(database_url) as server:
+        port = int(server.address.split(":")[2].split("/")[0])
 
         assert healthy(port, "/api/v1/health")
         assert not healthy(port, "/api/v1/nothing-here")

@@ -43,8 +43,8 @@ async def create_admin(engine: AsyncEngine) -> None:
 @pytest.fixture(scope="module")
 async def client(database_url: str, engine: AsyncEngine) -> AsyncIterator[AsyncClient]:
     await create_admin(engine)
-    with running_server(database_url) as address:
-        async with AsyncClient(base_url=address, timeout=30) as client:
+    with running_server(database_url) as server:
+        async with AsyncClient(base_url=server.address, timeout=30) as client:
             answer = await client.post("/auth/login", data=ADMIN)
             client.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
             yield client

@@ -1,0 +1,126 @@
+"""What clients see when the database stops answering: quick, honest refusals, and no lost word."""
+
+import asyncio
+from collections import Counter
+from time import perf_counter
+
+import pytest
+from httpx2 import AsyncClient, Response
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from tests.faults.conftest import LIMITS, NewUser, Postgres
+from tests.server import free_port, running_server
+
+# A wait for a connection, a statement and the driver's second of grace, then its attempt to cancel.
+LONGEST_WAIT = float(LIMITS["DB_POOL_TIMEOUT"]) + float(LIMITS["DB_STATEMENT_TIMEOUT"]) + 1 + 5
+
+
+async def timed(client: AsyncClient, path: str) -> tuple[Response, float]:
+    start = perf_counter()
+    return await client.get(path), perf_counter() - start
+
+
+def assert_unavailable(answer: Response) -> None:
+    assert answer.status_code == 503, answer.text
+    assert int(answer.headers["Retry-After"]) >= 1
+    assert answer.json()["status_code"] == 503
+
+
+async def until_it_answers(client: AsyncClient, path: str = "/users/me") -> Response:
+    for _ in range(100):
+        answer = await client.get(path)
+        if answer.status_code == 200:
+            return answer
+        await asyncio.sleep(0.1)
+    raise AssertionError(f"{path} did not recover: {answer.text}")
+
+
+async def test_a_frozen_database_is_503_in_time_and_health_stays_up(client: AsyncClient, migrated: Postgres) -> None:
+    migrated.freeze()
+    try:
+        waiting = [asyncio.create_task(timed(client, "/users")) for _ in range(20)]
+        await asyncio.sleep(0.3)
+        health, _ = await timed(client, "/health")
+        ready, took = await timed(client, "/health/ready")
+        refused = await asyncio.gather(*waiting)
+    finally:
+        migrated.thaw()
+
+    assert health.status_code == 200
+    assert_unavailable(ready)
+    assert took < LONGEST_WAIT
+    for answer, took in refused:
+        assert_unavailable(answer)
+        assert took < LONGEST_WAIT
+    await until_it_answers(client)
+    await until_it_answers(client, "/health/ready")
+
+
+async def test_a_used_up_pool_is_503_and_health_and_readiness_stay_up(client: AsyncClient, engine: AsyncEngine) -> None:
+    async with engine.connect() as connection:
+        await connection.execute(text("BEGIN"))
+        await connection.execute(text("LOCK TABLE users IN ACCESS EXCLUSIVE MODE"))
+
+        waiting = [asyncio.create_task(client.get("/users/me")) for _ in range(20)]
+        await asyncio.sleep(0.2)
+        assert (await client.get("/health")).status_code == 200
+        assert (await client.get("/health/ready")).status_code == 200
+        for answer in await asyncio.gather(*waiting):
+            assert_unavailable(answer)
+
+    assert (await client.get("/users/me")).status_code == 200
+
+
+async def test_crashes_under_load_lose_nothing_that_was_acknowledged(
+    client: AsyncClient, engine: AsyncEngine, migrated: Postgres, new_user_body: NewUser
+) -> None:
+    statuses: Counter[int] = Counter()
+    acknowledged: set[str] = set()
+    finished = asyncio.Event()
+
+    async def write(writer: int) -> None:
+        number = 0
+        while not finished.is_set():
+            number += 1
+            body = new_user_body(f"writer-{writer}-{number}")
+            answer = await client.post("/users", json=body)
+            statuses[answer.status_code] += 1
+            if answer.status_code == 201:
+                acknowledged.add(body["email"])
+
+    async with asyncio.TaskGroup() as group:
+        for writer in range(20):
+            group.create_task(write(writer))
+        for _ in range(3):
+            await asyncio.sleep(0.7)
+            migrated.crash()
+        await asyncio.sleep(1)
+        await until_it_answers(client)
+        finished.set()
+
+    async with engine.connect() as connection:
+        found = set((await connection.scalars(text("SELECT email FROM users"))).all())
+    assert acknowledged
+    assert acknowledged <= found
+    assert set(statuses) <= {201, 503}, statuses
+
+
+async def test_a_server_that_starts_before_its_database_is_alive_and_not_ready() -> None:
+    url = f"postgresql://postgres@127.0.0.1:{free_port()}/none"
+    with running_server(url) as server:
+        async with AsyncClient(base_url=server.address) as client:
+            assert (await client.get("/health")).status_code == 200
+            assert_unavailable(await client.get("/health/ready"))
+            assert_unavailable(await client.post("/auth/login", data={"username": "a@b.com", "password": "12345678"}))
+
+
+@pytest.mark.parametrize("count", [50])
+async def test_many_sign_ins_at_once_leave_the_server_alive(client: AsyncClient, count: int) -> None:
+    login = {"username": "admin@example.com", "password": "correct horse battery"}
+    waiting = [asyncio.create_task(client.post("/auth/login", data=login)) for _ in range(count)]
+
+    assert (await client.get("/health")).status_code == 200
+    answers = await asyncio.gather(*waiting)
+
+    assert {answer.status_code for answer in answers} == {200}

@@ -1,0 +1,50 @@
+"""What happens to requests when the process is told to stop, or is killed."""
+
+import asyncio
+
+from httpx2 import AsyncClient, TransportError
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from tests.faults.conftest import NewUser
+from tests.server import Server
+
+
+async def test_sigterm_answers_every_accepted_request(
+    client: AsyncClient, server: Server, engine: AsyncEngine, new_user_body: NewUser
+) -> None:
+    accepted = [asyncio.create_task(client.post("/users", json=new_user_body(f"last-{n}"))) for n in range(5)]
+    await asyncio.sleep(0.05)
+
+    server.process.terminate()
+    answers = await asyncio.gather(*accepted)
+
+    assert {answer.status_code for answer in answers} == {201}
+    await asyncio.to_thread(server.process.wait, 20)
+
+
+async def test_sigkill_leaves_no_half_and_loses_no_word(
+    client: AsyncClient, server: Server, engine: AsyncEngine, new_user_body: NewUser
+) -> None:
+    acknowledged: set[str] = set()
+
+    async def write(writer: int) -> None:
+        for number in range(100):
+            body = new_user_body(f"killed-{writer}-{number}")
+            try:
+                answer = await client.post("/users", json=body)
+            except TransportError:
+                return
+            if answer.status_code == 201:
+                acknowledged.add(body["email"])
+
+    async with asyncio.TaskGroup() as group:
+        for writer in range(10):
+            group.create_task(write(writer))
+        await asyncio.sleep(0.7)
+        server.process.kill()
+
+    async with engine.connect() as connection:
+        found = set((await connection.scalars(text("SELECT email FROM users"))).all())
+    assert acknowledged
+    assert acknowledged <= found
