@@ -20,3 +20,25 @@ async def test_overload_is_refused_after_a_bounded_wait(monkeypatch: pytest.Monk
     for borrower in busy:
         passwords._slots.release_on_behalf_of(borrower)
     assert await passwords.hash_password("correct horse battery")
+
+
+async def test_a_password_is_verified() -> None:
+    password_hash = await passwords.hash_password("correct horse battery")
+
+    assert await passwords.verify_password("correct horse battery", password_hash)
+    assert not await passwords.verify_password("wrong horse battery", password_hash)
+
+
+async def test_an_unknown_user_costs_as_much_work_as_any(monkeypatch: pytest.MonkeyPatch) -> None:
+    verified: list[str] = []
+    verify = passwords._hasher.verify
+
+    def counted(password: str, password_hash: str) -> bool:
+        verified.append(password)
+        return verify(password, password_hash)
+
+    monkeypatch.setattr(passwords._hasher, "verify", counted)
+
+    assert not await passwords.verify_password("", None)
+
+    assert verified == [""]
