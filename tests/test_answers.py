@@ -107,17 +107,67 @@ def test_a_rendered_project_is_not_rendered_over(project: Path) -> None:
     assert (project / "app/main.py").read_text() == "# mine\n"
 
 
-def test_updating_to_the_same_version_changes_nothing(clone: Path, tmp_path: Path) -> None:
+@pytest.fixture
+def committed(clone: Path, tmp_path: Path) -> Path:
+    """A project that was rendered from a clone and committed."""
     project = tmp_path / "project"
     run_copy(str(clone), project, defaults=True, quiet=True, vcs_ref="HEAD")
-    for command in (["init", "-q"], ["add", "-A"], ["commit", "-qm", "start"]):
-        subprocess.run(["git", *command], cwd=project, check=True)
+    git("init", "-q", cwd=project)
+    commit_all(project)
+    return project
 
-    process = copier("update", "--defaults", "--vcs-ref=:current:", cwd=project)
+
+def git(*arguments: str, cwd: Path) -> str:
+    return subprocess.run(["git", *arguments], cwd=cwd, check=True, capture_output=True, text=True).stdout
+
+
+def commit_all(repository: Path) -> None:
+    git("add", "-A", cwd=repository)
+    git("commit", "-qm", "all", cwd=repository)
+
+
+def test_updating_to_the_same_version_changes_nothing(committed: Path) -> None:
+    process = copier("update", "--defaults", "--vcs-ref=:current:", cwd=committed)
 
     assert process.returncode == 0, process.stderr
-    status = subprocess.run(["git", "status", "--porcelain"], cwd=project, check=True, capture_output=True, text=True)
-    assert status.stdout == ""
+    assert git("status", "--porcelain", cwd=committed) == ""
+
+
+def test_an_update_brings_what_is_new_and_keeps_what_is_the_projects(committed: Path, clone: Path) -> None:
+    dependency = "    # Your own dependencies go below this line: an update never touches it.\n"
+    for name, old, new in [
+        ("pyproject.toml", dependency, f'{dependency}    "tenacity>=9",\n'),
+        ("README.md", "## Start", "## Our way to start"),
+    ]:
+        text = (committed / name).read_text("utf-8")
+        assert old in text
+        (committed / name).write_text(text.replace(old, new), "utf-8")
+    commit_all(committed)
+    newer = clone.parent / "newer"
+    git("clone", "-q", str(clone), str(newer), cwd=clone.parent)
+    for name, old, new in [
+        ("template/pyproject.toml.jinja", '    "uuid-utils', '    "another>=1",\n    "uuid-utils'),
+        ("template/README.md.jinja", "## Layers", "## The layers"),
+        ("template/.env.example", "# --- Database", "# --- The database"),
+    ]:
+        text = (newer / name).read_text("utf-8")
+        assert old in text
+        (newer / name).write_text(text.replace(old, new), "utf-8")
+    commit_all(newer)
+    answers = committed / ".copier-answers.yml"
+    answers.write_text(answers.read_text("utf-8").replace(str(clone), str(newer)), "utf-8")
+    commit_all(committed)
+
+    process = copier("update", "--defaults", "--vcs-ref=HEAD", cwd=committed)
+
+    assert process.returncode == 0, process.stderr
+    assert git("diff", "--name-only", "--diff-filter=U", cwd=committed) == ""
+    dependencies = tomllib.loads((committed / "pyproject.toml").read_text("utf-8"))["project"]["dependencies"]
+    assert {"tenacity>=9", "another>=1"} <= set(dependencies)
+    readme = (committed / "README.md").read_text("utf-8")
+    assert "## Our way to start" in readme
+    assert "## Layers" in readme
+    assert "# --- The database" in (committed / ".env.example").read_text("utf-8")
 
 
 def test_the_known_answers_are_the_questions() -> None:
