@@ -132,6 +132,12 @@ PROTECTIONS = {
         "(RefreshToken.revoked_at",
         "tests/integration/test_auth_api.py",
     ),
+    "a session ends at last": Protection(
+        "app/repository/refresh_token_repository.py",
+        ", RefreshToken.expires_at > utc_now())",
+        ")",
+        "tests/integration/test_auth_api.py",
+    ),
     "reuse ends the session for good": Protection(
         "app/service/auth_service.py",
         "            await self.refresh_tokens.commit()\n",

@@ -6,9 +6,14 @@ from typing import Any
 import pytest
 from fastapi import FastAPI
 from httpx2 import AsyncClient, Response
+from sqlalchemy import select, update
 
 from app.core.config import Settings
+from app.core.database import Database
 from app.core.rate_limit import AttemptLimiter
+from app.domain.models.base import utc_now
+from app.domain.models.refresh_token import RefreshToken
+from app.domain.models.user import User
 
 PASSWORD = "correct horse battery"
 ADA = {"email": "ada@example.com", "password": PASSWORD, "full_name": "Ada Lovelace"}
@@ -118,6 +123,22 @@ class TestRefresh:
         await refresh(client, pair)
 
         assert (await refresh(client, other)).status_code == 200
+
+    async def test_does_not_make_a_session_longer(
+        self, client: AsyncClient, database: Database, pair: dict[str, str]
+    ) -> None:
+        renewed = (await refresh(client, pair)).json()
+
+        async with database.transaction() as session:
+            ends = (
+                await session.scalars(select(RefreshToken.expires_at).join(User).where(User.email == ADA["email"]))
+            ).all()
+            assert len(ends) == 2
+            assert len(set(ends)) == 1
+            await session.execute(update(RefreshToken).values(expires_at=utc_now()))
+
+        assert (await refresh(client, renewed)).status_code == 401
+        assert (await me(client, renewed)).status_code == 401
 
     @pytest.mark.parametrize("token", ["x", "\ud800", "\0", "", "x" * 201])
     async def test_refuses_what_is_no_token(self, client: AsyncClient, token: str) -> None:
