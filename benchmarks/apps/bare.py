@@ -1,0 +1,204 @@
+"""FastAPI and SQLAlchemy's ORM as their tutorials write them: no layers, no middleware, no log."""
+
+import os
+import secrets
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+from typing import Annotated
+from uuid import UUID, uuid4
+
+import jwt
+from fastapi import Depends, FastAPI, HTTPException, Query
+from fastapi.concurrency import run_in_threadpool
+from fastapi.security import OAuth2PasswordBearer, OAuth2PasswordRequestForm
+from pwdlib import PasswordHash
+from pwdlib.hashers.argon2 import Argon2Hasher
+from pydantic import BaseModel, ConfigDict, Field
+from sqlalchemy import ColumnElement, DateTime, func, select
+from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+KEY = os.environ["JWT_SECRET_KEY"].split(",")[0]
+NAME = "backend"
+
+hasher = PasswordHash([Argon2Hasher(memory_cost=19 * 1024, time_cost=2, parallelism=1)])
+engine = create_async_engine(
+    os.environ["DATABASE_URL"].replace("postgresql://", "postgresql+asyncpg://"), pool_size=20, max_overflow=0
+)
+new_session = async_sessionmaker(engine, expire_on_commit=False)
+
+
+class Base(DeclarativeBase):
+    type_annotation_map = {datetime: DateTime(timezone=True)}  # noqa: RUF012
+
+
+class User(Base):
+    __tablename__ = "users"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    email: Mapped[str]
+    password_hash: Mapped[str]
+    full_name: Mapped[str]
+    role: Mapped[str]
+    is_active: Mapped[bool]
+    created_at: Mapped[datetime]
+    updated_at: Mapped[datetime]
+    deleted_at: Mapped[datetime | None]
+
+
+class RefreshToken(Base):
+    __tablename__ = "refresh_tokens"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
+    session_id: Mapped[UUID]
+    user_id: Mapped[UUID]
+    token_hash: Mapped[str]
+    expires_at: Mapped[datetime]
+
+
+class Article(Base):
+    __tablename__ = "articles"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
+    title: Mapped[str]
+    body: Mapped[str]
+    views: Mapped[int]
+    published_at: Mapped[datetime | None]
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    updated_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    deleted_at: Mapped[datetime | None]
+
+
+class Health(BaseModel):
+    status: str = "healthy"
+
+
+class UserRead(BaseModel):
+    model_config = ConfigDict(from_attributes=True)
+
+    id: UUID
+    email: str
+    full_name: str
+    role: str
+    is_active: bool
+    created_at: datetime
+    updated_at: datetime
+
+
+class ArticleCreate(BaseModel):
+    title: str = Field(max_length=200)
+    body: str
+    views: int
+    published_at: datetime | None = None
+
+
+class ArticleRead(ArticleCreate):
+    model_config = ConfigDict(from_attributes=True)
+
+    id: UUID
+    created_at: datetime
+    updated_at: datetime
+
+
+class ArticlePage(BaseModel):
+    items: list[ArticleRead]
+    total: int
+    page: int
+    limit: int
+    total_pages: int
+
+
+class Token(BaseModel):
+    access_token: str
+    refresh_token: str
+    token_type: str = "bearer"  # noqa: S105
+
+
+app = FastAPI()
+
+
+async def get_session() -> AsyncIterator[AsyncSession]:
+    async with new_session() as session:
+        yield session
+
+
+SessionDep = Annotated[AsyncSession, Depends(get_session)]
+TokenDep = Annotated[str, Depends(OAuth2PasswordBearer(tokenUrl="/api/v1/auth/login"))]
+
+
+async def get_current_user(session: SessionDep, token: TokenDep) -> User:
+    try:
+        claims = jwt.decode(token, KEY, algorithms=["HS256"], audience=NAME, issuer=NAME)
+    except jwt.InvalidTokenError:
+        raise HTTPException(401) from None
+    user = await session.get(User, UUID(claims["sub"]))
+    if user is None or not user.is_active or user.deleted_at is not None:
+        raise HTTPException(401)
+    return user
+
+
+CurrentUser = Annotated[User, Depends(get_current_user)]
+
+
+@app.get("/api/v1/health")
+async def health() -> Health:
+    return Health()
+
+
+@app.post("/api/v1/auth/login")
+async def login(form: Annotated[OAuth2PasswordRequestForm, Depends()], session: SessionDep) -> Token:
+    user = await session.scalar(select(User).where(User.email == form.username, User.deleted_at.is_(None)))
+    if user is None or not await run_in_threadpool(hasher.verify, form.password, user.password_hash):
+        raise HTTPException(401)
+    now = datetime.now(UTC)
+    claims = {"sub": str(user.id), "aud": NAME, "iss": NAME, "iat": now, "exp": now + timedelta(minutes=15)}
+    refresh_token = secrets.token_urlsafe(32)
+    session.add(
+        RefreshToken(
+            session_id=uuid4(),
+            user_id=user.id,
+            token_hash=sha256(refresh_token.encode()).hexdigest(),
+            expires_at=now + timedelta(days=30),
+        )
+    )
+    await session.commit()
+    return Token(access_token=jwt.encode(claims, KEY, "HS256"), refresh_token=refresh_token)
+
+
+@app.get("/api/v1/users/me", response_model=UserRead)
+async def get_me(current_user: CurrentUser) -> User:
+    return current_user
+
+
+@app.get("/api/v1/articles", response_model=ArticlePage)
+async def list_articles(
+    session: SessionDep,
+    page: Annotated[int, Query(ge=1)] = 1,
+    limit: Annotated[int, Query(ge=1, le=100)] = 20,
+    search: str | None = None,
+) -> dict[str, object]:
+    conditions: list[ColumnElement[bool]] = [Article.deleted_at.is_(None)]
+    if search:
+        conditions.append(Article.title.icontains(search, autoescape=True))
+    total = await session.scalar(select(func.count()).select_from(Article).where(*conditions)) or 0
+    statement = select(Article).where(*conditions).order_by(Article.created_at.desc(), Article.id.desc())
+    items = (await session.scalars(statement.limit(limit).offset((page - 1) * limit))).all()
+    return {"items": items, "total": total, "page": page, "limit": limit, "total_pages": -(-total // limit)}
+
+
+@app.post("/api/v1/articles", status_code=201, response_model=ArticleRead)
+async def create_article(data: ArticleCreate, session: SessionDep, _: CurrentUser) -> Article:
+    article = Article(**data.model_dump())
+    session.add(article)
+    await session.commit()
+    await session.refresh(article)
+    return article
+
+
+@app.get("/api/v1/articles/{article_id}", response_model=ArticleRead)
+async def get_article(article_id: UUID, session: SessionDep) -> Article:
+    article = await session.get(Article, article_id)
+    if article is None or article.deleted_at is not None:
+        raise HTTPException(404)
+    return article

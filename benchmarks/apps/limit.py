@@ -1,0 +1,142 @@
+"""What Python allows at all: Starlette, SQL by hand on asyncpg, JSON from the rows. Nobody would want to own it."""
+
+import os
+import secrets
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+from typing import Any
+from uuid import UUID, uuid4
+
+import asyncpg
+import jwt
+import orjson
+from pwdlib import PasswordHash
+from pwdlib.hashers.argon2 import Argon2Hasher
+from pydantic import BaseModel, Field, ValidationError
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+KEY = os.environ["JWT_SECRET_KEY"].split(",")[0]
+NAME = "backend"
+
+ARTICLE = "id, title, body, views, published_at, created_at, updated_at"
+GET = f"SELECT {ARTICLE} FROM articles WHERE id = $1 AND deleted_at IS NULL"  # noqa: S608
+LIST = f"""
+SELECT {ARTICLE}, (SELECT count(*) FROM articles WHERE deleted_at IS NULL AND title ILIKE $1) AS total
+FROM articles WHERE deleted_at IS NULL AND title ILIKE $1 ORDER BY created_at DESC, id DESC LIMIT $2 OFFSET $3
+"""  # noqa: S608
+LIST_ALL = LIST.replace(" AND title ILIKE $1", "").replace("$2", "$1").replace("$3", "$2")
+INSERT = f"""
+INSERT INTO articles (id, title, body, views, published_at) VALUES ($1, $2, $3, $4, $5) RETURNING {ARTICLE}
+"""  # noqa: S608
+GET_USER = """
+SELECT id, email, full_name, role, is_active, created_at, updated_at FROM users
+WHERE id = $1 AND is_active AND deleted_at IS NULL
+"""
+GET_HASH = "SELECT id, password_hash FROM users WHERE email = $1 AND is_active AND deleted_at IS NULL"
+INSERT_REFRESH = """
+INSERT INTO refresh_tokens (id, session_id, user_id, token_hash, expires_at) VALUES ($1, $2, $3, $4, $5)
+"""
+
+hasher = PasswordHash([Argon2Hasher(memory_cost=19 * 1024, time_cost=2, parallelism=1)])
+
+
+class ArticleCreate(BaseModel):
+    title: str = Field(max_length=200)
+    body: str
+    views: int
+    published_at: datetime | None = None
+
+
+@asynccontextmanager
+async def lifespan(app: Starlette) -> AsyncIterator[None]:
+    async with asyncpg.create_pool(os.environ["DATABASE_URL"], min_size=20, max_size=20) as pool:
+        app.state.pool = pool
+        yield
+
+
+def answer(data: object, status: int = 200) -> Response:
+    return Response(orjson.dumps(data, default=str, option=orjson.OPT_UTC_Z), status, media_type="application/json")
+
+
+async def current_user(request: Request) -> dict[str, Any]:
+    token = request.headers.get("authorization", "").removeprefix("Bearer ")
+    try:
+        claims = jwt.decode(token, KEY, algorithms=["HS256"], audience=NAME, issuer=NAME)
+    except jwt.InvalidTokenError:
+        raise HTTPException(401) from None
+    user = await request.app.state.pool.fetchrow(GET_USER, UUID(claims["sub"]))
+    if user is None:
+        raise HTTPException(401)
+    return dict(user)
+
+
+async def health(_: Request) -> Response:
+    return answer({"status": "healthy"})
+
+
+async def login(request: Request) -> Response:
+    form = await request.form()
+    pool = request.app.state.pool
+    user = await pool.fetchrow(GET_HASH, form["username"])
+    if user is None or not await run_in_threadpool(hasher.verify, str(form["password"]), user["password_hash"]):
+        raise HTTPException(401)
+    now = datetime.now(UTC)
+    claims = {"sub": str(user["id"]), "aud": NAME, "iss": NAME, "iat": now, "exp": now + timedelta(minutes=15)}
+    token = secrets.token_urlsafe(32)
+    digest = sha256(token.encode()).hexdigest()
+    await pool.execute(INSERT_REFRESH, uuid4(), uuid4(), user["id"], digest, now + timedelta(days=30))
+    return answer({"access_token": jwt.encode(claims, KEY, "HS256"), "refresh_token": token, "token_type": "bearer"})
+
+
+async def get_me(request: Request) -> Response:
+    return answer(await current_user(request))
+
+
+async def list_articles(request: Request) -> Response:
+    page, limit = int(request.query_params.get("page", 1)), int(request.query_params.get("limit", 20))
+    search = request.query_params.get("search")
+    pool, window = request.app.state.pool, (limit, (page - 1) * limit)
+    rows = await (pool.fetch(LIST, f"%{search}%", *window) if search else pool.fetch(LIST_ALL, *window))
+    items = [dict(row) for row in rows]
+    totals = [item.pop("total") for item in items]
+    total = totals[0] if totals else 0
+    return answer(
+        {"items": items, "total": total, "page": page, "limit": limit, "total_pages": -(-total // limit)},
+    )
+
+
+async def create_article(request: Request) -> Response:
+    await current_user(request)
+    try:
+        data = ArticleCreate.model_validate_json(await request.body())
+    except ValidationError:
+        raise HTTPException(422) from None
+    values = (uuid4(), data.title, data.body, data.views, data.published_at)
+    return answer(dict(await request.app.state.pool.fetchrow(INSERT, *values)), 201)
+
+
+async def get_article(request: Request) -> Response:
+    row = await request.app.state.pool.fetchrow(GET, request.path_params["article_id"])
+    if row is None:
+        raise HTTPException(404)
+    return answer(dict(row))
+
+
+app = Starlette(
+    lifespan=lifespan,
+    routes=[
+        Route("/api/v1/health", health),
+        Route("/api/v1/auth/login", login, methods=["POST"]),
+        Route("/api/v1/users/me", get_me),
+        Route("/api/v1/articles", list_articles),
+        Route("/api/v1/articles", create_article, methods=["POST"]),
+        Route("/api/v1/articles/{article_id:uuid}", get_article),
+    ],
+)

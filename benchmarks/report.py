@@ -1,0 +1,125 @@
+"""Says what was measured: tables, a chart, and the figures themselves."""
+
+import json
+import os
+import platform
+import subprocess
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from benchmarks.load import require_generator
+from scripts.new import ROOT
+
+RESULT = ROOT / "benchmarks/result.json"
+README = ROOT / "benchmarks/README.md"
+CHART = ROOT / "docs/images/performance.svg"
+LAST_RESULT = "## Last result\n"
+
+# A load generator that takes nearly a core may be what is slow.
+SATURATED = 0.9
+PACKAGES = ("fastapi", "starlette", "pydantic", "sqlalchemy", "asyncpg", "uvicorn", "uvloop")
+
+
+def environment(python: Path) -> dict[str, str]:
+    versions = (
+        "import json, platform; from importlib.metadata import version; "
+        f"print(json.dumps({{name: version(name) for name in {PACKAGES}}} | {{'python': platform.python_version()}}))"
+    )
+    told = subprocess.run([python, "-c", versions], capture_output=True, text=True, check=True).stdout
+    return {
+        **json.loads(told),
+        "load generator": require_generator(),
+        "cores": str(os.cpu_count()),
+        "machine": platform.machine(),
+    }
+
+
+def text(result: Mapping[str, Any]) -> str:
+    """Markdown."""
+    parts = [
+        ", ".join(f"{name} {value}" for name, value in result["environment"].items()),
+        table(SIDE_BY_SIDE, side_by_side(result["requests"])),
+        f"Start-up to the first answer: {result['startup_seconds']:.1f} s. "
+        f"Memory of a worker after all that: {result['memory_megabytes']['backend']:.0f} MB "
+        f"(bare {result['memory_megabytes']['bare']:.0f} MB, limit {result['memory_megabytes']['limit']:.0f} MB).",
+    ]
+    if "connections" in result:
+        parts += [
+            table(
+                ("connections", "backend: requests/s", "p99 ms", "bare: requests/s", "p99 ms"),
+                (
+                    (count, *(f"{app[figure]:,.0f}" for app in apps.values() for figure in ("rate", "p99")))
+                    for count, apps in result["connections"].items()
+                ),
+            )
+        ]
+    if "users" in result:
+        queries = list(next(iter(result["users"].values())))
+        parts += [
+            table(
+                ("users", *(f"{query}: ms" for query in queries)),
+                ((f"{int(users):,}", *(f"{took[q]:.1f}" for q in queries)) for users, took in result["users"].items()),
+            )
+        ]
+    for what in ("routes", "workers"):
+        if what in result:
+            figures = list(next(iter(result[what].values())))
+            rows = ((count, *(f"{taken[f]:,.0f}" for f in figures)) for count, taken in result[what].items())
+            parts += [table((what, *(TITLES[figure] for figure in figures)), rows)]
+    return "\n\n".join(parts)
+
+
+TITLES = {"rate": "requests/s", "cpu": "CPU us/request", "p99": "p99 ms"}
+SIDE_BY_SIDE = ("request", "app", "requests/s", "p50 ms", "p99 ms", "CPU us/request", "backend's ratio to it")
+
+
+def side_by_side(requests: Mapping[str, Any]) -> Iterator[Sequence[object]]:
+    for name, measured in requests.items():
+        for app, figures in measured["apps"].items():
+            ratios = measured["ratios"].get(app)
+            yield (
+                name,
+                app,
+                f"{figures['rate']:,.0f}" + (" (client)" if figures["client_cores"] > SATURATED else ""),
+                f"{figures['p50']:.1f}",
+                f"{figures['p99']:.1f}",
+                f"{figures['cpu']:,.0f}",
+                f"**{median(ratios):.2f}** ({ratios[0]:.2f} to {ratios[-1]:.2f})" if ratios else "",
+            )
+
+
+def table(titles: Sequence[str], rows: Iterator[Sequence[object]]) -> str:
+    lines = [titles, ["---"] + ["--:"] * (len(titles) - 1), *rows]
+    return "\n".join(f"| {' | '.join(map(str, line))} |" for line in lines)
+
+
+def keep(result: Mapping[str, Any]) -> None:
+    RESULT.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+    before = README.read_text(encoding="utf-8").partition(LAST_RESULT)[0]
+    README.write_text(f"{before}{LAST_RESULT}\n{text(result)}\n", encoding="utf-8")
+    draw(result["requests"])
+    print(f"\nKept in {RESULT.relative_to(ROOT)}, {README.relative_to(ROOT)} and {CHART.relative_to(ROOT)}.")
+
+
+def draw(requests: Mapping[str, Any]) -> None:
+    """Requests a second of each app, as parts of the bare one's."""
+    import matplotlib as mpl  # noqa: PLC0415 (only a result that is kept needs it)
+
+    mpl.use("svg")
+    mpl.rcParams["svg.hashsalt"] = "strata"
+    from matplotlib import pyplot as plt  # noqa: PLC0415
+
+    figure, axes = plt.subplots(figsize=(8, 3.2), layout="constrained")
+    names = [name for name in requests if name != "login"]
+    for index, (app, color) in enumerate({"backend": "#00796b", "bare": "#9e9e9e"}.items()):
+        rates = [requests[name]["apps"][app]["rate"] / requests[name]["apps"]["bare"]["rate"] for name in names]
+        bars = axes.bar([place + 0.38 * index for place in range(len(names))], rates, 0.36, label=app, color=color)
+        axes.bar_label(bars, fmt="%.2f", fontsize=8)
+    axes.set_xticks([place + 0.19 for place in range(len(names))], names)
+    axes.set_ylabel("requests a second,\nbare FastAPI = 1")
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(frameon=False)
+    CHART.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(CHART, metadata={"Date": None})

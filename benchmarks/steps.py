@@ -1,0 +1,113 @@
+"""What each step brings: the backend in the current folder as it is, beside one from which the step was taken."""
+
+import shutil
+import sys
+from collections.abc import Mapping
+from contextlib import ExitStack, chdir
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+
+from benchmarks.load import Call
+from benchmarks.measure import FORGET_CREATED, LOG, cores, execute, requests_of, sample, seed
+from benchmarks.report import table
+from benchmarks.servers import Server, serving
+from scripts.demo import step
+
+REQUESTS = ("health", "get", "authenticated read", "list of 20", "create")
+ROUNDS = 3
+SECONDS = 2
+
+
+@dataclass(frozen=True)
+class Step:
+    """What a file says, and what it would say without the step."""
+
+    file: str
+    old: str
+    new: str
+
+
+STEPS = {
+    "pure ASGI instead of one BaseHTTPMiddleware": Step(
+        "app/middleware/security_headers.py",
+        "class SecurityHeadersMiddleware:",
+        """class SecurityHeadersMiddleware(__import__("starlette.middleware.base").middleware.base.BaseHTTPMiddleware):
+    async def dispatch(self, request, call_next):
+        response = await call_next(request)
+        response.headers.update({name.decode(): value.decode() for name, value in HEADERS})
+        return response
+
+
+class _Unused:""",
+    ),
+    "a log line through orjson instead of Loguru's `serialize`": Step(
+        "app/core/logging.py", "logger.add(write, ", "logger.add(sys.stdout, serialize=True, "
+    ),
+    "providers that are `async`": Step(
+        "app/api/v1/article_router.py", "async def get_article_service", "def get_article_service"
+    ),
+    "routers that are asked about their own paths only": Step(
+        "app/api/routing.py", 'if literal in scope["path"]', "if True"
+    ),
+    "no telemetry where none is chosen": Step(
+        "app/main.py", '        telemetry={"tracing": False, "metrics": False, "logs": False},\n', ""
+    ),
+    "reads without a transaction": Step(
+        "app/core/database.py", 'self._engine.execution_options(isolation_level="AUTOCOMMIT"))', "self._engine)"
+    ),
+    "closed connections seen without a round trip": Step(
+        "app/core/database.py",
+        "            pool_recycle=1800,\n",
+        "            pool_recycle=1800, pool_pre_ping=True,\n",
+    ),
+    "statements that are built once": Step(
+        "app/repository/base.py", "        if self._statements is None:", "        if True:"
+    ),
+    "the transaction's end before the answer's start": Step("app/api/deps.py", ', scope="function")', ")"),
+}
+
+
+def main() -> None:
+    seed()
+    backend = Path.cwd()
+    rows = []
+    with ExitStack() as stack:
+        whole = stack.enter_context(serving("backend", LOG, cores=cores()[:1]))
+        calls = {name: call for name, call in requests_of({"backend": whole}).items() if name in REQUESTS}
+        for name, taken in STEPS.items():
+            step(name)
+            copy = backend.with_name("without")
+            without(taken, copy)
+            with chdir(copy), serving("backend", LOG, cores=cores()[:1]) as server:
+                rows.append((name, *ratios(calls, whole, server)))
+            shutil.rmtree(copy)
+    print()
+    print(table(("step", *REQUESTS), iter(rows)))
+
+
+def without(taken: Step, copy: Path) -> None:
+    """Raises SystemExit when the file does not say what the step is about."""
+    shutil.copytree("app", copy / "app")
+    shutil.copy("pyproject.toml", copy)
+    (copy / ".venv").symlink_to(Path(".venv").resolve())
+    file = copy / taken.file
+    text = file.read_text(encoding="utf-8")
+    if text.count(taken.old) != 1:
+        sys.exit(f"{taken.file} does not say once: {taken.old}")
+    file.write_text(text.replace(taken.old, taken.new), encoding="utf-8")
+
+
+def ratios(calls: Mapping[str, Call], whole: Server, server: Server) -> list[str]:
+    """Requests a second of the whole backend to those without the step: the median of the rounds."""
+    rates: dict[str, list[float]] = {name: [] for name in calls}
+    for _ in range(ROUNDS):
+        for name, call in calls.items():
+            with_step, without_step = (sample(one, call, seconds=SECONDS).load.rate for one in (whole, server))
+            rates[name].append(with_step / without_step)
+        execute(FORGET_CREATED)
+    return [f"{median(rates[name]):.2f}" for name in calls]
+
+
+if __name__ == "__main__":
+    main()
