@@ -10,7 +10,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  \033[36m%-12s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  \033[36m%-13s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .local/uv/bin/uv:
 	@echo "uv is not installed: fetching it into .local/uv"
@@ -29,23 +29,38 @@ new: $(UV) ## Render a backend of your own, asking: make new DEST=path
 
 .PHONY: test
 test: lint ## Everything: lint, renders, and the rendered backend's own checks
-	@$(RUN) pytest -n 2 --dist worksteal
+	@$(RUN) pytest -n 2 --dist worksteal -m "not product"
 
 .PHONY: test-quick
 test-quick: lint ## The same without what runs a rendered backend
-	@$(RUN) pytest -n 2 --dist worksteal -m "not slow"
+	@$(RUN) pytest -n 2 --dist worksteal -m "not slow and not product"
+
+.PHONY: test-product
+test-product: $(UV) ## Render every combination of options, which takes long
+	@$(RUN) pytest -n 2 --dist worksteal -m product
 
 .PHONY: lint
-lint: $(UV) ## Check style and types, of template/ where it lies as well
+lint: $(UV) ## Check style and types; of template/ the style, where it lies
 	@$(RUN) ruff check . template
 	@$(RUN) ruff format --check . template
 	@$(RUN) mypy
-	@cd template && $(if $(findstring /,$(filter-out /%,$(UV))),../)$(RUN) --project .. mypy
 
 .PHONY: format
 format: $(UV) ## Format the code and mend what can be mended
 	@$(RUN) ruff check --fix . template
 	@$(RUN) ruff format . template
+
+.PHONY: bench
+bench: $(UV) ## Measure the default backend beside a bare app and the limit, and keep the result
+	@$(RUN) --group bench python -m benchmarks
+
+.PHONY: bench-quick
+bench-quick: $(UV) ## The same in under a minute, to look at
+	@$(RUN) python -m benchmarks --quick
+
+.PHONY: release
+release: $(UV) ## Check that what is committed may be released, list and tag it: make release version=1.2.0
+	@$(RUN) python -m scripts.release "$(version)"
 
 .PHONY: clean
 clean: ## Remove the environment, caches and demo/

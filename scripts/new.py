@@ -4,6 +4,8 @@ python -m scripts.new DESTINATION [ANSWER=VALUE ...]
 """
 
 import re
+import shutil
+import subprocess
 import sys
 from pathlib import Path
 
@@ -13,10 +15,20 @@ from copier import run_copy
 ROOT = Path(__file__).resolve().parents[1]
 
 
-def questions() -> set[str]:
-    """The names of all answers that copier.yml knows."""
+def questions(kind: str = "project") -> set[str]:
+    """The names of all answers that copier.yml knows for this kind."""
     template = yaml.safe_load((ROOT / "copier.yml").read_text(encoding="utf-8"))
-    return {name for name in template if not name.startswith("_")}
+    asked_when = {name: question.get("when") for name, question in template.items() if not name.startswith("_")}
+    return {name for name, when in asked_when.items() if when in (None, f"{{{{ kind == '{kind}' }}}}")}
+
+
+def copy_working_tree(directory: Path) -> None:
+    """Everything that is here, committed or not, but for what git ignores."""
+    listing = ["git", "ls-files", "-co", "--exclude-standard"]
+    for name in subprocess.run(listing, cwd=ROOT, capture_output=True, text=True, check=True).stdout.splitlines():
+        if (ROOT / name).is_file():
+            (directory / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, directory / name)
 
 
 def render(destination: str, answers: dict[str, str]) -> None:

@@ -82,4 +82,4 @@ def check_users(smoke: Smoke) -> None:
     me = smoke.call("GET", "/users/me", 200).json()
     smoke.call("PATCH", "/users/me", 200, body={"full_name": me["full_name"]})
     wrong = {"current_password": token_urlsafe(), "new_password": token_urlsafe()}
-    smoke.call("POST", "/users/me/password", 422, body=wrong)
+    smoke.call("POST", "/users/me/password", 403, body=wrong)

@@ -2,16 +2,20 @@
 
 import os
 import shutil
+import signal
 import subprocess
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 from pytest_copie.plugin import Copie
 
-from scripts.new import ROOT, questions
+from scripts.new import ROOT, copy_working_tree, questions
 
 Render = Callable[..., Path]
+NewDocker = Callable[[], dict[str, str]]
 
 
 # Set by whoever runs us, for us; what is rendered finds its own environment and its own database.
@@ -23,6 +27,30 @@ def pytest_configure() -> None:
     for name in list(os.environ):
         if name in FOREIGN or name.startswith(("GIT_", "COPIER_")):
             del os.environ[name]
+    # A shell has its background jobs ignore it, and so would everything that they start.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """The figures that tests measured."""
+    for report in terminalreporter.getreports("passed"):
+        for name, value in report.user_properties:
+            terminalreporter.write_line(f"{name}: {value}")
+
+
+def run(*command: str, cwd: Path, status: int = 0, environment: Mapping[str, str] | None = None) -> str:
+    """What the command printed; fails with it when the command ends otherwise than expected."""
+    process = subprocess.run(
+        command,
+        cwd=cwd,
+        env=os.environ | dict(environment or {}),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    assert process.returncode == status, process.stdout[-8000:]
+    return process.stdout
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -33,6 +61,9 @@ def _own_configuration(tmp_path_factory: pytest.TempPathFactory) -> None:
     os.environ["GIT_CONFIG_GLOBAL"] = str(directory / "gitconfig")
     os.environ["GIT_CONFIG_NOSYSTEM"] = "1"
     os.environ["COPIER_SETTINGS_PATH"] = str(directory / "copier.yml")
+    # A pytest that we run closes the folder of all temporary files, and what we rendered lies in ours.
+    (directory / "temporary").mkdir()
+    os.environ["PYTEST_DEBUG_TEMPROOT"] = str(directory / "temporary")
 
 
 @pytest.fixture(scope="session")
@@ -40,14 +71,14 @@ def render(copie_session: Copie) -> Render:
     """Renders once for each set of answers; do not write into what it returns. An unknown answer is an error."""
     rendered: dict[str, Path] = {}
 
-    def render(**answers: str) -> Path:
+    def render(**answers: object) -> Path:
         assert not answers.keys() - questions(), "an answer that copier.yml does not know"
         key = repr(sorted(answers.items()))
         if key not in rendered:
             result = copie_session.copy(extra_answers=answers)
             assert result.exception is None, result.exception
             assert result.project_dir is not None
-            assert answers.items() <= result.answers.items()
+            assert result.answers | answers == result.answers
             rendered[key] = Path(result.project_dir)
         return rendered[key]
 
@@ -62,15 +93,68 @@ def project(render: Render, tmp_path: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The repository as a fresh clone would be after a commit of everything that is here."""
+    """The repository as a fresh clone would be after a commit of everything that is here; copy it before you write."""
     directory = tmp_path_factory.mktemp("clone") / "strata"
-    listed = subprocess.run(
-        ["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT, check=True, capture_output=True, text=True
-    )
-    for name in listed.stdout.splitlines():
-        if (ROOT / name).is_file():
-            (directory / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(ROOT / name, directory / name)
-    for command in (["init", "-q"], ["add", "-A"], ["commit", "-qm", "all"]):
-        subprocess.run(["git", *command], cwd=directory, check=True)
+    copy_working_tree(directory)
+    run("git", "init", "-q", cwd=directory)
+    commit(directory)
     return directory
+
+
+def uv() -> str:
+    """The uv that runs us, which says where it is, else the one that is installed."""
+    found = os.environ.get("UV") or shutil.which("uv")
+    assert found
+    return found
+
+
+def commit(repository: Path) -> None:
+    run("git", "add", "-A", cwd=repository)
+    run("git", "commit", "-qm", "work", "--allow-empty", cwd=repository)
+
+
+@pytest.fixture(scope="session")
+def without_uv(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """An environment whose PATH holds everything but uv, as on a fresh machine."""
+    folders = [folder for folder in os.environ["PATH"].split(os.pathsep) if not (Path(folder) / "uv").exists()]
+    return {"PATH": os.pathsep.join(folders), "HOME": str(tmp_path_factory.mktemp("home"))}
+
+
+@pytest.fixture(scope="session")
+def docker_engine(render: Render) -> dict[str, str]:
+    """An environment with the engine that is there, else with its stand-in beside us."""
+    if subprocess.run(["docker", "info"], capture_output=True, check=False).returncode == 0:
+        return {"HOME": os.environ["HOME"]}
+    lab = ROOT.parent / "shared/tools/container-lab/container-lab"
+    if not lab.exists():
+        pytest.skip("there is no Docker engine, and no container-lab to stand in for it")
+    command = [f"{sys.base_prefix}/bin/python3", str(lab)]  # needs pip, which our environment lacks
+    run(*command, "setup", "--for", str(render()), "--for", str(render(profile="full")), cwd=ROOT)
+    path = run("bash", "-c", 'eval "$("$@")" && printf %s "$PATH"', "bash", *command, "env", cwd=ROOT)
+    return {"PATH": path, "HOME": os.environ["HOME"]}
+
+
+@pytest.fixture(scope="session")
+def new_docker(docker_engine: dict[str, str]) -> Iterator[NewDocker]:
+    """Environments in which `docker` builds and runs under a name that nobody else uses; all of it goes in the end."""
+    names: list[str] = []
+
+    def new() -> dict[str, str]:
+        names.append(f"strata-{uuid4().hex[:8]}")
+        return docker_engine | {"COMPOSE_PROJECT_NAME": names[-1], "IMAGE": names[-1]}
+
+    yield new
+
+    def each(*command: str, of: tuple[str, ...]) -> None:
+        found = run("docker", *of, cwd=ROOT, environment=docker_engine).split()
+        if found:
+            run("docker", *command, *found, cwd=ROOT, environment=docker_engine)
+
+    for name in names:
+        project = ("--quiet", "--filter", f"label=com.docker.compose.project={name}")
+        each("kill", of=("ps", *project))
+        each("rm", "--force", "--volumes", of=("ps", "--all", *project))
+        each("volume", "rm", "--force", of=("volume", "ls", *project))
+        each("network", "rm", of=("network", "ls", *project))
+        tags = ("--format", "{{.Repository}}:{{.Tag}}", "--filter", f"reference=*{name}*")
+        each("image", "rm", "--force", of=("image", "ls", *tags))

@@ -1,5 +1,6 @@
 """A wrong answer ends in one plain sentence and writes nothing; a right one always gives a project that parses."""
 
+import re
 import subprocess
 import sys
 import tomllib
@@ -13,6 +14,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from jinja2 import Environment, FileSystemLoader
 
+from scripts import answers_page
 from scripts.new import ROOT, questions, render
 from tests.conftest import Render
 from tests.variants import SHORT, TEMPLATE, choices
@@ -48,7 +50,25 @@ WRONG = [
     ("license=WTFPL", "Invalid choice for 'license'"),
     ("python_version=2.7", "Invalid choice for 'python_version'"),
     ("kind=resources", "Invalid choice for 'kind'"),
+    ("profile=huge", "Invalid choice for 'profile'"),
+    ("database=mysql", "Invalid choice for 'database'"),
+    ("tasks=taskiq", "Taskiq needs the Valkey cache: choose cache=valkey."),
+    ("observability=[logs]", "Invalid choice for 'observability'"),
+    ("ci=jenkins", "Invalid choice for 'ci'"),
 ]
+
+# As a command line gives them.
+CHOSEN = {
+    "profile": "minimal",
+    "license": "MIT",
+    "python_version": "3.13",
+    "database": "postgresql",
+    "cache": "none",
+    "tasks": "none",
+    "observability": "[]",
+    "kubernetes": "false",
+    "ci": "none",
+}
 
 
 @pytest.mark.parametrize(("answer", "sentence"), WRONG, ids=[repr(answer) for answer, _ in WRONG])
@@ -58,12 +78,17 @@ def test_a_wrong_answer_writes_nothing_and_says_why(
     name, value = answer.split("=", 1)
 
     with pytest.raises(SystemExit) as stopped:
-        render(str(tmp_path / "new"), SHORT | {"license": "MIT", "python_version": "3.13", name: value})
+        render(str(tmp_path / "new"), SHORT | CHOSEN | {name: value})
 
     assert sentence in str(stopped.value)
     assert "\n" not in str(stopped.value)
     assert "Traceback" not in capsys.readouterr().err
     assert not (tmp_path / "new").exists()
+
+
+def test_sqlite_in_a_cluster_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(SystemExit, match="Kubernetes needs PostgreSQL, since SQLite is a file on one machine"):
+        render(str(tmp_path / "new"), SHORT | CHOSEN | {"database": "sqlite", "kubernetes": "true"})
 
 
 def test_plain_copier_ends_with_the_sentence(tmp_path: Path) -> None:
@@ -148,7 +173,7 @@ def test_an_update_brings_what_is_new_and_keeps_what_is_the_projects(committed: 
     for name, old, new in [
         ("template/pyproject.toml.jinja", '    "uuid-utils', '    "another>=1",\n    "uuid-utils'),
         ("template/README.md.jinja", "## Layers", "## The layers"),
-        ("template/.env.example", "# --- Database", "# --- The database"),
+        ("template/.env.example.jinja", "# --- Database", "# --- The database"),
     ]:
         text = (newer / name).read_text("utf-8")
         assert old in text
@@ -172,16 +197,17 @@ def test_an_update_brings_what_is_new_and_keeps_what_is_the_projects(committed: 
 
 def test_the_known_answers_are_the_questions() -> None:
     module = MACROS.get_template("macros/messages.jinja").module
-    assert set(getattr(module, "questions")) == questions()  # noqa: B009 (the name is Jinja's, not a typed attribute)
+    known = getattr(module, "questions")  # noqa: B009 (the name is Jinja's, not a typed attribute)
+    assert {kind: set(names) for kind, names in known.items()} == {kind: questions(kind) for kind in choices("kind")}
 
 
-def test_the_refused_slugs_are_the_dependencies(render: Render) -> None:
-    pyproject = tomllib.loads((render() / "pyproject.toml").read_text("utf-8"))
-    requirements = [*pyproject["project"]["dependencies"], *pyproject["dependency-groups"]["dev"]]
-    names = {requirement.split(">=")[0].split("[")[0] for requirement in requirements}
+def test_the_refused_slugs_are_the_dependencies() -> None:
+    # Of all options, so that a project may choose each of them later.
+    template = (ROOT / "template/pyproject.toml.jinja").read_text("utf-8")
+    names = set(re.findall(r'^    "([a-z0-9-]+)(?:\[[a-z0-9,-]+\])?>=', template, re.MULTILINE))
 
     module = MACROS.get_template("macros/validation.jinja").module
-    assert set(getattr(module, "dependencies")) == names  # noqa: B009
+    assert set(getattr(module, "dependencies")) == names  # noqa: B009 (the same)
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -198,7 +224,7 @@ def test_hostile_text_is_refused_or_harmless(name: str, description: str) -> Non
         try:
             run_copy(str(ROOT), project, data=answers, defaults=True, quiet=True, vcs_ref="HEAD")
         except ValueError as error:
-            assert "Validation error for question" in str(error)  # noqa: PT017
+            assert "Validation error for question" in str(error)  # noqa: PT017 (to be refused is one of two good ends)
             assert not project.exists()
             return
         pyproject = tomllib.loads((project / "pyproject.toml").read_text("utf-8"))
@@ -209,12 +235,22 @@ def test_hostile_text_is_refused_or_harmless(name: str, description: str) -> Non
         assert yaml.safe_load((project / "docker/docker-compose.yml").read_text("utf-8"))["name"]
 
 
-def test_the_page_of_answers_lists_every_question_and_choice() -> None:
-    rows = [line.split("|") for line in (ROOT / "docs/answers.md").read_text("utf-8").splitlines() if line[:3] == "| `"]
+def test_the_page_of_answers_is_the_one_of_copier_yml() -> None:
+    written = answers_page.PAGE.read_text("utf-8")
 
-    assert [row[1].strip().strip("`") for row in rows] == [name for name in TEMPLATE if not name.startswith("_")]
-    for _, name, values, default, *_ in rows:
-        question = name.strip().strip("`")
-        if "choices" in TEMPLATE[question]:
-            assert values.replace("`", "").replace(" ", "").split(",") == choices(question)
-            assert default.strip().strip("`") == TEMPLATE[question]["default"]
+    assert written == answers_page.page(), "run: python -m scripts.answers_page"
+    assert {*re.findall(r"^\| `(\w+)`", written, re.MULTILINE)} == questions("project") | questions("resource")
+
+
+@pytest.mark.parametrize("profile", choices("profile"))
+def test_the_page_of_answers_says_what_a_profile_chooses(render: Render, profile: str) -> None:
+    page = (ROOT / "docs/answers.md").read_text("utf-8")
+    table = [[cell.strip() for cell in line.split("|")] for line in page.split("The profiles:")[1].splitlines()[2:9]]
+    column = table[0].index(f"`{profile}`")
+    chosen = yaml.safe_load((render(profile=profile) / ".copier-answers.yml").read_text("utf-8"))
+
+    assert len(table) == 7
+    for row in table[2:]:
+        values = [yaml.safe_load(value) for value in re.findall("`(.+?)`", row[column])]
+        answer = chosen[row[1]]
+        assert values == (answer if isinstance(answer, list) else [answer])

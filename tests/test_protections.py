@@ -3,12 +3,15 @@
 import os
 import shutil
 import subprocess
-from dataclasses import dataclass
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from copier import run_copy
 
-from tests.conftest import Render
+from tests.conftest import Render, run
 
 pytestmark = pytest.mark.slow
 
@@ -21,7 +24,12 @@ class Protection:
     code: str
     without: str
     tests: str
+    answers: Mapping[str, str] = field(default_factory=dict)
 
+
+SQLITE = {"database": "sqlite"}
+VALKEY = {"cache": "valkey"}
+TASKIQ = VALKEY | {"tasks": "taskiq"}
 
 PROTECTIONS = {
     "commit before the answer": Protection(
@@ -34,19 +42,19 @@ PROTECTIONS = {
         "tests/integration/test_auth_api.py",
     ),
     "closed connections are replaced": Protection(
-        "app/core/database.py",
+        "app/core/postgresql.py",
         '    event.listen(engine.sync_engine, "checkout", _replace_closed_connection)\n',
         "",
-        "tests/integration/test_transactions.py",
+        "tests/faults/test_database.py -k closed",
     ),
     "no SQL values in the log": Protection(
-        "app/core/database.py",
+        "app/core/postgresql.py",
         "hide_parameters=True",
         "hide_parameters=False",
         "tests/integration/test_transactions.py",
     ),
     "the driver's timeout": Protection(
-        "app/core/database.py",
+        "app/core/postgresql.py",
         '"command_timeout": statement_timeout + 1,',
         "",
         "tests/faults/test_database.py -k frozen",
@@ -62,8 +70,8 @@ PROTECTIONS = {
     ),
     "deleted is gone": Protection(
         "app/repository/base.py",
-        "select(self.model).where(self.model.id == record_id, self._live)",
-        "select(self.model).where(self.model.id == record_id)",
+        'select(self.model).where(self.model.id == bindparam("id"), self._live)',
+        'select(self.model).where(self.model.id == bindparam("id"))',
         "tests/integration/test_user_api.py",
     ),
     "search is literal": Protection(
@@ -112,7 +120,7 @@ PROTECTIONS = {
         "app/main.py", "if is_public else None", "if True else None", "tests/integration/test_access_api.py"
     ),
     "security headers": Protection(
-        "app/main.py", "    app.add_middleware(SecurityHeadersMiddleware)\n", "", "tests/integration/test_access_api.py"
+        "app/main.py", "    app.add_middleware(AnswerMiddleware)\n", "", "tests/integration/test_access_api.py"
     ),
     "one type of token": Protection(
         "app/core/security.py", 'if claims["typ"] == ACCESS:', "if True:", "tests/integration/test_access_api.py"
@@ -134,7 +142,7 @@ PROTECTIONS = {
     ),
     "a session ends at last": Protection(
         "app/repository/refresh_token_repository.py",
-        ", RefreshToken.expires_at > utc_now())",
+        ", RefreshToken.expires_at > now)",
         ")",
         "tests/integration/test_auth_api.py",
     ),
@@ -152,8 +160,8 @@ PROTECTIONS = {
     ),
     "live sessions only": Protection(
         "app/repository/refresh_token_repository.py",
-        ", User.deleted_at.is_(None), alive)",
-        ", User.deleted_at.is_(None))",
+        ", User.deleted_at.is_(None), _ALIVE",
+        ", User.deleted_at.is_(None)",
         "tests/integration/test_auth_api.py",
     ),
     "a new password ends sessions": Protection(
@@ -183,6 +191,24 @@ PROTECTIONS = {
         "            raise",
         "tests/integration/test_auth_api.py",
     ),
+    "guesses of the current password": Protection(
+        "app/api/v1/user_router.py",
+        "    async with attempt:\n        await service.change_password",
+        "    if True:\n        await service.change_password",
+        "tests/integration/test_auth_api.py",
+    ),
+    "readiness that fails first": Protection(
+        "app/api/v1/health_router.py",
+        "    if shutdown.is_announced:\n",
+        "    if False:\n",
+        "tests/faults/test_process.py",
+    ),
+    "a delay between readiness and the end": Protection(
+        "app/core/shutdown.py",
+        "delay = 0 if self.is_announced else self._delay",
+        "delay = 0",
+        "tests/faults/test_process.py",
+    ),
     "guesses side by side": Protection(
         "app/core/rate_limit.py",
         "        # Of guesses that were sent side by side, none may succeed after the limit.\n"
@@ -202,10 +228,178 @@ PROTECTIONS = {
         "if True:",
         "tests/unit/test_passwords.py --timeout 5",
     ),
-    "one migration at a time": Protection(
-        "alembic/env.py",
-        '        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": ADVISORY_LOCK})\n',
+    "closed metrics": Protection(
+        "app/middleware/metrics.py",
+        "    if not settings.is_deployed:\n",
+        "    if True:\n",
+        "tests/integration/test_metrics.py",
+    ),
+    "routes that nobody made are one series": Protection(
+        "app/middleware/metrics.py",
+        "route_template(scope) or UNKNOWN_ROUTE",
+        'route_template(scope) or scope["path"]',
+        "tests/integration/test_metrics.py",
+    ),
+    "methods that nobody knows are one series": Protection(
+        "app/middleware/metrics.py",
+        'scope["method"] if scope["method"] in _METHODS else OTHER_METHOD',
+        'scope["method"]',
+        "tests/integration/test_metrics.py",
+    ),
+    "nothing in progress in a dead worker": Protection(
+        "app/core/metrics.py",
+        "    _forget_dead_workers()\n    registry",
+        "    registry",
+        "tests/integration/test_metrics.py -k killed",
+    ),
+    "workers that count together": Protection(
+        "app/__main__.py",
+        "    share_metrics(settings.WEB_CONCURRENCY)\n",
         "",
+        "tests/integration/test_metrics.py -k together",
+    ),
+    "one migration at a time": Protection(
+        "app/core/postgresql.py",
+        '    event.listen(engine.sync_engine, "begin", _wait_for_other_replicas)\n',
+        "",
+        "tests/integration/test_postgresql.py",
+    ),
+    **{
+        name: Protection("app/core/sqlite.py", code, without, f"tests/integration/{tests}", SQLITE)
+        for name, (code, without, tests) in {
+            "SQLite: references": ("foreign_keys = ON", "foreign_keys = OFF", "test_sqlite.py -k reference"),
+            "SQLite: readers while somebody writes": ("mode = WAL", "mode = DELETE", "test_sqlite.py -k reads"),
+            "SQLite: statements end": ("> info[", "< 0 * info[", "test_sqlite.py -k too_long_is"),
+            "SQLite: one waits for another": ('("BEGIN IMMEDIATE")', '("BEGIN")', "test_transactions.py"),
+            "SQLite: no lock is left": ("if context.statement is None", "if False", "test_transactions.py"),
+            "SQLite: times": (".astimezone(UTC)", "", "test_sqlite.py -k zone"),
+        }.items()
+    },
+    "late readers store nothing": Protection(
+        "app/core/cache.py",
+        'if redis.call("GET", KEYS[1]) == ARGV[1] then',
+        "if true then",
+        "tests/integration/test_cache.py",
+        VALKEY,
+    ),
+    "a change is told to the cache": Protection(
+        "app/repository/cached_user_repository.py",
+        "        after_commit(self.session, partial(self.cache.forget, _key(record_id)))\n",
+        "",
+        "tests/integration/test_cache.py",
+        VALKEY,
+    ),
+    "nothing uncommitted is kept": Protection(
+        "app/repository/cached_user_repository.py",
+        "if isinstance(self.session, WriteSession):",
+        "if False:",
+        "tests/integration/test_cache.py",
+        VALKEY,
+    ),
+    "a pause in outages of the cache": Protection(
+        "app/core/cache.py",
+        "if monotonic() < self._next_attempt:",
+        "if False:",
+        "tests/faults/test_cache.py -k notice",
+        VALKEY,
+    ),
+    "counts without a cache": Protection(
+        "app/core/shared_limits.py",
+        "            return await self._own.acquire_entry(key, limit, expiry, amount)",
+        "            return True",
+        "tests/faults/test_cache.py -k guesses",
+        VALKEY,
+    ),
+    "counts of all processes": Protection(
+        "app/main.py",
+        "AttemptLimiter(settings, SharedStorage(app.state.cache))",
+        "AttemptLimiter(settings)",
+        "tests/integration/test_shared_cache.py",
+        VALKEY,
+    ),
+    "nothing follows a rollback": Protection(
+        "app/core/session.py",
+        "        self.info.pop(_AFTER_COMMIT, None)\n",
+        "",
+        "tests/integration/test_session.py",
+    ),
+    "a killed worker's job": Protection(
+        "app/tasks/broker.py",
+        "                async for message in self._overdue(client):\n                    yield message\n",
+        "",
+        "tests/faults/test_tasks.py -k killed",
+        TASKIQ,
+    ),
+    "a job is done before it leaves": Protection(
+        "app/worker.py",
+        "        async with asyncio.timeout(settings.JOB_TIMEOUT)",
+        "        await context.ack()\n        async with asyncio.timeout(settings.JOB_TIMEOUT)",
+        "tests/faults/test_tasks.py -k tried_again",
+        TASKIQ,
+    ),
+    "a job that fails for ever": Protection(
+        "app/tasks/broker.py",
+        "if attempts >= MAXIMUM_ATTEMPTS:",
+        "if False:",
+        "tests/integration/test_tasks.py -k given_up",
+        TASKIQ,
+    ),
+    "jobs of another version": Protection(
+        "app/tasks/broker.py",
+        "if self.find_task(self._job_of(fields)) is None:",
+        "if False:",
+        "tests/integration/test_tasks.py -k another_version",
+        TASKIQ,
+    ),
+    "one worker starts what is due": Protection(
+        "app/worker.py", "nx=True, ", "", "tests/integration/test_tasks.py -k workers_do", TASKIQ
+    ),
+    "what is done leaves the stream": Protection(
+        "app/tasks/broker.py",
+        "            pipeline.xdel(self.queue_name, identifier)\n",
+        "",
+        "tests/integration/test_tasks.py -k again",
+        TASKIQ,
+    ),
+}
+
+
+# Of what `make resource` writes.
+OF_RESOURCES = {
+    "what belongs to another user": Protection(
+        "app/repository/note_repository.py",
+        " & (Note.owner_id == self.owner_id)",
+        "",
+        "tests/integration/test_note_api.py",
+    ),
+    "sign-in": Protection(
+        "app/api/v1/task_router.py",
+        "dependencies=SIGNED_IN, ",
+        "",
+        "tests/integration/test_task_api.py",
+    ),
+    "administrators only": Protection(
+        "app/api/v1/plan_router.py",
+        "dependencies=ADMIN, ",
+        "",
+        "tests/integration/test_plan_api.py",
+    ),
+    "no writing without sign-in": Protection(
+        "app/api/v1/page_view_router.py",
+        '@router.post("", status_code=201, dependencies=SIGNED_IN,',
+        '@router.post("", status_code=201,',
+        "tests/integration/test_page_view_api.py",
+    ),
+    "no reference to what is deleted": Protection(
+        "app/repository/base.py",
+        "        await self._lock_references(values)\n        record",
+        "        record",
+        "tests/integration/test_task_api.py",
+    ),
+    "a unique field": Protection(
+        "app/domain/models/note.py",
+        "unique=True",
+        "unique=False",
         "tests/integration/test_migrations.py",
     ),
 }
@@ -213,7 +407,29 @@ PROTECTIONS = {
 
 @pytest.mark.parametrize("protection", list(PROTECTIONS.values()), ids=list(PROTECTIONS))
 def test_its_absence_is_noticed(render: Render, tmp_path: Path, protection: Protection) -> None:
-    project = Path(shutil.copytree(render(), tmp_path / "project"))
+    assert_noticed(Path(shutil.copytree(render(**protection.answers), tmp_path / "project")), protection)
+
+
+@pytest.fixture(scope="module")
+def with_resources(clone: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    project = tmp_path_factory.mktemp("resources") / "project"
+    run_copy(str(clone), project, defaults=True, quiet=True, vcs_ref="HEAD")
+    for name, access in (("note", "owner"), ("task", "signed-in"), ("plan", "admin"), ("page_view", "public")):
+        resource = {
+            "RESOURCE_NAME": name,
+            "RESOURCE_ACCESS": access,
+            "RESOURCE_FIELDS": "title:str(50)! author:ref(user)?",
+        }
+        run(sys.executable, "-m", "scripts.resource", cwd=project, environment=resource)
+    return project
+
+
+@pytest.mark.parametrize("protection", list(OF_RESOURCES.values()), ids=list(OF_RESOURCES))
+def test_its_absence_in_a_resource_is_noticed(with_resources: Path, tmp_path: Path, protection: Protection) -> None:
+    assert_noticed(Path(shutil.copytree(with_resources, tmp_path / "project")), protection)
+
+
+def assert_noticed(project: Path, protection: Protection) -> None:
     file = project / protection.file
     source = file.read_text("utf-8")
     assert source.count(protection.code) == 1, "the protection is written otherwise now: say how it looks without it"

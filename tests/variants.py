@@ -1,17 +1,50 @@
 """The sets of answers that differ in what they render, read from copier.yml so that a new choice is tested at once."""
 
+from collections.abc import Iterator, Sequence
+from itertools import chain
 from typing import Any
 
 import yaml
+from allpairspy import AllPairs
+from jinja2 import Environment, meta
 
-from scripts.new import ROOT
+from scripts.new import ROOT, questions
+
+Answers = dict[str, Any]
 
 TEMPLATE: dict[str, Any] = yaml.safe_load((ROOT / "copier.yml").read_text(encoding="utf-8"))
 
+_jinja = Environment(autoescape=False)  # noqa: S701 (judges answers, renders no page)
 
-def choices(question: str) -> list[str]:
+
+def choices(question: str) -> list[Any]:
+    """The values that copier.yml knows for a question."""
     given = TEMPLATE[question]["choices"]
-    return list(given.values()) if isinstance(given, dict) else given
+    return [_value(choice) for choice in (given.values() if isinstance(given, dict) else given)]
+
+
+def is_possible(answers: Answers) -> bool:
+    """Whether no choice among these is one that copier.yml refuses beside the others."""
+    return not any(
+        _jinja.from_string(rule).render(answers)
+        for rule in chain.from_iterable(_rules(name, value) for name, value in answers.items())
+        if meta.find_undeclared_variables(_jinja.parse(rule)) <= answers.keys()
+    )
+
+
+def _is_list(question: str) -> bool:
+    return bool(TEMPLATE[question].get("multiselect"))
+
+
+def _value(choice: Any) -> Any:
+    return choice["value"] if isinstance(choice, dict) else choice
+
+
+def _rules(question: str, value: object) -> Iterator[str]:
+    given = TEMPLATE[question]["choices"]
+    for choice in given.values() if isinstance(given, dict) else given:
+        if isinstance(choice, dict) and choice["value"] == value:
+            yield choice["validator"]
 
 
 LONG = {
@@ -25,10 +58,39 @@ SHORT = {"project_name": "a", "project_slug": "a", "description": "a", "author_n
 UNICODE = {"project_name": "Überfluß & Söhne's 🎤", "description": "100% «Ы» 数", "author_name": "O'Brien, 日本"}
 YAML_WORDS = {"project_name": "null", "description": "yes: no", "author_name": "1.0"}
 
-VARIANTS: dict[str, dict[str, str]] = {
-    "default": {},
-    **{f"license-{choice}": {"license": choice} for choice in choices("license")},
-    **{f"python-{choice}": {"python_version": choice} for choice in choices("python_version")},
+# Every question with choices; where several may be chosen, each of them is there or not.
+FACTORS: list[tuple[str, list[Any]]] = [
+    factor
+    for name in TEMPLATE
+    if name in questions() - {"kind", "profile"} and "choices" in TEMPLATE[name]
+    for factor in ([(name, [[], [value]]) for value in choices(name)] if _is_list(name) else [(name, choices(name))])
+]
+
+
+def answers_of(row: Sequence[Any]) -> Answers:
+    """A row has a value for each factor, or for the first of them."""
+    answers: Answers = {}
+    for (name, _), value in zip(FACTORS, row, strict=False):
+        answers[name] = answers.get(name, []) + value if _is_list(name) else value
+    return answers
+
+
+# Each pair of choices that may go together is in one of these at least.
+PAIRWISE = {
+    f"pair-{number}": answers_of(row)
+    for number, row in enumerate(
+        AllPairs([values for _, values in FACTORS], filter_func=lambda row: is_possible(answers_of(row)))
+    )
+}
+
+# Those that we have names for; their own suites are run.
+PROFILES: dict[str, Answers] = {name: {"profile": name} for name in choices("profile")} | {
+    "sqlite-tasks": {"profile": "minimal", "database": "sqlite", "cache": "valkey", "tasks": "taskiq"},
+}
+
+VARIANTS: dict[str, Answers] = {
+    **PROFILES,
+    **PAIRWISE,
     "long": LONG,
     "short": SHORT,
     "unicode": UNICODE,

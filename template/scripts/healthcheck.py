@@ -1,4 +1,7 @@
-"""Asks the application in this container whether it answers; the exit status is the answer."""
+"""Asks the application in this container whether it answers; the exit status is the answer.
+
+python -m scripts.healthcheck [/health/ready]
+"""
 
 import os
 import sys
@@ -19,4 +22,5 @@ def healthy(port: int, path: str) -> bool:
 
 if __name__ == "__main__":
     prefix = os.environ.get("API_V1_PREFIX", "/api/v1")
-    sys.exit(0 if healthy(int(os.environ.get("PORT", "8000")), f"{prefix}/health") else 1)
+    path = sys.argv[1] if sys.argv[1:] else "/health"
+    sys.exit(0 if healthy(int(os.environ.get("PORT", "8000")), prefix + path) else 1)

@@ -1,14 +1,14 @@
-"""The tests run on a PostgreSQL of their own: TEST_DATABASE_URL, else a fresh one that is gone afterwards.
+"""The tests run on a database of their own: of TEST_DATABASE_URL, else a fresh one that is gone afterwards.
 
 Neither DATABASE_URL nor `.env` is looked at, so no test can reach a developer's data. Every worker makes its own
-database on that server, migrates it, and drops it at the end; every test is rolled back.
+database there, migrates it, and drops it at the end; every test is rolled back.
 """
 
 import os
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack, ExitStack
+from contextlib import AbstractContextManager, AsyncExitStack, ExitStack
 from datetime import timedelta
 from pathlib import Path
 
@@ -17,13 +17,14 @@ from alembic import command
 from alembic.config import Config
 from fastapi import FastAPI
 from httpx2 import ASGITransport, AsyncClient
-from sqlalchemy import URL, Connection, make_url, text
-from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
+from sqlalchemy import Connection
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 from sqlalchemy.pool import NullPool
 from uuid_utils.compat import uuid7
 
 from app.core.config import ROOT, Settings
 from app.core.database import Database
+from app.core.engine import create_engine, create_migration_engine
 from app.core.rate_limit import AttemptLimiter
 from app.core.security import AccessTokens, Identity, digest
 from app.domain.models.base import utc_now
@@ -31,26 +32,38 @@ from app.domain.models.user import Role
 from app.domain.schemas.user import UserCreate
 from app.repository.refresh_token_repository import RefreshTokenRepository
 from app.repository.user_repository import UserRepository
-from scripts.local_postgres import local_postgres
+from scripts.local import SERVICES
+from tests import database as database_server
+from tests.factories.user_factory import create_user
 
 for _name in Settings.model_fields:
     os.environ.pop(_name, None)
 Settings.model_config["env_file"] = None
 os.environ["ENVIRONMENT"] = "test"
 
-_server = ExitStack()
+_servers = ExitStack()
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Starts the server once; with xdist the workers find its address in their environment."""
     if not hasattr(config, "workerinput") and "TEST_DATABASE_URL" not in os.environ:
-        directory = tempfile.mkdtemp(prefix="postgres-")
-        _server.callback(shutil.rmtree, directory, ignore_errors=True)
-        os.environ["TEST_DATABASE_URL"] = _server.enter_context(local_postgres(Path(directory) / "data"))
+        os.environ["TEST_DATABASE_URL"] = database_server.start(_servers)
+    for name, folder, start in SERVICES:
+        if name != "DATABASE_URL":
+            use_service(name, folder, start)
+
+
+def use_service(name: str, folder: str, start: Callable[[Path], AbstractContextManager[str]]) -> None:
+    """The one of `TEST_`, else a fresh one. Unlike the database it is shared by all workers."""
+    if f"TEST_{name}" not in os.environ:
+        directory = tempfile.mkdtemp(prefix=f"{folder}-")
+        _servers.callback(shutil.rmtree, directory, ignore_errors=True)
+        os.environ[f"TEST_{name}"] = _servers.enter_context(start(Path(directory)))
+    os.environ[name] = os.environ[f"TEST_{name}"]
 
 
 def pytest_unconfigure() -> None:
-    _server.close()
+    _servers.close()
 
 
 @pytest.fixture(scope="session")
@@ -59,21 +72,12 @@ def anyio_backend() -> str:
 
 
 @pytest.fixture(scope="session")
-async def database_url(worker_id: str) -> AsyncIterator[str]:
+async def database_url(anyio_backend: str, worker_id: str) -> AsyncIterator[str]:
     """A migrated database of this worker alone."""
-    server = make_url(Settings(DATABASE_URL=os.environ["TEST_DATABASE_URL"]).database_url)
-    name = f"{server.database}_test_{worker_id}_{os.getpid()}"
-    await administer(server, f'CREATE DATABASE "{name}"')
-    url = server.set(database=name).render_as_string(hide_password=False)
+    url = await database_server.create(worker_id)
     await migrate(url)
     yield url
-    await administer(server, f'DROP DATABASE "{name}" WITH (FORCE)')
-
-
-async def administer(server: URL, statement: str) -> None:
-    engine = create_async_engine(server, isolation_level="AUTOCOMMIT", poolclass=NullPool)
-    async with engine.connect() as connection:
-        await connection.execute(text(statement))
+    await database_server.drop(url)
 
 
 async def migrate(url: str, revision: str = "head") -> None:
@@ -85,9 +89,10 @@ async def migrate(url: str, revision: str = "head") -> None:
         config.attributes["connection"] = connection
         move(config, revision)
 
-    engine = create_async_engine(url, poolclass=NullPool)
+    engine = create_migration_engine(Settings(DATABASE_URL=url))
     async with engine.begin() as connection:
         await connection.run_sync(move_on)
+    await engine.dispose()
 
 
 @pytest.fixture(scope="session")
@@ -105,7 +110,7 @@ class RolledBackDatabase(Database):
 
 @pytest.fixture
 async def database(settings: Settings) -> AsyncIterator[Database]:
-    engine = create_async_engine(settings.database_url, poolclass=NullPool)
+    engine = create_engine(settings, poolclass=NullPool)
     async with engine.connect() as connection, connection.begin() as transaction:
         database = RolledBackDatabase(settings, connection)
         yield database
@@ -114,9 +119,14 @@ async def database(settings: Settings) -> AsyncIterator[Database]:
 
 
 @pytest.fixture
-async def users(database: Database) -> AsyncIterator[UserRepository]:
+async def session(database: Database) -> AsyncIterator[AsyncSession]:
     async with database.transaction() as session:
-        yield UserRepository(session)
+        yield session
+
+
+@pytest.fixture
+def users(session: AsyncSession) -> UserRepository:
+    return UserRepository(session)
 
 
 @pytest.fixture(scope="session")
@@ -133,6 +143,9 @@ def app(application: FastAPI, settings: Settings, database: Database) -> FastAPI
     application.state.access_tokens = AccessTokens(settings)
     application.state.attempt_limiter = AttemptLimiter(settings)
     application.state.database = database
+    application.state.user_repository = UserRepository
+    application.state.refresh_token_repository = RefreshTokenRepository
+    application.state.reported_checks = {}
     return application
 
 
@@ -162,9 +175,7 @@ async def sign_in(app: FastAPI, database: Database) -> AsyncIterator[SignIn]:
 
 async def _begin_session(database: Database, role: Role) -> Identity:
     async with database.transaction() as session:
-        user = await UserRepository(session).create(
-            email=f"{role}@test.example", password_hash="none", full_name=f"The {role}", role=role
-        )
+        user = await create_user(session, email=f"{role}@test.example", full_name=f"The {role}", role=role)
         identity = Identity(user.id, uuid7())
         await RefreshTokenRepository(session).add(
             session_id=identity.session_id,

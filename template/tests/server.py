@@ -8,10 +8,11 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import BinaryIO
 
 import httpx2
 
-START_TIMEOUT = 20.0
+START_TIMEOUT = 60.0
 
 
 def free_port() -> int:
@@ -30,11 +31,11 @@ class Server:
 
 
 @contextmanager
-def running_server(database_url: str, **environment: str) -> Iterator[Server]:
-    """A server on this database, with these settings."""
+def running_server(database_url: str, output: BinaryIO | None = None, /, **environment: str) -> Iterator[Server]:
+    """A server on this database, with these settings, which logs there."""
     port = free_port()
-    arguments = [sys.executable, "-m", "uvicorn", "app.main:app", "--port", str(port), "--no-access-log"]
-    process = subprocess.Popen(arguments, env=os.environ | {"DATABASE_URL": database_url} | environment)
+    settings = {"DATABASE_URL": database_url, "PORT": str(port)} | environment
+    process = subprocess.Popen([sys.executable, "-m", "app"], env=os.environ | settings, stdout=output)
     try:
         address = f"http://127.0.0.1:{port}/api/v1"
         _wait_for(f"{address}/health")

@@ -1,6 +1,7 @@
 """What routers ask for: a session, and who is asking."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
 from typing import Annotated
 
 from fastapi import Depends, Request
@@ -12,6 +13,7 @@ from app.core.database import Database
 from app.core.exceptions import ForbiddenError, UnauthorizedError
 from app.core.rate_limit import AttemptLimiter
 from app.core.security import AccessTokens, Identity
+from app.core.shutdown import Shutdown
 from app.domain.models.user import Role, User
 from app.repository.refresh_token_repository import RefreshTokenRepository
 
@@ -39,14 +41,21 @@ async def get_attempt_limiter(request: Request) -> AttemptLimiter:
     return limiter
 
 
+async def get_shutdown(request: Request) -> Shutdown:
+    shutdown: Shutdown = request.app.state.shutdown
+    return shutdown
+
+
 SettingsDep = Annotated[Settings, Depends(get_app_settings)]
 DatabaseDep = Annotated[Database, Depends(get_database)]
 AccessTokensDep = Annotated[AccessTokens, Depends(get_access_tokens)]
 AttemptLimiterDep = Annotated[AttemptLimiter, Depends(get_attempt_limiter)]
+ShutdownDep = Annotated[Shutdown, Depends(get_shutdown)]
 
 
-async def get_session(request: Request, database: DatabaseDep) -> AsyncIterator[AsyncSession]:
+async def get_session(request: Request) -> AsyncIterator[AsyncSession]:
     """The session of this request: a transaction, or none where the method only reads."""
+    database = await get_database(request)
     manager = database.reading() if request.method in SAFE_METHODS else database.transaction()
     async with manager as session:
         yield session
@@ -63,24 +72,34 @@ async def get_client(request: Request) -> str:
 
 ClientDep = Annotated[str, Depends(get_client)]
 
+
+async def get_attempt(limiter: AttemptLimiterDep, client: ClientDep) -> AbstractAsyncContextManager[None]:
+    """For the block in which this client may guess a password."""
+    return limiter.attempt(client)
+
+
+AttemptDep = Annotated[AbstractAsyncContextManager[None], Depends(get_attempt)]
+
 _bearer = OAuth2PasswordBearer(tokenUrl=f"{get_settings().API_V1_PREFIX}/auth/login", auto_error=False)
 
 
-async def get_identity(access_tokens: AccessTokensDep, token: Annotated[str | None, Depends(_bearer)]) -> Identity:
+async def get_identity(request: Request, token: Annotated[str | None, Depends(_bearer)]) -> Identity:
     """Raises UnauthorizedError."""
     if not token:
         raise UnauthorizedError
+    access_tokens = await get_access_tokens(request)
     return access_tokens.read(token)
 
 
 IdentityDep = Annotated[Identity, Depends(get_identity)]
 
 
-async def get_current_user(identity: IdentityDep, database: DatabaseDep) -> User:
+async def get_current_user(request: Request, identity: IdentityDep) -> User:
     """Who is asking, read anew for each request, so that a change of a user acts at once.
 
     Its session is closed before the request's own begins: no request holds two connections. Raises UnauthorizedError.
     """
+    database = await get_database(request)
     async with database.reading() as session:
         user = await RefreshTokenRepository(session).get_user(identity.user_id, identity.session_id)
     if user is None:

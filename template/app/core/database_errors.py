@@ -3,7 +3,7 @@
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
-from app.core.exceptions import AppError, ConflictError, ServiceUnavailableError, UnprocessableError
+from app.core.exceptions import BROKEN_REFERENCE, AppError, ConflictError, ServiceUnavailableError, UnprocessableError
 
 # What reaches us when the database cannot be used at all: no connection free, none to be had, or none in time.
 OUTAGES: tuple[type[Exception], ...] = (PoolTimeoutError, OSError, TimeoutError)
@@ -34,13 +34,13 @@ def _violation(error: DBAPIError, state: str) -> AppError:
     if state == UNIQUE_VIOLATION:
         return ConflictError(f"This {_columns(error)} is already in use.")
     if state == FOREIGN_KEY_VIOLATION:
-        return ConflictError(f"This {_columns(error)} refers to a record that does not exist or is still in use.")
+        return ConflictError(BROKEN_REFERENCE.format(_columns(error)))
     return UnprocessableError("A value breaks a rule of the database.")
 
 
 def _columns(error: DBAPIError) -> str:
     """The columns of a constraint, from its name: `uq_users_email` of table `users` is `email`."""
-    driver_error = error.orig.__cause__ if error.orig else None
+    driver_error = error.orig and (error.orig.__cause__ or error.orig)
     constraint = getattr(driver_error, "constraint_name", None) or ""
     table = getattr(driver_error, "table_name", None) or ""
     return constraint.partition(f"_{table}_")[2].replace("_", " ") or "value"

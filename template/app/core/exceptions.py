@@ -41,9 +41,20 @@ class NotFoundError(AppError):
     message = "Not found"
 
 
+def found[Record](record: Record | None) -> Record:
+    """Raises NotFoundError where there is none."""
+    if record is None:
+        raise NotFoundError
+    return record
+
+
 class ConflictError(AppError):
     status_code = 409
     message = "Conflict"
+
+
+# Of a column.
+BROKEN_REFERENCE = "This {} refers to a record that does not exist or is still in use."
 
 
 class UnprocessableError(AppError):

@@ -1,4 +1,4 @@
-"""Bounds how often a client may fail to sign in."""
+"""Bounds how often a client may guess a password."""
 
 import time
 from collections.abc import AsyncIterator
@@ -6,30 +6,36 @@ from contextlib import asynccontextmanager
 from ipaddress import IPv6Address, ip_address, ip_network
 
 from limits import parse
-from limits.aio.storage import MemoryStorage
+from limits.aio.storage import MemoryStorage, Storage
 from limits.aio.strategies import MovingWindowRateLimiter
 
 from app.core.config import Settings
-from app.core.exceptions import TooManyRequestsError, UnauthorizedError
+from app.core.exceptions import ForbiddenError, TooManyRequestsError, UnauthorizedError
+
+# How a password that is wrong is refused, at sign-in and where a session asks for it again.
+WRONG_GUESS = (UnauthorizedError, ForbiddenError)
 
 # What one household or office is given; single addresses of it cost nothing.
 IPV6_PREFIX = 64
 
 
 class AttemptLimiter:
-    """Counts per client, so that nobody can lock another one out of an account. One instance a process."""
+    """Counts per client, so that nobody can lock another one out of an account. One instance a process.
 
-    def __init__(self, settings: Settings) -> None:
+    `storage` is shared with other processes, or else the memory of this one.
+    """
+
+    def __init__(self, settings: Settings, storage: Storage | None = None) -> None:
         self._limit = parse(settings.LOGIN_RATE_LIMIT)
-        self._limiter = MovingWindowRateLimiter(MemoryStorage())
+        self._limiter = MovingWindowRateLimiter(storage or MemoryStorage())
 
     @asynccontextmanager
     async def attempt(self, client: str) -> AsyncIterator[None]:
-        """Counts the block when it raises UnauthorizedError. Raises TooManyRequestsError."""
+        """Counts the block when it refuses what was guessed. Raises TooManyRequestsError."""
         await self._refuse_exhausted(client)
         try:
             yield
-        except UnauthorizedError:
+        except WRONG_GUESS:
             await self.count(client)
             raise
         # Of guesses that were sent side by side, none may succeed after the limit.

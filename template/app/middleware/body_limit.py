@@ -1,6 +1,7 @@
 """Refuses bodies over `MAX_BODY_SIZE` bytes before they are held in memory."""
 
-from starlette.datastructures import Headers
+from collections.abc import Awaitable
+
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -16,15 +17,13 @@ class BodyLimitMiddleware:
         self.app = app
         self.max_body_size = max_body_size
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         if scope["type"] != "http":
-            await self.app(scope, receive, send)
-            return
+            return self.app(scope, receive, send)
 
-        announced = Headers(scope=scope).get("content-length", "")
-        if announced.isdecimal() and int(announced) > self.max_body_size:
-            await error_response(CONTENT_TOO_LARGE)(scope, receive, send)
-            return
+        announced = dict(scope["headers"]).get(b"content-length", b"")
+        if announced.isdigit() and int(announced) > self.max_body_size:
+            return error_response(CONTENT_TOO_LARGE)(scope, receive, send)
 
         received = 0
 
@@ -36,4 +35,4 @@ class BodyLimitMiddleware:
                 raise HTTPException(CONTENT_TOO_LARGE)
             return message
 
-        await self.app(scope, receive_limited, send)
+        return self.app(scope, receive_limited, send)

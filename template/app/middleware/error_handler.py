@@ -14,12 +14,13 @@ from loguru import logger
 from sqlalchemy.exc import DBAPIError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.core.context import request_id
 from app.core.database_errors import OUTAGES, client_error
 from app.core.exceptions import AppError, ServiceUnavailableError
-from app.utils.routes import allowed_methods
+from app.middleware.answer import has_begun
+from app.utils.routes import allowed_methods, route_template
 
 # An answer lists no more faults than this: a hostile body may hold thousands.
 MAX_ERRORS = 20
@@ -53,18 +54,12 @@ class ErrorHandlerMiddleware:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        started = False
-
-        async def send_and_remember(message: Message) -> None:
-            nonlocal started
-            started = started or message["type"] == "http.response.start"
-            await send(message)
-
         try:
-            await self.app(scope, receive, send_and_remember)
+            await self.app(scope, receive, send)
         except Exception:
-            logger.exception("unhandled error")
-            if started or scope["type"] != "http":
+            method, route = scope.get("method"), route_template(scope)
+            logger.bind(method=method, route=route).exception("unhandled error")
+            if has_begun(scope) or scope["type"] != "http":
                 raise
             await error_response(500)(scope, receive, send)
 

@@ -2,12 +2,11 @@
 
 from time import perf_counter
 
-from loguru import logger
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
+from app.core.logging import log_request
+from app.middleware.answer import status_of
 from app.utils.routes import route_template
-
-_access_log = logger.bind(logger="access")
 
 
 class LoggingMiddleware:
@@ -22,21 +21,12 @@ class LoggingMiddleware:
             return
 
         start = perf_counter()
-        # What the server answers by itself when the application ends without an answer.
-        status = 500
-
-        async def send_with_status(message: Message) -> None:
-            nonlocal status
-            if message["type"] == "http.response.start":
-                status = message["status"]
-            await send(message)
-
         try:
-            await self.app(scope, receive, send_with_status)
+            await self.app(scope, receive, send)
         finally:
-            _access_log.bind(
+            log_request(
                 method=scope["method"],
                 route=route_template(scope),
-                status=status,
+                status=status_of(scope),
                 duration_ms=round((perf_counter() - start) * 1000, 2),
-            ).info("request")
+            )

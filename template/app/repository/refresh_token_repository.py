@@ -1,7 +1,7 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, exists, select, update
+from sqlalchemy import BindParameter, ColumnElement, bindparam, exists, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.domain.models.base import utc_now
@@ -26,16 +26,14 @@ class RefreshTokenRepository:
 
     async def use(self, token_hash: str) -> bool:
         """Takes the token out of use, for the first caller only: it is one statement."""
-        statement = update(RefreshToken).where(RefreshToken.token_hash == token_hash, *_current())
+        statement = update(RefreshToken).where(RefreshToken.token_hash == token_hash, *_current(utc_now()))
         used = statement.values(used_at=utc_now()).returning(RefreshToken.id)
         return await self.session.scalar(used) is not None
 
     async def get_user(self, user_id: UUID, session_id: UUID) -> User | None:
         """The user of a session, if both may still be here."""
-        alive = exists().where(RefreshToken.session_id == session_id, RefreshToken.user_id == User.id, *_current())
-        return await self.session.scalar(
-            select(User).where(User.id == user_id, User.is_active, User.deleted_at.is_(None), alive)
-        )
+        values = {"user_id": user_id, "session_id": session_id, "now": utc_now()}
+        return await self.session.scalar(_USER_OF_SESSION, values)
 
     async def revoke(self, session_id: UUID) -> None:
         await self._revoke(RefreshToken.session_id == session_id)
@@ -53,5 +51,14 @@ class RefreshTokenRepository:
         await self.session.execute(update(RefreshToken).where(*conditions, not_yet).values(revoked_at=utc_now()))
 
 
-def _current() -> tuple[ColumnElement[bool], ...]:
-    return (RefreshToken.used_at.is_(None), RefreshToken.revoked_at.is_(None), RefreshToken.expires_at > utc_now())
+def _current(now: datetime | BindParameter[datetime]) -> tuple[ColumnElement[bool], ...]:
+    return (RefreshToken.used_at.is_(None), RefreshToken.revoked_at.is_(None), RefreshToken.expires_at > now)
+
+
+# Every request that is signed in runs it, so that it is built once.
+_ALIVE = exists().where(
+    RefreshToken.session_id == bindparam("session_id"), RefreshToken.user_id == User.id, *_current(bindparam("now"))
+)
+_USER_OF_SESSION = select(User).where(
+    User.id == bindparam("user_id"), User.is_active, User.deleted_at.is_(None), _ALIVE
+)

@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from app.core.exceptions import ConflictError, NotFoundError, UnprocessableError
+from app.core.exceptions import ConflictError, ForbiddenError, NotFoundError, found
 from app.core.passwords import hash_password, verify_password
 from app.domain.models.user import Role, User
 from app.domain.schemas.user import PasswordChange, PasswordReset, ProfileUpdate, UserCreate, UserListQuery, UserUpdate
@@ -21,7 +21,7 @@ class UserService:
 
     async def get(self, user_id: UUID) -> User:
         """Raises NotFoundError."""
-        return _found(await self.users.get(user_id))
+        return found(await self.users.get(user_id))
 
     async def create(self, data: UserCreate) -> User:
         password_hash = await hash_password(data.password)
@@ -33,7 +33,7 @@ class UserService:
         deactivated = changes.get("is_active") is False
         if deactivated or changes.get("role", Role.ADMIN) is not Role.ADMIN:
             await self._keep_an_admin_besides(user_id)
-        user = _found(await self.users.update(user_id, **changes))
+        user = found(await self.users.update(user_id, **changes))
         if deactivated:
             await self.refresh_tokens.revoke_all(user_id)
         return user
@@ -46,23 +46,17 @@ class UserService:
         await self.refresh_tokens.revoke_all(user_id)
 
     async def change_password(self, user: User, session_id: UUID, data: PasswordChange) -> None:
-        """Ends every other session of the user. Raises UnprocessableError when the current password is wrong."""
+        """Ends every other session of the user. Raises ForbiddenError when the current password is wrong."""
         if not await verify_password(data.current_password, user.password_hash):
-            raise UnprocessableError("The current password is wrong.")
+            raise ForbiddenError("The current password is wrong.")
         await self.users.update(user.id, password_hash=await hash_password(data.new_password))
         await self.refresh_tokens.revoke_all(user.id, but=session_id)
 
     async def reset_password(self, user_id: UUID, data: PasswordReset) -> None:
         """Ends every session of the user. Raises NotFoundError."""
-        _found(await self.users.update(user_id, password_hash=await hash_password(data.new_password)))
+        found(await self.users.update(user_id, password_hash=await hash_password(data.new_password)))
         await self.refresh_tokens.revoke_all(user_id)
 
     async def _keep_an_admin_besides(self, user_id: UUID) -> None:
         if await self.users.lock_admins() == [user_id]:
             raise ConflictError("The last active administrator cannot be removed.")
-
-
-def _found(user: User | None) -> User:
-    if user is None:
-        raise NotFoundError
-    return user

@@ -15,12 +15,14 @@ def route_template(scope: Scope) -> str | None:
 
 @cache
 def _templates(app: FastAPI) -> dict[int, str | None]:
-    return {id(context.original_route): context.path for context in iter_route_contexts(app.routes)}
+    return {id(context.original_route): context.path_format for context in iter_route_contexts(app.routes)}
 
 
 def allowed_methods(scope: Scope) -> list[str]:
     """All methods of this path, which may be spread over several routes of the same template."""
     contexts = iter_route_contexts(scope["app"].routes)
     matching = [context for context in contexts if context.matches(scope)[0] is not Match.NONE]
-    template = matching[0].path
-    return sorted({method for context in matching if context.path == template for method in context.methods or ()})
+    template = matching[0].path_format
+    return sorted(
+        {method for context in matching if context.path_format == template for method in context.methods or ()}
+    )

@@ -6,13 +6,16 @@ from httpx2 import AsyncClient, TransportError
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from tests.database import Service
 from tests.faults.conftest import NewUser
-from tests.server import Server
+from tests.server import Server, running_server
 
 
 async def test_sigterm_answers_every_accepted_request(
     client: AsyncClient, server: Server, engine: AsyncEngine, new_user_body: NewUser
 ) -> None:
+    # On connections that are open, so that the server has accepted whatever was written.
+    await asyncio.gather(*(client.get("/health") for _ in range(5)))
     accepted = [asyncio.create_task(client.post("/users", json=new_user_body(f"last-{n}"))) for n in range(5)]
     await asyncio.sleep(0.05)
 
@@ -20,13 +23,27 @@ async def test_sigterm_answers_every_accepted_request(
     answers = await asyncio.gather(*accepted)
 
     assert {answer.status_code for answer in answers} == {201}
-    await asyncio.to_thread(server.process.wait, 20)
+    assert await asyncio.to_thread(server.process.wait, 20) == 0
+
+
+async def test_readiness_fails_before_the_server_stops_listening(migrated: Service) -> None:
+    with running_server(migrated.url, SHUTDOWN_DELAY="1") as server:
+        server.process.terminate()
+        await asyncio.sleep(0.3)
+
+        async with AsyncClient(base_url=server.address) as new_connection:
+            ready = await new_connection.get("/health/ready")
+            assert ready.status_code == 503
+            assert ready.json()["detail"] == {"process": "stopping"}
+            assert (await new_connection.get("/health")).status_code == 200
+        assert await asyncio.to_thread(server.process.wait, 20) == 0
 
 
 async def test_sigkill_leaves_no_half_and_loses_no_word(
     client: AsyncClient, server: Server, engine: AsyncEngine, new_user_body: NewUser
 ) -> None:
     acknowledged: set[str] = set()
+    enough = asyncio.Event()
 
     async def write(writer: int) -> None:
         for number in range(100):
@@ -37,11 +54,14 @@ async def test_sigkill_leaves_no_half_and_loses_no_word(
                 return
             if answer.status_code == 201:
                 acknowledged.add(body["email"])
+            if len(acknowledged) == 10:
+                enough.set()
 
     async with asyncio.TaskGroup() as group:
         for writer in range(10):
             group.create_task(write(writer))
-        await asyncio.sleep(0.7)
+        async with asyncio.timeout(30):
+            await enough.wait()
         server.process.kill()
 
     async with engine.connect() as connection:

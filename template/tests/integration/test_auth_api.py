@@ -239,8 +239,22 @@ class TestWhatActsAtOnce:
 
         answer = await client.post("/users/me/password", json=change, headers=headers)
 
-        assert answer.status_code == 422
+        assert answer.status_code == 403
         assert (await login(client)).status_code == 200
+
+    async def test_guesses_of_the_current_password_are_limited(self, client: AsyncClient, pair: dict[str, str]) -> None:
+        headers = {"Authorization": f"Bearer {pair['access_token']}"}
+        guess = {"current_password": "wrong horse", "new_password": "another horse battery"}
+        right = guess | {"current_password": PASSWORD}
+
+        statuses = [
+            (await client.post("/users/me/password", json=guess, headers=headers)).status_code for _ in range(10)
+        ]
+        refused = await client.post("/users/me/password", json=right, headers=headers)
+
+        assert set(statuses) == {403}
+        assert refused.status_code == 429
+        assert int(refused.headers["Retry-After"]) >= 1
 
     async def test_a_password_that_an_administrator_sets(
         self, client: AsyncClient, admin: AsyncClient, ada: dict[str, Any], pair: dict[str, str]

@@ -71,10 +71,11 @@ async def test_form(client: AsyncClient, method: str, path: str, status: int) ->
     ],
 )
 async def test_405_names_all_methods_of_the_path(client: AsyncClient, path: str, allowed: str) -> None:
-    answer = await client.put(path)
+    for method in {"PUT", "DELETE"} - set(allowed.split(", ")):
+        answer = await client.request(method, path)
 
-    assert answer.status_code == 405
-    assert answer.headers["Allow"] == allowed
+        assert answer.status_code == 405
+        assert answer.headers["Allow"] == allowed
 
 
 def bodies() -> Iterator[tuple[str, bytes]]:

@@ -4,7 +4,7 @@ from pydantic import SecretStr
 
 from app.core.config import Settings
 from app.core.database import Database
-from tests.server import free_port
+from tests.database import unreachable
 
 
 async def test_liveness_tells_version_and_environment(client: AsyncClient, settings: Settings) -> None:
@@ -22,8 +22,7 @@ async def test_ready_when_the_database_answers(client: AsyncClient) -> None:
 
 
 async def test_alive_but_not_ready_without_a_database(client: AsyncClient, app: FastAPI, settings: Settings) -> None:
-    unreachable = f"postgresql+asyncpg://postgres@127.0.0.1:{free_port()}/none"
-    app.state.database = Database(settings.model_copy(update={"DATABASE_URL": SecretStr(unreachable)}))
+    app.state.database = Database(settings.model_copy(update={"DATABASE_URL": SecretStr(unreachable())}))
 
     answer = await client.get("/health/ready")
 

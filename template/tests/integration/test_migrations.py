@@ -1,6 +1,5 @@
 import asyncio
 import os
-import re
 import sys
 from collections.abc import AsyncIterator
 
@@ -8,29 +7,29 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, inspect, make_url, text
-from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
-from sqlalchemy.pool import NullPool
+from sqlalchemy import Connection, inspect, text
+from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.core.config import ROOT
+from app.core.config import ROOT, Settings
+from app.core.engine import create_migration_engine
 from app.domain.models.base import Base
-from tests.conftest import administer, migrate
+from tests.conftest import migrate
+from tests.database import create, drop
 
 
 @pytest.fixture
-async def empty_database_url(database_url: str) -> AsyncIterator[str]:
-    server = make_url(database_url)
-    name = f"{server.database}_migrations"
-    await administer(server, f'CREATE DATABASE "{name}"')
-    yield server.set(database=name).render_as_string(hide_password=False)
-    await administer(server, f'DROP DATABASE "{name}" WITH (FORCE)')
+async def empty_database_url(worker_id: str) -> AsyncIterator[str]:
+    url = await create(f"{worker_id}_migrations")
+    yield url
+    await drop(url)
 
 
 @pytest.fixture
 async def connection(empty_database_url: str) -> AsyncIterator[AsyncConnection]:
-    engine = create_async_engine(empty_database_url, isolation_level="AUTOCOMMIT", poolclass=NullPool)
-    async with engine.connect() as connection:
+    engine = create_migration_engine(Settings(DATABASE_URL=empty_database_url))
+    async with engine.execution_options(isolation_level="AUTOCOMMIT").connect() as connection:
         yield connection
+    await engine.dispose()
 
 
 def differences(connection: Connection) -> list[object]:
@@ -56,20 +55,16 @@ def test_there_is_one_head() -> None:
     assert len(ScriptDirectory(str(ROOT / "alembic")).get_heads()) == 1
 
 
-async def test_a_replica_waits_while_another_one_migrates(connection: AsyncConnection, empty_database_url: str) -> None:
-    (lock,) = re.findall(r"^ADVISORY_LOCK = ([\d_]+)$", (ROOT / "alembic/env.py").read_text("utf-8"), re.MULTILINE)
-    await connection.execute(text(f"SELECT pg_advisory_lock({int(lock)})"))
-    waiting = text("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted")
+async def test_replicas_that_start_together_migrate_once(connection: AsyncConnection, empty_database_url: str) -> None:
+    environment = os.environ | {"DATABASE_URL": empty_database_url}
+    command = (sys.executable, "-m", "alembic", "upgrade", "head")
+    replicas = [await asyncio.create_subprocess_exec(*command, cwd=ROOT, env=environment) for _ in range(3)]
 
-    replica = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "alembic", "upgrade", "head"),
-        cwd=ROOT,
-        env=os.environ | {"DATABASE_URL": empty_database_url},
-    )
-    while await connection.scalar(waiting) == 0:
-        assert replica.returncode is None, "it did not wait"
-        await asyncio.sleep(0.05)
-    await connection.execute(text(f"SELECT pg_advisory_unlock({int(lock)})"))
-
-    assert await replica.wait() == 0
+    assert [await replica.wait() for replica in replicas] == [0, 0, 0]
     assert await connection.run_sync(differences) == []
+
+
+async def test_a_fresh_database_holds_no_account(connection: AsyncConnection, empty_database_url: str) -> None:
+    await migrate(empty_database_url)
+
+    assert await connection.scalar(text("SELECT count(*) FROM users")) == 0

@@ -1,8 +1,6 @@
 import os
-import signal
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
@@ -12,7 +10,7 @@ from app.domain.models.user import Role
 from app.repository.user_repository import UserRepository
 from scripts import seed
 from scripts.healthcheck import healthy
-from scripts.local_postgres import local_postgres
+from tests.database import URL
 from tests.server import free_port, running_server
 
 ADMIN = {"FIRST_ADMIN_EMAIL": "Root@Example.com", "FIRST_ADMIN_PASSWORD": "correct horse battery"}
@@ -42,7 +40,7 @@ async def test_seeding_twice_creates_one_administrator(
 )
 def test_seeding_says_which_setting_is_missing_or_wrong(environment: dict[str, str], said: str) -> None:
     with pytest.raises(SystemExit, match=said):
-        seed.first_admin(Settings(**environment))  # type: ignore[arg-type]
+        seed.first_admin(Settings(**environment))  # type: ignore[arg-type]  # an environment is text
 
 
 def test_the_health_check_tells_a_2xx_from_everything_else(database_url: str) -> None:
@@ -56,7 +54,7 @@ def test_the_health_check_tells_a_2xx_from_everything_else(database_url: str) ->
 
 def start_with_database(command: str, **environment: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-m", "scripts.local_postgres", "sh", "-c", command],
+        [sys.executable, "-m", "scripts.local", "sh", "-c", command],
         cwd=ROOT,
         env=os.environ | environment,
         stdout=subprocess.PIPE,
@@ -66,31 +64,8 @@ def start_with_database(command: str, **environment: str) -> subprocess.Popen[st
 
 
 def test_a_command_gets_the_database_of_the_settings_and_its_status_is_kept() -> None:
-    process = start_with_database("echo $DATABASE_URL; exit 3", DATABASE_URL="postgresql://db/app")
+    process = start_with_database("echo $DATABASE_URL; exit 3", DATABASE_URL=URL)
 
     output, _ = process.communicate(timeout=30)
-    assert output == "postgresql://db/app\n"
+    assert output == f"{URL}\n"
     assert process.returncode == 3
-
-
-def test_a_command_without_one_gets_a_local_server_that_ends_with_it(tmp_path: Path) -> None:
-    program = "from scripts import local_postgres as local; from pathlib import Path; import sys; "
-    program += (
-        "local.LOCAL = Path(sys.argv[1]); sys.exit(local.main(['sh', '-c', 'echo $DATABASE_URL; exec sleep 60']))"
-    )
-    command = [sys.executable, "-c", program, str(tmp_path)]
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        assert process.stdout.readline().startswith("postgresql://")
-        server = tmp_path / "postgres" / "postmaster.pid"
-        assert server.exists()
-
-        process.terminate()
-        assert process.wait(30) == 128 + signal.SIGTERM
-
-    assert not server.exists()
-
-
-def test_a_path_that_the_local_server_cannot_take_is_refused_with_a_sentence(tmp_path: Path) -> None:
-    with pytest.raises(SystemExit, match="set DATABASE_URL"), local_postgres(tmp_path / "a b"):
-        pass

@@ -28,12 +28,12 @@ class FakeRepository[Model: Entity](Repository[Model]):
         live = [record for record in self.records.values() if record.deleted_at is None]
         return Slice(live[: query.limit], len(live), query.page, query.limit)
 
-    async def create(self, **values: Any) -> Model:
+    async def create(self, /, **values: Any) -> Model:
         record = self.model(id=uuid7(), **values)
         self.records[record.id] = record
         return record
 
-    async def update(self, record_id: UUID, **values: Any) -> Model | None:
+    async def update(self, record_id: UUID, /, **values: Any) -> Model | None:
         record = await self.get(record_id)
         if record is None:
             return None

@@ -7,9 +7,10 @@ import pytest
 from pydantic import ValidationError
 
 from app.core.config import ROOT, Settings, get_settings
+from tests.database import URL, URLS
 
 KEY = "0123456789abcdefghijklmnopqrstuvwxyz"
-SAFE = {"ENVIRONMENT": "production", "DATABASE_URL": "postgresql://app:secret@db/app", "JWT_SECRET_KEY": KEY}
+SAFE = {"ENVIRONMENT": "production", "DATABASE_URL": URL, "JWT_SECRET_KEY": KEY}
 
 
 @pytest.fixture(autouse=True)
@@ -29,15 +30,7 @@ def test_name_and_version_come_from_pyproject() -> None:
     assert pyproject["tool"]["app"]["title"] == Settings().PROJECT_NAME
 
 
-@pytest.mark.parametrize(
-    ("given", "used"),
-    [
-        ("postgresql://a:b@c/d", "postgresql+asyncpg://a:b@c/d"),
-        ("postgres://a:b@c/d", "postgresql+asyncpg://a:b@c/d"),
-        ("postgresql+asyncpg://a:b@c/d", "postgresql+asyncpg://a:b@c/d"),
-        ("postgresql://a:b@c/d?sslmode=require", "postgresql+asyncpg://a:b@c/d?ssl=require"),
-    ],
-)
+@pytest.mark.parametrize(("given", "used"), URLS.items())
 def test_a_database_url_may_have_any_of_its_usual_forms(monkeypatch: pytest.MonkeyPatch, given: str, used: str) -> None:
     set_environment(monkeypatch, DATABASE_URL=given)
 
@@ -116,7 +109,7 @@ def test_settings_cannot_change_while_the_process_runs() -> None:
 
 def test_the_process_ends_without_a_traceback(tmp_path: Path) -> None:
     process = subprocess.run(
-        [sys.executable, "-m", "uvicorn", "--app-dir", str(ROOT), "app.main:app"],
+        [sys.executable, "-m", "app"],
         env={"ENVIRONMENT": "production", "PYTHONPATH": str(ROOT)},
         cwd=tmp_path,
         capture_output=True,

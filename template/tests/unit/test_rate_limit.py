@@ -16,25 +16,26 @@ def limiter() -> AttemptLimiter:
     return AttemptLimiter(Settings(LOGIN_RATE_LIMIT="2/minute"))
 
 
-async def test_a_client_that_failed_too_often_waits_and_another_does_not(limiter: AttemptLimiter) -> None:
-    await fail(limiter, "192.0.2.1")
-    await fail(limiter, "192.0.2.1")
+@pytest.mark.parametrize(
+    ("first", "second", "refused", "free"),
+    [
+        pytest.param("192.0.2.1", "192.0.2.1", "192.0.2.1", "192.0.2.2", id="a client and no other"),
+        pytest.param(
+            "2001:db8::1", "2001:db8::2", "2001:db8::3", "2001:db8:0:1::1", id="an IPv6 network counts as one"
+        ),
+        pytest.param("", "", "", "192.0.2.1", id="a client without an address is counted too"),
+    ],
+)
+async def test_who_failed_too_often_waits(
+    limiter: AttemptLimiter, first: str, second: str, refused: str, free: str
+) -> None:
+    await fail(limiter, first)
+    await fail(limiter, second)
 
     with pytest.raises(TooManyRequestsError):
-        async with limiter.attempt("192.0.2.1"):
+        async with limiter.attempt(refused):
             pass
-    async with limiter.attempt("192.0.2.2"):
-        pass
-
-
-async def test_addresses_of_one_ipv6_network_count_as_one(limiter: AttemptLimiter) -> None:
-    await fail(limiter, "2001:db8::1")
-    await fail(limiter, "2001:db8::2")
-
-    with pytest.raises(TooManyRequestsError):
-        async with limiter.attempt("2001:db8::3"):
-            pass
-    async with limiter.attempt("2001:db8:0:1::1"):
+    async with limiter.attempt(free):
         pass
 
 
@@ -46,12 +47,3 @@ async def test_a_guess_that_was_under_way_gains_nothing_from_the_crowd(limiter: 
 
     with pytest.raises(TooManyRequestsError):
         await succeed_after_others_failed()
-
-
-async def test_a_client_without_an_address_is_counted_too(limiter: AttemptLimiter) -> None:
-    await fail(limiter, "")
-    await fail(limiter, "")
-
-    with pytest.raises(TooManyRequestsError):
-        async with limiter.attempt(""):
-            pass

@@ -1,10 +1,12 @@
 from datetime import timedelta
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Response
+from fastapi import Depends, Response
 from fastapi.security import OAuth2PasswordRequestForm
 
-from app.api.deps import AccessTokensDep, AttemptLimiterDep, ClientDep, SessionDep, SettingsDep
+from app.api.deps import AccessTokensDep, AttemptDep, AttemptLimiterDep, ClientDep, SessionDep, SettingsDep
+from app.api.errors import BODY, errors
+from app.api.routing import ResourceRouter
 from app.api.v1.user_router import UserServiceDep
 from app.core.exceptions import ForbiddenError
 from app.domain.schemas.auth import RefreshRequest, RegisterRequest, TokenResponse
@@ -13,7 +15,7 @@ from app.repository.refresh_token_repository import RefreshTokenRepository
 from app.repository.user_repository import UserRepository
 from app.service.auth_service import AuthService
 
-router = APIRouter(prefix="/auth", tags=["auth"])
+router = ResourceRouter(prefix="/auth", tags=["auth"], responses=errors(*BODY, 503))
 
 
 async def get_auth_service(session: SessionDep, access_tokens: AccessTokensDep, settings: SettingsDep) -> AuthService:
@@ -34,18 +36,15 @@ async def require_registration(settings: SettingsDep) -> None:
         raise ForbiddenError("Registration is disabled.")
 
 
-@router.post("/login", dependencies=[Depends(forbid_caching)])
+@router.post("/login", dependencies=[Depends(forbid_caching)], responses=errors(401, 429))
 async def login(
-    form: Annotated[OAuth2PasswordRequestForm, Depends()],
-    service: AuthServiceDep,
-    limiter: AttemptLimiterDep,
-    client: ClientDep,
+    form: Annotated[OAuth2PasswordRequestForm, Depends()], service: AuthServiceDep, attempt: AttemptDep
 ) -> TokenResponse:
-    async with limiter.attempt(client):
+    async with attempt:
         return await service.login(form.username, form.password)
 
 
-@router.post("/refresh", dependencies=[Depends(forbid_caching)])
+@router.post("/refresh", dependencies=[Depends(forbid_caching)], responses=errors(401))
 async def refresh(data: RefreshRequest, service: AuthServiceDep) -> TokenResponse:
     return await service.refresh(data.refresh_token)
 
@@ -55,7 +54,9 @@ async def logout(data: RefreshRequest, service: AuthServiceDep) -> None:
     await service.logout(data.refresh_token)
 
 
-@router.post("/register", status_code=201, dependencies=[Depends(require_registration)])
+@router.post(
+    "/register", status_code=201, dependencies=[Depends(require_registration)], responses=errors(403, 409, 429)
+)
 async def register(
     data: RegisterRequest, service: UserServiceDep, limiter: AttemptLimiterDep, client: ClientDep
 ) -> UserResponse:

@@ -1,9 +1,12 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import Depends, Query, Request, Response
+from starlette.convertors import StringConvertor, register_url_convertor
 
-from app.api.deps import CurrentUser, IdentityDep, SessionDep, require
+from app.api.deps import AttemptDep, CurrentUser, IdentityDep, SessionDep, require
+from app.api.errors import BODY, errors
+from app.api.routing import ResourceRouter
 from app.core.exceptions import NotFoundError
 from app.domain.models.user import Role
 from app.domain.schemas.common import MessageResponse, Page
@@ -20,14 +23,26 @@ from app.repository.refresh_token_repository import RefreshTokenRepository
 from app.repository.user_repository import UserRepository
 from app.service.user_service import UserService
 
-router = APIRouter(prefix="/users", tags=["users"])
+router = ResourceRouter(prefix="/users", tags=["users"], responses=errors(401, 503))
+
+
+class UserIdConvertor(StringConvertor):
+    """`/users/me` is a resource of its own, with methods of its own."""
+
+    regex = "(?!me(?:/|$))[^/]+"
+
+
+register_url_convertor("user_id", UserIdConvertor())
+ONE = "/{user_id:user_id}"
 
 ADMIN = [Depends(require(Role.ADMIN))]
 STAFF = [Depends(require(Role.ADMIN, Role.MODERATOR))]
 
 
-async def get_user_service(session: SessionDep) -> UserService:
-    return UserService(UserRepository(session), RefreshTokenRepository(session))
+async def get_user_service(request: Request, session: SessionDep) -> UserService:
+    users: UserRepository = request.app.state.user_repository(session)
+    refresh_tokens: RefreshTokenRepository = request.app.state.refresh_token_repository(session)
+    return UserService(users, refresh_tokens)
 
 
 UserServiceDep = Annotated[UserService, Depends(get_user_service)]
@@ -38,48 +53,53 @@ async def get_me(current_user: CurrentUser) -> UserResponse:
     return UserResponse.model_validate(current_user)
 
 
-@router.patch("/me")
+@router.patch("/me", responses=errors(*BODY))
 async def update_me(data: ProfileUpdate, current_user: CurrentUser, service: UserServiceDep) -> UserResponse:
     return UserResponse.model_validate(await service.update(current_user.id, data))
 
 
-@router.post("/me/password", status_code=204)
+@router.post("/me/password", status_code=204, responses=errors(*BODY, 403, 429))
 async def change_my_password(
-    data: PasswordChange, current_user: CurrentUser, identity: IdentityDep, service: UserServiceDep
+    data: PasswordChange,
+    current_user: CurrentUser,
+    identity: IdentityDep,
+    service: UserServiceDep,
+    attempt: AttemptDep,
 ) -> None:
-    await service.change_password(current_user, identity.session_id, data)
+    async with attempt:
+        await service.change_password(current_user, identity.session_id, data)
 
 
-@router.get("", dependencies=STAFF)
+@router.get("", dependencies=STAFF, responses=errors(403, 422))
 async def list_users(query: Annotated[UserListQuery, Query()], service: UserServiceDep) -> Page[UserResponse]:
     return Page[UserResponse].model_validate(await service.list(query))
 
 
-@router.post("", status_code=201, dependencies=ADMIN)
+@router.post("", status_code=201, dependencies=ADMIN, responses=errors(*BODY, 403, 409))
 async def create_user(data: UserCreate, service: UserServiceDep, request: Request, response: Response) -> UserResponse:
     user = await service.create(data)
     response.headers["Location"] = request.url_for("get_user", user_id=user.id).path
     return UserResponse.model_validate(user)
 
 
-@router.get("/{user_id}")
+@router.get(ONE, responses=errors(404, 422))
 async def get_user(user_id: UUID, current_user: CurrentUser, service: UserServiceDep) -> UserResponse:
     if current_user.id != user_id and current_user.role is Role.USER:
         raise NotFoundError  # the same as for a user that does not exist
     return UserResponse.model_validate(await service.get(user_id))
 
 
-@router.patch("/{user_id}", dependencies=ADMIN)
+@router.patch(ONE, dependencies=ADMIN, responses=errors(*BODY, 403, 404, 409))
 async def update_user(user_id: UUID, data: UserUpdate, service: UserServiceDep) -> UserResponse:
     return UserResponse.model_validate(await service.update(user_id, data))
 
 
-@router.delete("/{user_id}", dependencies=ADMIN)
+@router.delete(ONE, dependencies=ADMIN, responses=errors(403, 404, 409, 422))
 async def delete_user(user_id: UUID, service: UserServiceDep) -> MessageResponse:
     await service.delete(user_id)
     return MessageResponse(message="User deleted successfully")
 
 
-@router.post("/{user_id}/password", status_code=204, dependencies=ADMIN)
+@router.post(f"{ONE}/password", status_code=204, dependencies=ADMIN, responses=errors(*BODY, 403, 404))
 async def reset_password(user_id: UUID, data: PasswordReset, service: UserServiceDep) -> None:
     await service.reset_password(user_id, data)

@@ -1,9 +1,10 @@
 """What all models share."""
 
 from datetime import UTC, datetime
+from enum import StrEnum
 from uuid import UUID
 
-from sqlalchemy import DateTime, Index, MetaData, func, text
+from sqlalchemy import DateTime, Enum, Index, MetaData, func, text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from uuid_utils.compat import uuid7
 
@@ -35,6 +36,15 @@ class Entity(Base):
     created_at: Mapped[datetime] = mapped_column(default=utc_now, server_default=func.now())
     updated_at: Mapped[datetime] = mapped_column(default=utc_now, server_default=func.now(), onupdate=utc_now)
     deleted_at: Mapped[datetime | None]
+
+
+def choice(kind: type[StrEnum], name: str) -> Enum:
+    """A column that holds one of these values, which a constraint of this name checks."""
+    values = [member.value for member in kind]
+    length = max(16, *map(len, values))
+    return Enum(
+        kind, name=name, native_enum=False, create_constraint=True, length=length, values_callable=lambda _: values
+    )
 
 
 def live_index(name: str, *columns: str, unique: bool = False) -> Index:

@@ -1,9 +1,9 @@
 from enum import StrEnum
 
-from sqlalchemy import Enum, String, text, true
+import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.domain.models.base import Entity, live_index
+from app.domain.models.base import Entity, choice, live_index
 
 
 class Role(StrEnum):
@@ -19,12 +19,8 @@ class User(Entity):
         live_index("ix_users_created_at", "created_at", "id"),
     )
 
-    email: Mapped[str] = mapped_column(String(254))
-    password_hash: Mapped[str] = mapped_column(String(255))
-    full_name: Mapped[str] = mapped_column(String(100))
-    role: Mapped[Role] = mapped_column(
-        Enum(Role, native_enum=False, create_constraint=True, length=16, values_callable=list),
-        default=Role.USER,
-        server_default=text("'user'"),
-    )
-    is_active: Mapped[bool] = mapped_column(default=True, server_default=true())
+    email: Mapped[str] = mapped_column(sa.String(254))
+    password_hash: Mapped[str] = mapped_column(sa.String(255))
+    full_name: Mapped[str] = mapped_column(sa.String(100))
+    role: Mapped[Role] = mapped_column(choice(Role, "role"), default=Role.USER, server_default=sa.text("'user'"))
+    is_active: Mapped[bool] = mapped_column(default=True, server_default=sa.true())

@@ -1,9 +1,9 @@
 """The two kinds of schema, and the types that every field of text is made of."""
 
 import re
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 from pydantic_core import PydanticCustomError
 
 
@@ -11,6 +11,10 @@ class RequestModel(BaseModel):
     """What a client sends. A field that is not known is refused, not dropped."""
 
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
+
+
+# The default of a field that may be left out of an update; `model_dump(exclude_unset=True)` leaves it out as well.
+UNSET: Any = Field(default_factory=lambda: None)
 
 
 class ResponseModel(BaseModel):
@@ -30,4 +34,4 @@ def storable(value: str) -> str:
 
 
 Storable = AfterValidator(storable)
-Name = Annotated[str, StringConstraints(min_length=1, max_length=100, strip_whitespace=True), Storable]
+Name = Annotated[str, StringConstraints(min_length=1, max_length=100, strip_whitespace=True, pattern=r"\S"), Storable]

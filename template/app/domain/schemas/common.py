@@ -10,14 +10,19 @@ Search = Annotated[str, Field(max_length=100), Storable]
 
 
 class ListQuery(RequestModel):
-    """Paging, searching and sorting. A resource adds `sort_by` with the keys that it allows."""
+    """Paging and sorting. A resource narrows `sort_by` to the keys that it allows."""
 
     page: Annotated[int, Field(ge=1, le=10_000)] = 1
     limit: Annotated[int, Field(ge=1, le=100)] = 20
-    search: Annotated[Search | None, Field(description="Part of a text field, in any case.")] = None
     sort_by: str = "created_at"
     sort_order: Literal["asc", "desc"] = "desc"
     count: Annotated[bool, Field(description="Whether to count all matches; without it both totals are null.")] = True
+
+
+class SearchQuery(ListQuery):
+    """Searching as well, for a resource with text to search in."""
+
+    search: Annotated[Search | None, Field(description="Part of a text field, in any case.")] = None
 
 
 class Page[Item](ResponseModel):

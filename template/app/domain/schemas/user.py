@@ -3,11 +3,11 @@ from datetime import datetime
 from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import AfterValidator, EmailStr, Field
+from pydantic import AfterValidator, EmailStr, Field, StrictBool
 
 from app.domain.models.user import Role
-from app.domain.schemas.base import Name, RequestModel, ResponseModel, Storable
-from app.domain.schemas.common import ListQuery
+from app.domain.schemas.base import UNSET, Name, RequestModel, ResponseModel, Storable
+from app.domain.schemas.common import SearchQuery
 
 
 def normalize_email(value: str) -> str:
@@ -29,15 +29,15 @@ class UserCreate(RequestModel):
 
 
 class UserUpdate(RequestModel):
-    full_name: Name = ""
-    role: Role = Role.USER
-    is_active: bool = True
+    full_name: Name = UNSET
+    role: Role = UNSET
+    is_active: StrictBool = UNSET
 
 
 class ProfileUpdate(RequestModel):
     """What users may change of themselves."""
 
-    full_name: Name = ""
+    full_name: Name = UNSET
 
 
 class PasswordChange(RequestModel):
@@ -49,7 +49,7 @@ class PasswordReset(RequestModel):
     new_password: Password
 
 
-class UserListQuery(ListQuery):
+class UserListQuery(SearchQuery):
     sort_by: Literal["created_at", "updated_at", "email", "full_name"] = "created_at"
 
 

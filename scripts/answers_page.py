@@ -1,0 +1,109 @@
+"""Writes the tables of docs/answers.md from copier.yml: python -m scripts.answers_page
+
+The values, the defaults and the order are those of copier.yml; what an answer does is said here.
+"""
+
+import re
+from typing import Any
+
+import yaml
+from jinja2 import Environment
+
+from scripts.answers import choices
+from scripts.new import ROOT
+
+PAGE = ROOT / "docs/answers.md"
+PROFILES = ("minimal", "standard", "full")
+
+TEXT = "one line, at most {} characters"
+NAME = "lower-case letters, digits, {}"
+
+# What the answer does, and where there are no choices, what it may be and how its default comes about.
+ANSWERS: dict[str, tuple[str, ...]] = {
+    "kind": ("which template of this repository is rendered; not asked",),
+    "profile": ("the defaults of the options below; asked once",),
+    "project_name": ("the title in the API documentation and the README", TEXT.format(60)),
+    "project_slug": (
+        "the distribution, the image and the compose project; not asked",
+        NAME.format("hyphens"),
+        "from the name",
+    ),
+    "description": ("metadata and README", TEXT.format(100)),
+    "author_name": ("metadata and copyright", TEXT.format(80), "`<project_name> authors`"),
+    "author_email": ("metadata; not asked", "an e-mail address or nothing", "nothing"),
+    "license": ("`LICENSE` and metadata; `none` renders no file",),
+    "python_version": ("`requires-python`, `.python-version`, the base image, the versions that CI runs",),
+    "database": ("the engine, the driver and what `make dev` starts; SQLite is a file on one machine",),
+    "cache": ("limits shared by all processes, users read through a cache, `CACHE_URL`",),
+    "tasks": ("jobs in `app/tasks/`, done by `make worker`; needs `cache=valkey`",),
+    "observability": ("any of: `/metrics` for Prometheus, OpenTelemetry spans, errors to Sentry",),
+    "kubernetes": ("manifests in `kubernetes/`; needs `database=postgresql`",),
+    "ci": ("the workflow or pipeline that runs `make check`",),
+    "resource": ("what one of them is called", NAME.format("underscores; at most 24"), ""),
+    "access": ("who may use it",),
+    "fields": ("the columns", "`name:type(arguments)!?^~=default`, with blanks between them", ""),
+    "plural": ("table, path and names in the code", NAME.format("underscores; at most 28"), "from the name"),
+}
+
+Question = dict[str, Any]
+
+
+def listed(questions: dict[str, Question]) -> str:
+    """A row for each question, in their order."""
+    rows = [_row(name, question) for name, question in questions.items()]
+    return "\n".join(["| answer | values | default | what it does |", "|---|---|---|---|", *rows])
+
+
+def profiles(questions: dict[str, Question]) -> str:
+    """What each profile chooses."""
+    chosen = [_chosen(questions, profile) for profile in PROFILES]
+    rows = [
+        f"| {name} | {' | '.join(_code(answers[name]) for answers in chosen)} |"
+        for name, question in questions.items()
+        if "profile" in str(question.get("default")) and name != "profile"
+    ]
+    return "\n".join([f"| | {' | '.join(map(_code, PROFILES))} |", "|---|---|---|---|", *rows])
+
+
+def page() -> str:
+    """What the page should hold."""
+    template = yaml.safe_load((ROOT / "copier.yml").read_text(encoding="utf-8"))
+    asked = {name: question for name, question in template.items() if name in ANSWERS}
+    resource = {name: question for name, question in asked.items() if "resource" in str(question.get("when"))}
+    project = {name: question for name, question in asked.items() if name not in resource}
+    tables = iter([listed(project), profiles(project), listed(resource)])
+    return re.sub(r"^\|.*?(?=\n\n)", lambda _: next(tables), PAGE.read_text("utf-8"), flags=re.DOTALL | re.MULTILINE)
+
+
+def _row(name: str, question: Question) -> str:
+    what, *text = ANSWERS[name]
+    if "choices" in question:
+        text = [", ".join(map(_code, choices(question))), _default(question["default"])]
+    values, default = text if len(text) == 2 else [*text, _code(question["default"])]  # noqa: PLR2004
+    return f"| `{name}` | {values} | {default} | {what} |".replace("|  |", "| |")
+
+
+def _default(default: str) -> str:
+    if "profile" in default:
+        return "by profile"
+    return _code(default.rsplit("'", 2)[-2] if "{{" in default else default)
+
+
+def _chosen(questions: dict[str, Question], profile: str) -> dict[str, Any]:
+    jinja = Environment(autoescape=False)  # noqa: S701 (renders no page)
+    jinja.filters["fileglob"] = lambda _: []
+    answers: dict[str, Any] = {"profile": profile, "_copier_conf": {"dst_path": ""}}
+    for name, question in questions.items():
+        default = str(question.get("default", ""))
+        if name not in answers and "import" not in default:
+            answers[name] = yaml.safe_load(jinja.from_string(default).render(answers)) if default else ""
+    return answers
+
+
+def _code(value: Any) -> str:
+    values = value if isinstance(value, list) else [value]
+    return ", ".join(f"`{str(one).lower() if isinstance(one, bool) else one}`" for one in values) or "nothing"
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(), encoding="utf-8")

@@ -1,0 +1,91 @@
+"""`make release version=1.2.0`: checks whether the commit may be released, lists it in releases.toml, tags it."""
+
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import yaml
+
+from scripts.answers import Contract, contract, taken_away
+
+ROOT = Path(__file__).resolve().parents[1]
+RELEASES = ROOT / "releases.toml"
+MAIN = "origin/main"
+
+
+def main(version: str) -> None:
+    """Raises SystemExit with one sentence when it may not be released."""
+    released = tomllib.loads(RELEASES.read_text(encoding="utf-8")).get("release", [])
+    refuse_version(version, [release["version"] for release in released])
+    refuse_commit()
+    changes = summary(version)
+    if released:
+        refuse_changes(released[-1]["commit"])
+    if subprocess.run(["bash", ".ci/run"], cwd=ROOT, check=False).returncode != 0:
+        sys.exit("The tests fail: nothing was released.")
+
+    commit = git("rev-parse", "HEAD").strip()
+    entry = f'\n[[release]]\nversion = "{version}"\ncommit = "{commit}"\nchanges = {toml_text(changes)}\n'
+    with RELEASES.open("a", encoding="utf-8") as file:
+        file.write(entry)
+    git("tag", "--annotate", "--message", f"{version}: {changes}", f"v{version}")
+    print(f"{version} is tagged, and listed in releases.toml. Next: commit that, git push, git push origin v{version}.")
+
+
+def refuse_version(version: str, released: list[str]) -> None:
+    if not re.fullmatch(r"\d+\.\d+\.\d+", version):
+        sys.exit("Say which version, as three numbers: make release version=1.2.0")
+    if released and numbers(version) <= numbers(released[-1]):
+        sys.exit(f"{version} is not newer than {released[-1]}: versions only rise.")
+    if git("tag", "--list", f"v{version}"):
+        sys.exit(f"There is a tag v{version} already, and tags never move: choose another version.")
+
+
+def refuse_commit() -> None:
+    if git("status", "--porcelain"):
+        sys.exit("There are changes that are not committed: commit or stash them first.")
+    if not succeeds("merge-base", "--is-ancestor", "HEAD", MAIN):
+        sys.exit(f"This commit is not on {MAIN}, where it would stay for good: push it first, and git fetch.")
+
+
+def summary(version: str) -> str:
+    """The first line of the version's section in the changelog, which says what changes for projects."""
+    changelog = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    section = re.search(rf"^## {re.escape(version)} \(\d{{4}}-\d\d-\d\d\)\n\n([^-\n#].*)\n", changelog, re.MULTILINE)
+    if not section:
+        sys.exit(f"CHANGELOG.md lacks a section `## {version} (date)` that begins with one line on what changes.")
+    return section[1]
+
+
+def refuse_changes(last: str) -> None:
+    """What the last release promised still holds."""
+    if faults := list(taken_away(contract_at(last), contract_at("HEAD"))):
+        sys.exit(f"Answers are only added: {faults[0]}")
+    if changed := git("diff", "--name-only", "--diff-filter=a", last, "HEAD", "--", "template/alembic/versions"):
+        sys.exit(f"A shipped migration is never changed: {changed.split()[0]}.")
+
+
+def contract_at(commit: str) -> Contract:
+    return contract(yaml.safe_load(git("show", f"{commit}:copier.yml")))
+
+
+def numbers(version: str) -> list[int]:
+    return [int(number) for number in version.split(".")]
+
+
+def toml_text(text: str) -> str:
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def git(*arguments: str) -> str:
+    return subprocess.run(["git", *arguments], cwd=ROOT, check=True, capture_output=True, text=True).stdout
+
+
+def succeeds(*arguments: str) -> bool:
+    return subprocess.run(["git", *arguments], cwd=ROOT, check=False, capture_output=True).returncode == 0
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

@@ -1,0 +1,133 @@
+"""The cache, shared by all processes. Nothing but speed may depend on it: it can be empty or gone at any moment."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+from time import monotonic
+from typing import Protocol
+from uuid import uuid4
+
+from loguru import logger
+from redis.asyncio import BlockingConnectionPool, Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
+
+from app.core.config import Settings
+
+# Of an outage only one request in so many seconds takes notice.
+PAUSE = 1.0
+MAXIMUM_CONNECTIONS = 50
+
+# Seconds for which an entry is kept. It bounds how long a change stays unseen that could not be told to the cache.
+LIFETIME = 60
+# Seconds in which a reader has to bring what it went for.
+LEASE_LIFETIME = 5
+LEASE = b"lease:"
+
+# Atomic: the value is stored only in place of the lease that its reader holds.
+FILL = """
+if redis.call("GET", KEYS[1]) == ARGV[1] then
+    redis.call("SET", KEYS[1], ARGV[2], "EX", ARGV[3])
+end
+"""
+
+OUTAGES = (RedisError, OSError, TimeoutError)
+
+
+class CacheUnavailableError(Exception):
+    """The cache did not do it, or not in time."""
+
+
+class Codec[Value](Protocol):
+    """How a value is kept. `load` raises ValueError for what `dump` did not write."""
+
+    def dump(self, value: Value) -> bytes: ...
+    def load(self, kept: bytes) -> Value: ...
+
+
+class Cache:
+    """One instance, and one pool of connections, a process. It connects when it is first used."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._timeout = settings.CACHE_TIMEOUT
+        self.pool = BlockingConnectionPool.from_url(
+            settings.cache_url,
+            max_connections=MAXIMUM_CONNECTIONS,
+            timeout=self._timeout,
+            socket_connect_timeout=self._timeout,
+            socket_timeout=self._timeout,
+            retry=Retry(NoBackoff(), retries=1),  # for a connection that the server has closed meanwhile
+        )
+        self._client = Redis(connection_pool=self.pool)
+        self._fill = self._client.register_script(FILL)
+        self._is_down = False
+        self._next_attempt = 0.0
+
+    async def close(self) -> None:
+        await self._client.aclose()
+        await self.pool.disconnect()
+
+    @asynccontextmanager
+    async def in_time(self) -> AsyncIterator[Redis]:
+        """For one command. Raises CacheUnavailableError: in time, and at once while an outage is known."""
+        if self._is_down:
+            if monotonic() < self._next_attempt:
+                raise CacheUnavailableError
+            self._next_attempt = monotonic() + PAUSE
+        try:
+            async with asyncio.timeout(self._timeout):
+                yield self._client
+        except OUTAGES as error:
+            self._next_attempt = monotonic() + PAUSE
+            self._say(error)
+            raise CacheUnavailableError from error
+        self._say(None)
+
+    def _say(self, error: Exception | None) -> None:
+        """Logs the beginning and the end of an outage, and nothing between them."""
+        was_down, self._is_down = self._is_down, error is not None
+        if error is not None and not was_down:
+            logger.bind(error=type(error).__name__).error("the cache is not available")
+        if error is None and was_down:
+            logger.info("the cache is available again")
+
+    async def ping(self) -> None:
+        """Raises when the cache does not answer."""
+        async with self.in_time() as client:
+            await client.ping()
+
+    async def read_through[Value](
+        self, key: str, codec: Codec[Value], read: Callable[[], Awaitable[Value | None]]
+    ) -> Value | None:
+        """What is kept under the key, else what `read` finds, which is then kept.
+
+        Who finds nothing leaves a lease, and stores a value only in its place; `forget` removes either. So what was
+        read before a change cannot be stored after `forget` has told of it, however late its reader is.
+        """
+        lease = LEASE + uuid4().bytes
+        try:
+            async with self.in_time() as client:
+                answer = await client.set(key, lease, nx=True, get=True, ex=LEASE_LIFETIME)
+        except CacheUnavailableError:
+            return await read()
+        kept = answer if isinstance(answer, bytes) else None
+        if kept is not None and not kept.startswith(LEASE):
+            with suppress(ValueError):  # written by another version of us: of no use until it has expired
+                return codec.load(kept)
+        value = await read()
+        if kept is None and value is not None:
+            with suppress(CacheUnavailableError):
+                async with self.in_time():
+                    await self._fill([key], [lease, codec.dump(value), LIFETIME])
+        return value
+
+    async def forget(self, key: str) -> None:
+        """Tells that what the key stands for was changed: call it after the commit, and answer after it.
+
+        It is tried even while an outage is known. Where it fails, an entry that is there stays for `LIFETIME` at most.
+        """
+        self._next_attempt = 0
+        with suppress(CacheUnavailableError):
+            async with self.in_time() as client:
+                await client.delete(key)

@@ -1,0 +1,136 @@
+"""SQLite, held to what the layers above expect of a database.
+
+References are checked, waits are bounded, times keep their zone, and errors carry an SQLSTATE.
+"""
+
+import math
+import re
+import sqlite3
+from collections.abc import Callable
+from datetime import UTC, datetime
+from decimal import Decimal
+from time import monotonic
+from typing import Any
+
+from sqlalchemy import Connection, DateTime, Dialect, Float, Numeric, event
+from sqlalchemy.dialects.sqlite import DATETIME
+from sqlalchemy.engine import ExceptionContext
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.pool import ConnectionPoolEntry, NullPool
+
+from app.core.config import Settings
+
+# The isolation level of what writes.
+TRANSACTION = "SERIALIZABLE"
+
+# In seconds; another replica may migrate meanwhile.
+MIGRATION_TIMEOUT = 60
+
+# How many of its instructions SQLite works off before it looks at the clock.
+INSTRUCTIONS = 10_000
+
+SQLSTATES = {
+    "SQLITE_CONSTRAINT_UNIQUE": "23505",
+    "SQLITE_CONSTRAINT_PRIMARYKEY": "23505",
+    "SQLITE_CONSTRAINT_FOREIGNKEY": "23503",
+    "SQLITE_CONSTRAINT_TRIGGER": "23503",
+    "SQLITE_CONSTRAINT_CHECK": "23514",
+    "SQLITE_CONSTRAINT_NOTNULL": "23502",
+    "SQLITE_BUSY": "55P03",
+    "SQLITE_BUSY_SNAPSHOT": "40001",
+    "SQLITE_LOCKED": "55P03",
+    "SQLITE_INTERRUPT": "57014",
+    "SQLITE_CANTOPEN": "08001",
+    "SQLITE_FULL": "53100",
+}
+
+
+class UtcDateTime(DATETIME):
+    """SQLite stores no time zone: all times are in UTC there."""
+
+    def bind_processor(self, dialect: Dialect) -> Callable[[datetime | None], str | None]:
+        return lambda value: None if value is None else f"{value.astimezone(UTC):%Y-%m-%d %H:%M:%S.%f}"
+
+    def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[str | None], datetime | None]:
+        return lambda value: None if value is None else datetime.fromisoformat(value).replace(tzinfo=UTC)
+
+
+class ExactNumeric(Numeric[Decimal]):
+    """SQLite counts in floating point, which keeps 15 digits; they come back as they were."""
+
+    def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[float | None], Decimal | None]:
+        return lambda value: None if value is None else Decimal(f"{value:.{self.scale}f}")
+
+
+def create_engine(settings: Settings, **options: Any) -> AsyncEngine:
+    """`options` are those of SQLAlchemy's engine."""
+    statement_timeout = settings.DB_STATEMENT_TIMEOUT
+    engine = _create_engine(settings, statement_timeout, echo=settings.DEBUG, hide_parameters=True, **options)
+
+    def bound_statements(dbapi_connection: DBAPIConnection, record: ConnectionPoolEntry) -> None:
+        info = record.info
+        info["deadline"] = math.inf
+        dbapi_connection.run_async(
+            lambda driver: driver.set_progress_handler(lambda: monotonic() > info["deadline"], INSTRUCTIONS)
+        )
+
+    def begin_statement(connection: Connection, *_: Any) -> None:
+        connection.info["deadline"] = monotonic() + statement_timeout
+
+    event.listen(engine.sync_engine, "connect", _check_references)
+    event.listen(engine.sync_engine, "connect", bound_statements)
+    event.listen(engine.sync_engine, "before_cursor_execute", begin_statement)
+    return engine
+
+
+def create_migration_engine(settings: Settings) -> AsyncEngine:
+    """An engine for a migration, which may take its time and makes tables anew that others refer to."""
+    return _create_engine(settings, MIGRATION_TIMEOUT, poolclass=NullPool)
+
+
+def _create_engine(settings: Settings, timeout: float, **options: Any) -> AsyncEngine:
+    engine = create_async_engine(settings.database_url, connect_args={"timeout": timeout}, **options)
+    dialect = engine.sync_engine.dialect
+    dialect.colspecs = {**dialect.colspecs, DateTime: UtcDateTime, Float: Float, Numeric: ExactNumeric}
+    event.listen(engine.sync_engine, "connect", _let_readers_read)
+    event.listen(engine.sync_engine, "begin", _begin)
+    event.listen(engine.sync_engine, "handle_error", _add_sqlstate)
+    return engine
+
+
+def _let_readers_read(dbapi_connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
+    """While somebody writes; the file keeps this mode."""
+    _execute(dbapi_connection, "PRAGMA journal_mode = WAL")
+
+
+def _check_references(dbapi_connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
+    _execute(dbapi_connection, "PRAGMA foreign_keys = ON")
+
+
+def _execute(dbapi_connection: DBAPIConnection, statement: str) -> None:
+    cursor = dbapi_connection.cursor()
+    cursor.execute(statement)
+    cursor.close()
+
+
+def _begin(connection: Connection) -> None:
+    """Takes the one lock for writing at once: a transaction that first reads and then writes could not get it later."""
+    driver: Any = connection.connection.driver_connection
+    if driver.isolation_level is not None:  # else each statement stands alone
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def _add_sqlstate(context: ExceptionContext) -> None:
+    """Has the error say what PostgreSQL's would, with the table and the constraint that it names."""
+    error = context.original_exception
+    if not isinstance(error, sqlite3.Error):
+        return
+    sqlstate = SQLSTATES.get(getattr(error, "sqlite_errorname", ""))
+    columns = re.findall(r"(\w+)\.(\w+)", str(error)) if sqlstate == "23505" else []
+    table = columns[0][0] if columns else ""
+    constraint = "_".join(["uq", table, *(column for _, column in columns)])
+    if context.statement is None:
+        # A COMMIT that fails leaves the transaction open, with its lock: the connection must not be used again.
+        context.is_disconnect, context.invalidate_pool_on_disconnect = True, False
+    vars(error).update(sqlstate=sqlstate, table_name=table, constraint_name=constraint)

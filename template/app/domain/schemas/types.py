@@ -1,0 +1,118 @@
+"""The types that fields of a request are made of: each takes exactly what its documentation says."""
+
+import datetime as dt
+import math
+import re
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Annotated, Any
+
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BeforeValidator,
+    Field,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
+    StrictBool,
+    StringConstraints,
+)
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema, PydanticCustomError, core_schema
+
+from app.domain.schemas.base import Storable, storable
+
+
+def _whole(value: object) -> object:
+    """JSON has one kind of number: 1.0 is an integer as well (JSON Schema, 6.1.1)."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+Boolean = StrictBool
+Integer = Annotated[int, Field(strict=True, ge=-(2**31), le=2**31 - 1), BeforeValidator(_whole)]
+# Beyond these, many clients read another number than was written (RFC 8259, 6).
+BigInteger = Annotated[int, Field(strict=True, ge=-(2**53) + 1, le=2**53 - 1), BeforeValidator(_whole)]
+Float = Annotated[float, Field(strict=True)]
+Text = Annotated[str, Field(min_length=1, max_length=10_000), Storable]
+# RFC 3986 names more schemes; a client of ours can follow these, and no other does harm.
+Url = Annotated[str, StringConstraints(pattern=r"^https?://[!-.0-~][!-~]*$", max_length=2000)]
+
+
+def _written_as(form: str) -> BeforeValidator:
+    """Refuses the numbers, and the strings of digits, that Pydantic would take for a time (RFC 3339, 5.6)."""
+    pattern = re.compile(form, re.ASCII)
+
+    def check(value: object) -> object:
+        if isinstance(value, dt.date) or (isinstance(value, str) and pattern.fullmatch(value)):
+            return value
+        raise PydanticCustomError("time_form", "Must be written as RFC 3339 says")
+
+    return BeforeValidator(check)
+
+
+def _in_utc(value: dt.datetime) -> dt.datetime:
+    """The first and the last hours of all years may be of another one in UTC, which does not exist."""
+    try:
+        return value.astimezone(dt.UTC)
+    except OverflowError:
+        raise PydanticCustomError("time_range", "Must be between the years 1 and 9999, in UTC") from None
+
+
+Date = Annotated[dt.date, _written_as(r"\d{4}-\d{2}-\d{2}")]
+DateTime = Annotated[
+    AwareDatetime,
+    AfterValidator(_in_utc),
+    _written_as(r"\d{4}-\d{2}-\d{2}[Tt]\d{2}:\d{2}:\d{2}(\.\d+)?([Zz]|[+-]\d{2}:\d{2})"),
+]
+
+
+def _storable_json(value: dict[str, Any]) -> dict[str, Any]:
+    """What PostgreSQL takes as JSON: no NUL, no unpaired surrogate, nothing infinite, at any depth."""
+    remaining: list[Any] = [value]
+    while remaining:
+        match remaining.pop():
+            case str() as text:
+                storable(text)
+            case dict() as members:
+                remaining += [*members.keys(), *members.values()]
+            case list() as items:
+                remaining += items
+            case float() as number if not math.isfinite(number):
+                raise PydanticCustomError("finite_number", "Numbers must be finite")
+    return value
+
+
+JsonObject = Annotated[dict[str, Any], AfterValidator(_storable_json)]
+
+
+@dataclass(frozen=True)
+class Digits:
+    """For a Decimal of so many digits, so many of them after the point.
+
+    A string is taken exactly or refused. A JSON number is binary in most clients, and rounded to the scale.
+    """
+
+    precision: int
+    scale: int
+
+    def __get_pydantic_core_schema__(self, source: object, handler: GetCoreSchemaHandler) -> CoreSchema:
+        exact = core_schema.decimal_schema(max_digits=self.precision, decimal_places=self.scale)
+        rounded = core_schema.no_info_before_validator_function(self._rounded, exact)
+        # All places are written, so that an answer is the same before and after the database.
+        return core_schema.no_info_after_validator_function(lambda value: round(value, self.scale), rounded)
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        digits = self.precision - self.scale
+        places = r"(\.[0-9]{1," + str(self.scale) + "})?" if self.scale else ""
+        largest = 10**digits - 1
+        return {
+            "anyOf": [
+                {"type": "number", "minimum": -largest, "maximum": largest},
+                {"type": "string", "pattern": "^-?[0-9]{1," + str(digits) + "}" + places + "$"},
+            ]
+        }
+
+    def _rounded(self, value: object) -> object:
+        if isinstance(value, bool):
+            raise PydanticCustomError("decimal_type", "Must be a number, or a string with one")
+        return round(Decimal(repr(value)), self.scale) if isinstance(value, float) and math.isfinite(value) else value

@@ -1,0 +1,45 @@
+"""The one layer that looks at what is sent: each such layer costs every request as much again."""
+
+from collections.abc import Awaitable
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from app.core.context import request_id
+from app.middleware.request_id import HEADER
+
+# What a browser must not do with any answer (OWASP REST Security Cheat Sheet).
+SECURITY_HEADERS = [
+    (b"x-content-type-options", b"nosniff"),
+    (b"x-frame-options", b"DENY"),
+    (b"referrer-policy", b"no-referrer"),
+]
+_REQUEST_ID = HEADER.lower().encode()
+_STATUS = "app.status"
+
+
+class AnswerMiddleware:
+    """Adds the headers that every answer has, and notes its status for the other layers."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        async def send_answer(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                scope[_STATUS] = message["status"]
+                identifier = (_REQUEST_ID, (request_id.get() or "").encode())
+                message["headers"] = [*message["headers"], identifier, *SECURITY_HEADERS]
+            await send(message)
+
+        return self.app(scope, receive, send_answer)
+
+
+def has_begun(scope: Scope) -> bool:
+    """Whether a part of the answer was sent."""
+    return _STATUS in scope
+
+
+def status_of(scope: Scope) -> int:
+    """The status of the answer; 500 is what the server sends by itself where the application sent none."""
+    status: int = scope.get(_STATUS, 500)
+    return status

@@ -1,0 +1,35 @@
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, delete, or_, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.domain.models.base import utc_now
+from app.domain.models.refresh_token import RefreshToken
+
+# Few enough for one statement to be done in time.
+BATCH = 1000
+
+
+class EndedSessionRepository:
+    """The refresh tokens that nobody can use any more. One that is gone is refused as one that was revoked."""
+
+    def __init__(self, session: AsyncSession) -> None:
+        self.session = session
+
+    async def delete_revoked(self, user_id: UUID) -> int:
+        """How many there were to delete; at most `BATCH`."""
+        return await self._delete(RefreshToken.user_id == user_id, RefreshToken.revoked_at.is_not(None))
+
+    async def delete_expired(self) -> int:
+        """How many there were to delete, revoked ones included; at most `BATCH`."""
+        return await self._delete(or_(RefreshToken.expires_at <= utc_now(), RefreshToken.revoked_at.is_not(None)))
+
+    async def commit(self) -> None:
+        """Ends a batch, whatever becomes of the next one."""
+        await self.session.commit()
+
+    async def _delete(self, *conditions: ColumnElement[bool]) -> int:
+        # Several workers side by side take different ones.
+        batch = select(RefreshToken.id).where(*conditions).limit(BATCH).with_for_update(skip_locked=True)
+        deleted = delete(RefreshToken).where(RefreshToken.id.in_(batch)).returning(RefreshToken.id)
+        return len((await self.session.scalars(deleted)).all())

@@ -1,0 +1,16 @@
+"""What git knows of the project."""
+
+import subprocess
+
+from scripts.template import ROOT
+
+
+def git(*arguments: str) -> str:
+    """What it prints; nothing where it fails, as outside of a repository."""
+    command = ["git", "-c", "core.quotePath=off", *arguments]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False).stdout
+
+
+def changed(kind: str, folder: str = ".") -> list[str]:
+    """The files that the working tree has deleted (D) or left in conflict (U)."""
+    return git("diff", "--name-only", "--relative", f"--diff-filter={kind}", "--", folder).splitlines()

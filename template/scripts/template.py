@@ -1,0 +1,76 @@
+"""The template that the project came from, as `.copier-answers.yml` records it."""
+
+import re
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from dataclasses import dataclass
+from io import StringIO
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import yaml
+from copier import run_copy
+
+ROOT = Path(__file__).resolve().parents[1]
+ANSWERS = ".copier-answers.yml"
+
+
+@dataclass(frozen=True)
+class Origin:
+    """What the project was rendered from."""
+
+    source: str  # an address or a path, as Copier takes it
+    version: str  # a tag or a commit; empty where the template was not in git
+    answers: dict[str, Any]
+
+
+def origin() -> Origin:
+    """Raises SystemExit with one sentence when there is no record of it."""
+    try:
+        recorded = yaml.safe_load((ROOT / ANSWERS).read_text(encoding="utf-8"))
+        source, version = recorded.pop("_src_path"), recorded.pop("_commit", "")
+    except Exception:  # noqa: BLE001 (no file, no YAML, no mapping or no source: what to do is the same)
+        source = version = None
+    if not isinstance(source, str) or not isinstance(version, str):
+        sys.exit(f"{ANSWERS} is not as Copier wrote it: take it back from git (git log {ANSWERS}).")
+    return Origin(source, version, recorded)
+
+
+@contextmanager
+def muted() -> Iterator[StringIO]:
+    """Holds back what Copier and Alembic tell of their steps."""
+    with redirect_stdout(StringIO()), redirect_stderr(StringIO()) as steps:
+        yield steps
+
+
+@contextmanager
+def plain_errors() -> Iterator[None]:
+    """Raises SystemExit with one sentence for whatever goes wrong."""
+    try:
+        yield
+    except Exception as error:  # noqa: BLE001 (a refusal is a ValueError, a template that is gone one of many kinds)
+        sys.exit(re.sub(r"^Validation error for question '\w+': ", "", str(error)))
+
+
+@contextmanager
+def fresh_render(project: Origin) -> Iterator[Path]:
+    """The project as its version rendered it. Raises SystemExit with one sentence when its answers are not from there:
+    Copier would replace those that are wrong in silence."""
+    with TemporaryDirectory() as folder:
+        rendered = Path(folder) / "template"
+        with plain_errors(), muted():
+            run_copy(project.source, rendered, data=project.answers, vcs_ref=project.version, defaults=True)
+        known = yaml.safe_load((rendered / ANSWERS).read_text(encoding="utf-8"))
+        for name, value in project.answers.items():
+            if str(known.get(name)) != str(value):
+                sys.exit(f"{ANSWERS} says {name}: {value}, which the template does not know: take it back from git.")
+        yield rendered
+
+
+def tidy(paths: Sequence[str]) -> None:
+    """Writes code that was generated as the project writes its own."""
+    for command in (["check", "--select=I,F401", "--fix", "--quiet"], ["format", "--quiet"]):
+        subprocess.run([sys.executable, "-m", "ruff", *command, *paths], cwd=ROOT, check=True)

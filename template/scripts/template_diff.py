@@ -1,0 +1,38 @@
+"""Shows what the project changed in the files of its template. `make template-diff` calls it."""
+
+import shutil
+import subprocess
+from pathlib import Path
+
+from scripts.template import ANSWERS, ROOT, fresh_render, origin
+from scripts.versions import versions_of
+
+# What the template gives once, and is the project's from then on.
+SEEDED = {"README.md"}
+
+
+def main() -> None:
+    project = origin()
+    with versions_of(project), fresh_render(project) as template:
+        ours = template.with_name("project")
+        copy_of_template_files(template, ours)
+        command = ["git", "diff", "--no-index", "--no-prefix", "--stat", "--patch", template.name, ours.name]
+        shown = subprocess.run(command, cwd=template.parent, check=False)
+    if shown.returncode == 0:
+        print(f"Every file of the template is as {project.version} renders it.")
+
+
+def copy_of_template_files(template: Path, ours: Path) -> None:
+    """The project's own versions of them, in a folder beside; none of what is not compared."""
+    ours.mkdir()
+    for path in [path for path in template.rglob("*") if path.is_file()]:
+        name = path.relative_to(template)
+        if str(name) in {*SEEDED, ANSWERS}:
+            path.unlink()
+        elif (ROOT / name).is_file():
+            (ours / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / name, ours / name)
+
+
+if __name__ == "__main__":
+    main()

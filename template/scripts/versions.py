@@ -1,0 +1,105 @@
+"""The versions of the template, as its repository tells them."""
+
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from scripts.template import ANSWERS, ROOT, Origin
+
+ALIASES = {"gh:": "https://github.com/", "gl:": "https://gitlab.com/", "git+": ""}
+RELEASE = re.compile(r"v?\d+(\.\d+)*(\.post\d+)?")
+
+
+class Versions:
+    def __init__(self, repository: Path) -> None:
+        self.repository = repository
+
+    @property
+    def released(self) -> list[str]:
+        """The newest one first."""
+        tags = self._git("tag", "--sort=-version:refname").split()
+        return [tag for tag in tags if RELEASE.fullmatch(tag)]
+
+    @property
+    def newest(self) -> str:
+        """The newest release, or the newest commit where there is none."""
+        return self.name((self.released or ["HEAD"])[0])
+
+    def name(self, version: str) -> str:
+        """As Copier records it: a tag, or one and the commits since, or a commit."""
+        return self._git("describe", "--tags", "--always", "--end-of-options", version).strip()
+
+    def knows(self, version: str) -> bool:
+        return self._run("rev-parse", "--verify", "--end-of-options", version + "^{commit}").returncode == 0
+
+    def includes(self, version: str, other: str) -> bool:
+        """Whether the first is the second, or came after it."""
+        return self._run("merge-base", "--is-ancestor", other, version).returncode == 0
+
+    def changelog(self, version: str) -> str:
+        return self._run("show", f"{version}:CHANGELOG.md").stdout
+
+    def _run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        command = ["git", *arguments]
+        return subprocess.run(command, cwd=self.repository, capture_output=True, text=True, check=False)
+
+    def _git(self, *arguments: str) -> str:
+        process = self._run(*arguments)
+        process.check_returncode()
+        return process.stdout
+
+
+@contextmanager
+def versions_of(project: Origin) -> Iterator[Versions]:
+    """Raises SystemExit with one sentence when they cannot be had, or the project's own is not among them."""
+    if not project.version:
+        sys.exit(f"{ANSWERS} names no version of the template: render a project from one that is in git.")
+    with TemporaryDirectory() as folder:
+        # Files are fetched when they are read.
+        command = ["git", "clone", "--quiet", "--bare", "--filter=blob:none", "--", address(project.source), folder]
+        clone = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+        if clone.returncode != 0:
+            sys.exit(
+                f"The template cannot be reached at {project.source}: if it moved, write its new address "
+                f"into {ANSWERS} as _src_path and commit that."
+            )
+        versions = Versions(Path(folder))
+        if not versions.knows(project.version):
+            sys.exit(
+                f"The template has no version {project.version} any more, which {ANSWERS} names as _commit: write one "
+                "that it has there, the nearest to what the project was rendered from, and commit that."
+            )
+        yield versions
+
+
+def address(source: str) -> str:
+    """What git takes, from what Copier takes."""
+    for alias, beginning in ALIASES.items():
+        if source.startswith(alias):
+            return beginning + source.removeprefix(alias).removeprefix("/" if beginning else "")
+    return str(Path(source).expanduser()) if source.startswith("~") else source
+
+
+def news(old: str, new: str) -> str:
+    """What a newer changelog says and an older one does not."""
+    known = entries(old)
+    said = {text for texts in known.values() for text in texts}
+    found = []
+    for heading, texts in entries(new).items():
+        fresh = [text for text in texts if text not in said]
+        if fresh and (heading not in known or heading == "Unreleased"):
+            found.append("\n".join([heading, *fresh]))
+    return "\n\n".join(found)
+
+
+def entries(changelog: str) -> dict[str, list[str]]:
+    """The paragraphs and items below each heading."""
+    found = {}
+    for section in re.split(r"^## ", changelog, flags=re.MULTILINE)[1:]:
+        heading, _, body = section.partition("\n")
+        found[heading] = [text.strip() for text in re.split(r"\n(?=- |\n)", body) if text.strip()]
+    return found

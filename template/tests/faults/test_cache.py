@@ -1,0 +1,147 @@
+"""What clients see when the cache stops answering: nothing but what stands in SECURITY.md."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
+from random import randbytes
+
+import pytest
+from httpx2 import AsyncClient
+
+from app.core.cache import Cache, CacheUnavailableError
+from app.core.config import Settings
+from tests.database import Service
+from tests.faults.conftest import ADMIN, LIMITS
+from tests.server import running_server
+from tests.valkey import Valkey
+
+LOGIN_RATE_LIMIT = 3
+
+
+@pytest.fixture
+def valkey(tmp_path: Path) -> Iterator[Valkey]:
+    valkey = Valkey(tmp_path / "valkey")
+    valkey.start()
+    yield valkey
+    valkey.stop()
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> Path:
+    """Of the server."""
+    return tmp_path / "server.log"
+
+
+@pytest.fixture
+async def client(migrated: Service, valkey: Valkey, log: Path) -> AsyncIterator[AsyncClient]:
+    """Signed in as an administrator, and a client that no other test has been."""
+    environment = LIMITS | {"LOGIN_RATE_LIMIT": f"{LOGIN_RATE_LIMIT}/minute", "CACHE_URL": valkey.url}
+    with log.open("wb") as output, running_server(migrated.url, output, **environment) as server:
+        somebody = {"X-Forwarded-For": ".".join(map(str, randbytes(4)))}
+        async with AsyncClient(base_url=server.address, timeout=30, headers=somebody) as client:
+            answer = await client.post("/auth/login", data=ADMIN)
+            client.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
+            yield client
+
+
+@pytest.fixture
+async def cache(valkey: Valkey) -> AsyncIterator[Cache]:
+    cache = Cache(Settings(CACHE_URL=valkey.url))
+    yield cache
+    await cache.close()
+
+
+async def until_readiness_says(client: AsyncClient, state: str) -> None:
+    for _ in range(100):
+        answer = await client.get("/health/ready")
+        assert answer.status_code == 200
+        if answer.json()["checks"]["cache"] == state:
+            return
+        await asyncio.sleep(0.1)
+    raise AssertionError(answer.text)
+
+
+async def sign_in(client: AsyncClient, password: str) -> int:
+    return (await client.post("/auth/login", data=ADMIN | {"password": password})).status_code
+
+
+async def guess(client: AsyncClient) -> list[int]:
+    return [await sign_in(client, "wrong") for _ in range(LOGIN_RATE_LIMIT + 1)]
+
+
+REFUSED_AT_LAST = [401] * LOGIN_RATE_LIMIT + [429]
+
+
+async def assert_all_is_served(client: AsyncClient) -> None:
+    path = f"/users/{(await client.get('/users/me')).json()['id']}"
+    assert await sign_in(client, ADMIN["password"]) == 200
+    changed = await client.patch(path, json={"full_name": "Changed"})
+    assert changed.status_code == 200
+    assert (await client.get(path)).json() == changed.json()
+
+
+def said_of_the_cache(log: Path) -> list[str]:
+    written, _, _ = log.read_text(encoding="utf-8").rpartition("\n")
+    messages = [json.loads(line)["message"] for line in written.splitlines()]
+    return [message for message in messages if message.startswith("the cache")]
+
+
+@pytest.mark.parametrize(("end", "mend"), [(Valkey.stop, Valkey.start), (Valkey.freeze, Valkey.thaw)])
+async def test_without_a_cache_all_is_served_and_guesses_are_limited(
+    client: AsyncClient,
+    valkey: Valkey,
+    log: Path,
+    end: Callable[[Valkey], None],
+    mend: Callable[[Valkey], None],
+) -> None:
+    await assert_all_is_served(client)
+    end(valkey)
+    await until_readiness_says(client, "unavailable")
+
+    await assert_all_is_served(client)
+    assert await guess(client) == REFUSED_AT_LAST
+
+    mend(valkey)
+    await until_readiness_says(client, "ok")
+    await assert_all_is_served(client)
+    assert said_of_the_cache(log) == ["the cache is not available", "the cache is available again"]
+
+
+async def test_a_server_that_starts_before_its_cache_serves_and_finds_it(migrated: Service, valkey: Valkey) -> None:
+    valkey.stop()
+    with running_server(migrated.url, CACHE_URL=valkey.url) as server:
+        async with AsyncClient(base_url=server.address, timeout=30) as client:
+            assert await sign_in(client, ADMIN["password"]) == 200
+
+            valkey.start()
+            await until_readiness_says(client, "ok")
+
+
+async def test_of_an_outage_the_first_takes_notice_and_the_next_do_not_wait(cache: Cache, valkey: Valkey) -> None:
+    valkey.freeze()
+    try:
+        with pytest.raises(CacheUnavailableError) as first:
+            await cache.ping()
+        with pytest.raises(CacheUnavailableError) as second:
+            await cache.ping()
+    finally:
+        valkey.thaw()
+
+    assert isinstance(first.value.__cause__, (OSError, TimeoutError))
+    assert second.value.__cause__ is None, "it asked as well"
+
+
+async def test_an_answer_that_came_too_late_is_never_taken_for_another(cache: Cache, valkey: Valkey) -> None:
+    async with cache.in_time() as client:
+        await client.set("first", "1")
+        await client.set("second", "2")
+    valkey.freeze()
+    with pytest.raises(CacheUnavailableError):
+        async with cache.in_time() as client:
+            await client.get("first")
+    valkey.thaw()
+    await asyncio.sleep(1.1)
+
+    async with cache.in_time() as client:
+        assert await client.get("second") == b"2"

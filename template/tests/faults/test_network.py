@@ -1,0 +1,104 @@
+"""What clients see when the line to the database is cut, or falls silent."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+from httpx2 import AsyncClient
+from sqlalchemy import make_url, text
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from tests.database import Service
+from tests.faults.conftest import ADMIN, LIMITS, NewUser
+from tests.faults.proxy import Moment, Proxy, running_proxy
+from tests.faults.test_database import LONGEST_WAIT, assert_unavailable, timed, until_it_answers
+from tests.server import free_port, running_server
+
+
+@pytest.fixture
+def port() -> int:
+    """Where the proxy listens."""
+    return free_port()
+
+
+@pytest.fixture
+def socket(migrated: Service) -> str:
+    """Where the database does."""
+    return f"{make_url(migrated.url).query['host']}/.s.PGSQL.5432"
+
+
+@pytest.fixture
+def url(migrated: Service, port: int) -> str:
+    """Of the database as it is reached through the proxy."""
+    return make_url(migrated.url).set(host="127.0.0.1", port=port, query={}).render_as_string(hide_password=False)
+
+
+@pytest.fixture
+async def proxy(socket: str, port: int) -> AsyncIterator[Proxy]:
+    async with running_proxy(socket, port) as proxy:
+        yield proxy
+
+
+@pytest.fixture
+async def client(proxy: Proxy, url: str) -> AsyncIterator[AsyncClient]:
+    with running_server(url, **LIMITS) as server:
+        async with AsyncClient(base_url=server.address, timeout=30) as client:
+            answer = await client.post("/auth/login", data=ADMIN)
+            client.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
+            yield client
+
+
+async def test_a_line_that_is_cut_is_503_and_the_next_request_has_another(
+    client: AsyncClient, proxy: Proxy, engine: AsyncEngine
+) -> None:
+    async with engine.connect() as connection:
+        await connection.execute(text("BEGIN"))
+        await connection.execute(text("LOCK TABLE users IN ACCESS EXCLUSIVE MODE"))
+        waiting = [asyncio.create_task(client.get("/users/me")) for _ in range(3)]
+        await asyncio.sleep(0.3)
+
+        proxy.cut()
+
+        for answer in await asyncio.gather(*waiting):
+            assert_unavailable(answer)
+    assert (await client.get("/users/me")).status_code == 200
+
+
+async def test_a_silent_line_is_503_in_time_and_health_stays_up(client: AsyncClient, proxy: Proxy) -> None:
+    proxy.silence()
+    waiting = [asyncio.create_task(timed(client, "/users/me")) for _ in range(10)]
+    await asyncio.sleep(0.3)
+
+    assert (await client.get("/health")).status_code == 200
+    for answer, took in await asyncio.gather(*waiting):
+        assert_unavailable(answer)
+        assert took < LONGEST_WAIT
+
+    proxy.restore()
+    await until_it_answers(client)
+
+
+@pytest.mark.parametrize(("moment", "found"), [("asked", 0), ("confirmed", 1)])
+async def test_a_commit_that_nobody_confirmed_is_never_a_2xx(
+    client: AsyncClient, proxy: Proxy, new_user_body: NewUser, moment: Moment, found: int
+) -> None:
+    body = new_user_body(f"commit-{moment}")
+    proxy.cut_at_commit = moment
+    answer = await client.post("/users", json=body)
+    proxy.cut_at_commit = None
+
+    assert_unavailable(answer)
+    # Where only the confirmation was lost, the user is there, and a client that asks again is told so by a 409.
+    assert (await client.get("/users", params={"search": body["email"]})).json()["total"] == found
+
+
+async def test_a_server_that_starts_before_its_database_recovers_by_itself(url: str, socket: str, port: int) -> None:
+    with running_server(url) as server:
+        async with AsyncClient(base_url=server.address) as client:
+            assert (await client.get("/health")).status_code == 200
+            assert_unavailable(await client.get("/health/ready"))
+            assert_unavailable(await client.post("/auth/login", data=ADMIN))
+
+            async with running_proxy(socket, port):
+                await until_it_answers(client, "/health/ready")
+                assert (await client.post("/auth/login", data=ADMIN)).status_code == 200

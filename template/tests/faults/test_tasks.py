@@ -1,0 +1,175 @@
+"""What becomes of jobs when a worker is killed, a job fails, or the broker is away: each is done in the end."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import ExitStack, asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from httpx2 import AsyncClient
+from redis import Redis
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from tests.database import Service
+from tests.faults.conftest import ADMIN, LIMITS, NewUser
+from tests.server import running_server
+from tests.valkey import Valkey
+from tests.worker import Worker, running_worker
+
+# What is not acknowledged within twice this time is tried again.
+JOB_TIMEOUT = "1"
+
+LOCK = {
+    "postgresql": ("BEGIN", "LOCK TABLE refresh_tokens IN ACCESS EXCLUSIVE MODE"),
+    "sqlite": ("BEGIN IMMEDIATE",),
+}
+
+StartWorker = Callable[..., Worker]
+
+
+@pytest.fixture
+def valkey(tmp_path: Path) -> Iterator[Valkey]:
+    valkey = Valkey(tmp_path / "valkey")
+    valkey.start()
+    yield valkey
+    valkey.stop()
+
+
+@pytest.fixture
+def start_worker(migrated: Service, valkey: Valkey, tmp_path: Path) -> Iterator[StartWorker]:
+    with ExitStack() as stack:
+        numbers = iter(range(10))
+
+        def start(**environment: str) -> Worker:
+            log, limits = tmp_path / f"worker-{next(numbers)}.log", LIMITS | {"JOB_TIMEOUT": JOB_TIMEOUT}
+            return stack.enter_context(running_worker(migrated.url, valkey.url, log, **limits | environment))
+
+        yield start
+
+
+@pytest.fixture
+async def client(migrated: Service, valkey: Valkey) -> AsyncIterator[AsyncClient]:
+    with running_server(migrated.url, CACHE_URL=valkey.url, **LIMITS) as server:
+        async with AsyncClient(base_url=server.address, timeout=30) as client:
+            answer = await client.post("/auth/login", data=ADMIN)
+            client.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
+            yield client
+
+
+@pytest.fixture
+async def end_session(client: AsyncClient, new_user_body: NewUser) -> Callable[[str], Any]:
+    """Signs a new user in, and deletes it."""
+
+    async def end_session(name: str) -> None:
+        user = (await client.post("/users", json=new_user_body(name))).json()
+        credentials = {"username": user["email"], "password": new_user_body(name)["password"]}
+        assert (await client.post("/auth/login", data=credentials)).status_code == 200
+        assert (await client.delete(f"/users/{user['id']}")).status_code == 200
+
+    return end_session
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    for _ in range(600):
+        if condition():
+            return
+        await asyncio.sleep(0.05)
+    raise AssertionError("it did not happen")
+
+
+def waiting(valkey: Valkey) -> int:
+    """How many messages were not done yet."""
+    with Redis(port=valkey.port) as redis:
+        return int(redis.xlen("jobs"))
+
+
+def under_way(valkey: Valkey) -> int:
+    """How many of them a worker has begun."""
+    with Redis(port=valkey.port) as redis:
+        return sum(group["pending"] for group in redis.xinfo_groups("jobs"))
+
+
+async def revoked(engine: AsyncEngine) -> int:
+    async with engine.connect() as connection:
+        count = await connection.scalar(text("SELECT count(*) FROM refresh_tokens WHERE revoked_at IS NOT NULL"))
+        return int(count)
+
+
+@asynccontextmanager
+async def locked(engine: AsyncEngine) -> AsyncIterator[None]:
+    """While nobody can touch a session."""
+    async with engine.connect() as connection:
+        for statement in LOCK[engine.dialect.name]:
+            await connection.execute(text(statement))
+        yield
+        await connection.execute(text("ROLLBACK"))
+
+
+async def test_a_worker_that_is_killed_in_the_middle_of_a_job_loses_nothing(
+    end_session: Callable[[str], Any], start_worker: StartWorker, valkey: Valkey, engine: AsyncEngine
+) -> None:
+    await end_session("killed")
+    async with locked(engine):
+        victim = start_worker()
+        await until(lambda: under_way(valkey) > 0)
+        victim.process.kill()
+        victim.process.wait()
+    assert waiting(valkey) > 0
+    assert victim.done("erase_sessions") == []
+
+    heir = start_worker()
+
+    await until(lambda: bool(heir.done("erase_sessions")))
+    await until(lambda: waiting(valkey) == 0)
+    assert await revoked(engine) == 0
+
+
+async def test_a_job_that_fails_is_tried_again(
+    end_session: Callable[[str], Any], start_worker: StartWorker, valkey: Valkey, engine: AsyncEngine
+) -> None:
+    await end_session("failed")
+    failure = "Exception found while executing function."
+    async with locked(engine):
+        worker = start_worker()
+        await until(lambda: bool(worker.lines(failure)))
+    assert waiting(valkey) > 0
+
+    await until(lambda: waiting(valkey) == 0)
+    assert len(worker.done("erase_sessions")) == 1
+    assert await revoked(engine) == 0
+
+
+async def test_sigterm_lets_a_job_end(
+    end_session: Callable[[str], Any], start_worker: StartWorker, valkey: Valkey, engine: AsyncEngine
+) -> None:
+    await end_session("last")
+    async with locked(engine):
+        worker = start_worker(JOB_TIMEOUT="20", DB_STATEMENT_TIMEOUT="20")
+        await until(lambda: under_way(valkey) > 0)
+        worker.process.terminate()
+        await asyncio.sleep(0.5)
+
+    assert await asyncio.to_thread(worker.process.wait, 30) == 0
+    assert worker.done("erase_sessions") or worker.done("erase_all_sessions")
+    assert worker.lines("worker stopped")
+
+
+async def test_without_a_broker_requests_succeed_and_the_schedule_does_their_work(
+    end_session: Callable[[str], Any], start_worker: StartWorker, valkey: Valkey, engine: AsyncEngine
+) -> None:
+    valkey.stop()
+    worker = start_worker()
+    await until(lambda: bool(worker.lines("the broker is not available")))
+
+    await end_session("nobody-told")
+    assert await revoked(engine) > 0
+
+    valkey.start()
+    await until(lambda: bool(worker.done("erase_all_sessions")))
+    assert await revoked(engine) == 0
+    assert worker.done("erase_sessions") == []
+
+    await end_session("told-again")
+    await until(lambda: bool(worker.done("erase_sessions")))

@@ -1,0 +1,93 @@
+"""Sends what the documentation allows, and what it does not, to every operation, as an administrator and two users."""
+
+import asyncio
+import json
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+
+from app.core.config import ROOT, Settings
+from app.core.database import Database
+from app.core.passwords import hash_password
+from app.domain.models.user import Role
+from tests.database import KEEP_USERS
+from tests.factories.user_factory import create_user
+from tests.server import Server, running_server
+
+SECONDS = os.environ.get("FUZZ_SECONDS", "30")
+PASSWORD = "correct horse battery"
+USERS = {"admin": Role.ADMIN, "ada": Role.USER, "bob": Role.USER}
+LOGIN = {
+    "verb": "POST",
+    "endpoint": "/api/v1/auth/login",
+    "contentType": "application/x-www-form-urlencoded",
+    "token": {
+        "extractFrom": "body",
+        "extractSelector": "/access_token",
+        "sendIn": "header",
+        "sendName": "Authorization",
+        "sendTemplate": "Bearer {token}",
+    },
+}
+CONFIGURATION = """
+# No text holds a NUL, which is refused; a schema cannot say so.
+generation.allow-x00 = false
+
+[auth.wfc]
+path = "{users}"
+peers = ["ada", "bob"]
+"""
+
+
+@pytest.fixture
+async def users(settings: Settings) -> None:
+    """Whom it works as; the administrator would sooner or later lock them out."""
+    database = Database(settings)
+    password_hash = await hash_password(PASSWORD)
+    async with database.transaction() as session:
+        for name, role in USERS.items():
+            user = {"email": f"{name}@fuzz.example.com", "full_name": name, "role": role}
+            await create_user(session, **user, password_hash=password_hash)
+        for statement in KEEP_USERS:
+            await session.execute(text(statement))
+    await database.close()
+
+
+@pytest.fixture
+def sign_in(tmp_path: Path) -> Path:
+    """How to sign in as each of them, in the form of Web Fuzzing Commons."""
+    fields = {"usernameField": "username", "passwordField": "password", "password": PASSWORD}
+    endpoints = {name: LOGIN | {"payloadUserPwd": fields | {"username": f"{name}@fuzz.example.com"}} for name in USERS}
+    path = tmp_path / "users.json"
+    path.write_text(
+        json.dumps({"auth": [{"name": name, "loginEndpointAuth": login} for name, login in endpoints.items()]})
+    )
+    return path
+
+
+@pytest.fixture
+def server(database_url: str) -> Iterator[Server]:
+    environment = {"LOGIN_RATE_LIMIT": "1000000/minute", "REGISTRATION_ENABLED": "true", "LOG_LEVEL": "ERROR"}
+    with running_server(database_url, **environment) as server:
+        yield server
+
+
+@pytest.mark.timeout(int(SECONDS) * 2 + 60)
+async def test_no_operation_answers_what_it_should_not(
+    server: Server, users: None, sign_in: Path, tmp_path: Path
+) -> None:
+    configuration = tmp_path / "schemathesis.toml"
+    configuration.write_text(CONFIGURATION.format(users=sign_in))
+    address = f"{server.address.removesuffix('/api/v1')}/openapi.json"
+    command = [sys.executable, "-m", "schemathesis.cli", "--config-file", str(configuration), "run", address]
+    environment = {"SCHEMATHESIS_HOOKS": "tests.fuzz.hooks", "PYTHONPATH": str(ROOT)}
+
+    process = await asyncio.create_subprocess_exec(
+        *command, "--checks=all", f"--max-time={SECONDS}", cwd=tmp_path, env=os.environ | environment
+    )
+
+    assert await process.wait() == 0

@@ -1,0 +1,77 @@
+"""What a request costs, in what can be counted: statements, threads, layers. A time would tell only by chance."""
+
+from collections.abc import Iterator
+from typing import Any
+from uuid import UUID
+
+import anyio
+import pytest
+from fastapi import FastAPI
+from httpx2 import AsyncClient
+from sqlalchemy import Engine, event
+from starlette.middleware.base import BaseHTTPMiddleware
+
+from app.domain.schemas.user import UserCreate
+
+# The tests are in one transaction, in which those of requests are savepoints.
+OF_TESTS = {"SAVEPOINT", "RELEASE", "ROLLBACK"}
+READS = ["/health", "/users/me", "/users", "/users?count=false", "/users?search=test&sort_by=email"]
+
+
+@pytest.fixture
+def statements() -> Iterator[list[str]]:
+    """The first word of each that was executed."""
+    executed: list[str] = []
+
+    def note(_: object, __: object, statement: str, *___: object) -> None:
+        if (word := statement.split(maxsplit=1)[0]) not in OF_TESTS:
+            executed.append(word)
+
+    event.listen(Engine, "before_cursor_execute", note)
+    yield executed
+    event.remove(Engine, "before_cursor_execute", note)
+
+
+async def test_a_read_is_one_statement_after_the_one_that_finds_who_is_asking(
+    admin: AsyncClient, statements: list[str]
+) -> None:
+    counts = {}
+    for path in READS:
+        statements.clear()
+        assert (await admin.get(path)).status_code == 200
+        counts[path] = list(statements)
+
+    assert counts == {
+        "/health": [],
+        "/users/me": ["SELECT"],
+        "/users": ["SELECT", "SELECT"],
+        "/users?count=false": ["SELECT", "SELECT"],
+        "/users?search=test&sort_by=email": ["SELECT", "SELECT"],
+    }
+
+
+async def test_a_write_reads_nothing_back(admin: AsyncClient, new_user: UserCreate, statements: list[str]) -> None:
+    created = await admin.post("/users", json=new_user.model_dump())
+    assert (created.status_code, statements) == (201, ["SELECT", "INSERT"])
+
+    statements.clear()
+    changed = await admin.patch(f"/users/{UUID(created.json()['id'])}", json={"full_name": "Ada"})
+    assert (changed.status_code, statements) == (200, ["SELECT", "UPDATE"])
+
+
+async def test_no_read_waits_for_a_thread(admin: AsyncClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def refuse(*_: Any, **__: Any) -> None:
+        raise RuntimeError
+
+    monkeypatch.setattr(anyio.to_thread, "run_sync", refuse)
+
+    assert [(await admin.get(path)).status_code for path in READS] == [200] * len(READS)
+    # A password is hashed in one.
+    assert (await admin.post("/auth/login", data={"username": "a@b.example", "password": "x"})).status_code == 500
+
+
+def test_no_middleware_makes_a_task_of_each_request(application: FastAPI) -> None:
+    kinds = [middleware.cls for middleware in application.user_middleware]
+
+    assert kinds
+    assert not [kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseHTTPMiddleware)]

@@ -1,0 +1,60 @@
+"""The documentation says what an operation answers, besides its success."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from fastapi import FastAPI
+
+# What an operation answers by its own rules, whatever it takes.
+BY_RULE = {401, 403, 409, 429, 503}
+
+# Where an operation of the project's own needs no database, nobody minds.
+OF_THE_TEMPLATE = ("/api/v1/auth", "/api/v1/health", "/api/v1/users")
+
+
+def operations(app: FastAPI) -> Iterator[tuple[str, str, dict[str, Any], set[int]]]:
+    for path, methods in app.openapi()["paths"].items():
+        for method, operation in methods.items():
+            statuses = {int(status) for status in operation["responses"]}
+            yield method, path, operation, {status for status in statuses if status >= 400}
+
+
+def implied(path: str, operation: dict[str, Any]) -> set[int]:
+    """The errors that follow from what an operation takes."""
+    statuses = {500}
+    if "requestBody" in operation:
+        statuses |= {400, 413, 422}
+    if "parameters" in operation:
+        statuses |= {422}
+    if "security" in operation:
+        statuses |= {401}
+    if "{" in path:
+        statuses |= {404}
+    return statuses
+
+
+async def test_an_operation_documents_the_errors_that_its_input_may_cause(app: FastAPI) -> None:
+    wrong = {
+        (method, path): documented
+        for method, path, operation, documented in operations(app)
+        if documented - BY_RULE != implied(path, operation) - BY_RULE or not implied(path, operation) <= documented
+    }
+
+    assert wrong == {}
+
+
+async def test_only_liveness_can_do_without_the_database(app: FastAPI) -> None:
+    alive = {path for _, path, _, documented in operations(app) if 503 not in documented}
+
+    assert {path for path in alive if path.startswith(OF_THE_TEMPLATE)} == {"/api/v1/health"}
+
+
+async def test_every_error_has_the_one_form(app: FastAPI) -> None:
+    forms = {
+        (status == "422", response["content"]["application/json"]["schema"]["$ref"].rpartition("/")[2])
+        for _, _, operation, _ in operations(app)
+        for status, response in operation["responses"].items()
+        if int(status) >= 400
+    }
+
+    assert forms == {(False, "ErrorResponse"), (True, "ValidationErrorResponse")}

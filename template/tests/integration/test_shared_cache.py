@@ -1,0 +1,78 @@
+"""Under two real servers: what they share by the cache."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from random import randbytes
+
+import pytest
+from httpx2 import AsyncClient
+from pydantic import SecretStr
+from sqlalchemy import delete
+
+from app.core.config import Settings
+from app.core.database import Database
+from app.domain.models.user import User
+from scripts.seed import seed
+from tests.server import running_server
+
+pytestmark = pytest.mark.xdist_group("server")
+
+ADMIN = {"username": "admin@example.com", "password": "correct horse battery"}
+
+
+@pytest.fixture(scope="module")
+async def clients(settings: Settings) -> AsyncIterator[tuple[AsyncClient, AsyncClient]]:
+    """An administrator at each of two servers."""
+    admin = {"FIRST_ADMIN_EMAIL": ADMIN["username"], "FIRST_ADMIN_PASSWORD": SecretStr(ADMIN["password"])}
+    await seed(settings.model_copy(update=admin))
+    environment = {"CACHE_TIMEOUT": "30", "LOGIN_RATE_LIMIT": "3/minute", "JWT_SECRET_KEY": randbytes(32).hex()}
+    async with AsyncExitStack() as stack:
+        servers = [stack.enter_context(running_server(settings.database_url, **environment)) for _ in range(2)]
+        one, other = [
+            await stack.enter_async_context(AsyncClient(base_url=server.address, timeout=30)) for server in servers
+        ]
+        answer = await one.post("/auth/login", data=ADMIN)
+        for client in (one, other):
+            client.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
+        yield one, other
+    database = Database(settings)
+    async with database.transaction() as session:
+        await session.execute(delete(User))
+    await database.close()
+
+
+async def test_they_count_failed_sign_ins_together(clients: tuple[AsyncClient, AsyncClient]) -> None:
+    one, other = clients
+    # A proxy on this machine is believed; so this is a client that nobody has seen before.
+    somebody = {"X-Forwarded-For": ".".join(map(str, randbytes(4)))}
+    wrong = {"username": "nobody@example.com", "password": "wrong horse battery"}
+
+    turns = (one, one, other, one, other)
+    answers = [await client.post("/auth/login", data=wrong, headers=somebody) for client in turns]
+
+    assert [answer.status_code for answer in answers] == [401, 401, 401, 429, 429]
+    assert 1 <= int(answers[-1].headers["Retry-After"]) <= 60
+
+
+async def test_no_answer_is_older_than_what_was_acknowledged(clients: tuple[AsyncClient, AsyncClient]) -> None:
+    one, other = clients
+    path = f"/users/{(await one.get('/users/me')).json()['id']}"
+    acknowledged = 0
+    finished = False
+
+    async def read(client: AsyncClient) -> None:
+        while not finished:
+            before = acknowledged
+            answer = await client.get(path)
+            assert int(answer.json()["full_name"]) >= before
+
+    await one.patch(path, json={"full_name": "0"})
+    async with asyncio.TaskGroup() as group:
+        for client in (one, other) * 2:
+            group.create_task(read(client))
+        for number in range(1, 31):
+            answer = await other.patch(path, json={"full_name": str(number)})
+            assert answer.status_code == 200
+            acknowledged = number
+        finished = True

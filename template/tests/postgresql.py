@@ -1,0 +1,122 @@
+"""The databases of the tests, on the server of TEST_DATABASE_URL, else on a fresh one that is gone afterwards."""
+
+import os
+import shutil
+import signal
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+
+import psutil
+from pydantic import SecretStr
+from sqlalchemy import make_url, text
+from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.pool import NullPool
+
+from app.core.config import Settings
+from scripts.local_postgres import local_postgres
+from tests.server import free_port
+
+# A URL in the forms in which it may come, and in the one that is used.
+URL = "postgresql+asyncpg://a:b@c/d"
+URLS = {
+    "postgresql://a:b@c/d": URL,
+    "postgres://a:b@c/d": URL,
+    URL: URL,
+    "postgresql://a:b@c/d?sslmode=require": f"{URL}?ssl=require",
+}
+
+# Inserts of users succeed, and the commit after them fails, which the client is told by this status.
+REFUSED = 503
+REFUSE_COMMITS = (
+    "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS "
+    "$$ BEGIN RAISE EXCEPTION 'refused' USING ERRCODE = 'serialization_failure'; END $$",
+    "CREATE CONSTRAINT TRIGGER refuse AFTER INSERT ON users DEFERRABLE INITIALLY DEFERRED "
+    "FOR EACH ROW EXECUTE FUNCTION refuse()",
+)
+ALLOW_COMMITS = ("DROP FUNCTION refuse CASCADE",)
+
+# Users of fuzz.example.com cannot be locked out: that is a conflict, and their passwords and all sessions stay.
+KEEP_USERS = (
+    """
+    CREATE FUNCTION keep_user() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+      IF NEW.role <> OLD.role OR NEW.is_active <> OLD.is_active OR NEW.deleted_at IS NOT NULL THEN
+        RAISE unique_violation;
+      END IF;
+      NEW.password_hash := OLD.password_hash;
+      RETURN NEW;
+    END $$
+    """,
+    "CREATE FUNCTION keep_session() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN OLD; END $$",
+    "CREATE TRIGGER keep BEFORE UPDATE ON users FOR EACH ROW WHEN (OLD.email LIKE '%@fuzz.example.com') "
+    "EXECUTE FUNCTION keep_user()",
+    "CREATE TRIGGER keep BEFORE UPDATE ON refresh_tokens FOR EACH ROW EXECUTE FUNCTION keep_session()",
+)
+
+
+def start(stack: ExitStack) -> str:
+    """The URL of a server, which stops with the stack."""
+    directory = tempfile.mkdtemp(prefix="postgres-")
+    stack.callback(shutil.rmtree, directory, ignore_errors=True)
+    return stack.enter_context(local_postgres(Path(directory) / "data"))
+
+
+def unreachable() -> str:
+    """The URL of a database that is not there."""
+    return f"postgresql+asyncpg://postgres@127.0.0.1:{free_port()}/none"
+
+
+async def create(name: str) -> str:
+    """The URL of a new, empty database."""
+    server = make_url(Settings(DATABASE_URL=os.environ["TEST_DATABASE_URL"]).database_url)
+    url = server.set(database=f"{server.database}_test_{name}_{os.getpid()}")
+    await _administer(f'CREATE DATABASE "{url.database}"')
+    return url.render_as_string(hide_password=False)
+
+
+async def drop(url: str) -> None:
+    await _administer(f'DROP DATABASE "{make_url(url).database}" WITH (FORCE)')
+
+
+async def _administer(statement: str) -> None:
+    url = Settings(DATABASE_URL=os.environ["TEST_DATABASE_URL"]).database_url
+    engine = create_async_engine(url, isolation_level="AUTOCOMMIT", poolclass=NullPool)
+    async with engine.connect() as connection:
+        await connection.execute(text(statement))
+
+
+class Service:
+    """A server of one suite alone, which that may freeze and crash."""
+
+    def __init__(self, data: Path, url: str) -> None:
+        self.data = data
+        self.url = Settings(DATABASE_URL=SecretStr(url)).database_url
+
+    def processes(self) -> list[psutil.Process]:
+        """The postmaster and its children, any of which may end by itself at any moment."""
+        postmaster = psutil.Process(int((self.data / "postmaster.pid").read_text().splitlines()[0]))
+        return [postmaster, *postmaster.children(recursive=True)]
+
+    def freeze(self) -> None:
+        for process in self.processes():
+            with suppress(psutil.NoSuchProcess):
+                process.suspend()
+
+    def thaw(self) -> None:
+        for process in reversed(self.processes()):
+            process.resume()
+
+    def crash(self) -> None:
+        """Kills one backend, upon which PostgreSQL ends all others, recovers and goes on."""
+        for process in self.processes()[1:]:
+            with suppress(psutil.NoSuchProcess):
+                if "postgres: postgres" in " ".join(process.cmdline()):
+                    process.send_signal(signal.SIGKILL)
+                    return
+
+
+@contextmanager
+def service(directory: Path) -> Iterator[Service]:
+    with local_postgres(directory / "data") as url:
+        yield Service(directory / "data", url)

@@ -1,0 +1,71 @@
+"""The databases of the tests: files beside the one of TEST_DATABASE_URL, else in a folder that is gone afterwards."""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy import make_url
+
+from app.core.config import Settings
+
+# A URL in the forms in which it may come, and in the one that is used.
+URL = "sqlite+aiosqlite:////data/app.db"
+URLS = {"sqlite:////data/app.db": URL, URL: URL, "sqlite:///app.db": "sqlite+aiosqlite:///app.db"}
+
+# Inserts of users succeed, and the commit after them fails, which the client is told by this status.
+REFUSED = 409
+REFUSE_COMMITS = (
+    "CREATE TABLE refused (id INTEGER PRIMARY KEY, other INTEGER REFERENCES refused DEFERRABLE INITIALLY DEFERRED)",
+    "CREATE TRIGGER refuse AFTER INSERT ON users BEGIN INSERT INTO refused (other) VALUES (-1); END",
+)
+ALLOW_COMMITS = ("DROP TRIGGER refuse", "DROP TABLE refused")
+
+# Users of fuzz.example.com cannot be locked out: that is a conflict, and their passwords and all sessions stay.
+KEEP_USERS = (
+    "CREATE TRIGGER keep_user BEFORE UPDATE ON users WHEN OLD.email LIKE '%@fuzz.example.com' AND "
+    "(NEW.role <> OLD.role OR NEW.is_active <> OLD.is_active OR NEW.deleted_at IS NOT NULL) "
+    "BEGIN SELECT RAISE(ABORT, 'kept'); END",
+    "CREATE TRIGGER keep_password AFTER UPDATE OF password_hash ON users WHEN OLD.email LIKE '%@fuzz.example.com' "
+    "AND NEW.password_hash <> OLD.password_hash "
+    "BEGIN UPDATE users SET password_hash = OLD.password_hash WHERE id = OLD.id; END",
+    "CREATE TRIGGER keep_session BEFORE UPDATE ON refresh_tokens BEGIN SELECT RAISE(IGNORE); END",
+)
+
+
+def start(stack: ExitStack) -> str:
+    """The URL of a folder's first database; the folder goes with the stack."""
+    directory = tempfile.mkdtemp(prefix="sqlite-")
+    stack.callback(shutil.rmtree, directory, ignore_errors=True)
+    return f"sqlite:///{directory}/test.db"
+
+
+def unreachable() -> str:
+    """The URL of a database that is not there."""
+    return "sqlite+aiosqlite:////nowhere/none.db"
+
+
+async def create(name: str) -> str:
+    """The URL of a new, empty database."""
+    url = make_url(Settings(DATABASE_URL=os.environ["TEST_DATABASE_URL"]).database_url)
+    return url.set(database=f"{url.database}_{name}_{os.getpid()}").render_as_string()
+
+
+async def drop(url: str) -> None:
+    for suffix in ("", "-wal", "-shm"):
+        Path(f"{make_url(url).database}{suffix}").unlink(missing_ok=True)  # noqa: ASYNC240 (nothing else runs)
+
+
+@dataclass(frozen=True)
+class Service:
+    """A database of one suite alone."""
+
+    url: str
+
+
+@contextmanager
+def service(directory: Path) -> Iterator[Service]:
+    yield Service(f"sqlite+aiosqlite:///{directory}/app.db")

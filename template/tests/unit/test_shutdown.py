@@ -1,0 +1,43 @@
+import asyncio
+import signal
+from collections.abc import Iterator
+
+import pytest
+
+from app.core.shutdown import Shutdown
+
+
+@pytest.fixture
+def stops() -> Iterator[list[int]]:
+    """What reaches the server."""
+    arrived: list[int] = []
+    before = signal.signal(signal.SIGTERM, lambda number, _: arrived.append(number))
+    yield arrived
+    signal.signal(signal.SIGTERM, before)
+
+
+async def test_the_end_is_announced_before_the_server_hears_of_it(stops: list[int]) -> None:
+    shutdown = Shutdown(0.1)
+    with shutdown.announced():
+        signal.raise_signal(signal.SIGTERM)
+
+        assert shutdown.is_announced
+        assert stops == []
+        await asyncio.sleep(0.3)
+        assert stops == [signal.SIGTERM]
+
+
+async def test_who_asks_twice_does_not_wait(stops: list[int]) -> None:
+    with Shutdown(60).announced():
+        signal.raise_signal(signal.SIGTERM)
+        signal.raise_signal(signal.SIGTERM)
+        await asyncio.sleep(0.1)
+
+        assert stops == [signal.SIGTERM]
+
+
+async def test_without_a_delay_the_server_hears_it_at_once(stops: list[int]) -> None:
+    with Shutdown(0).announced():
+        signal.raise_signal(signal.SIGTERM)
+
+        assert stops == [signal.SIGTERM]

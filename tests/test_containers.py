@@ -1,0 +1,373 @@
+"""The image and the compose files at work: built, started, stopped and broken, by an engine or its stand-in."""
+
+import json
+import re
+import shutil
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+
+from scripts.demo import free_port
+from tests.conftest import NewDocker, Render, run, uv
+
+pytestmark = pytest.mark.slow
+
+
+ADMIN = {"FIRST_ADMIN_EMAIL": "admin@example.com", "FIRST_ADMIN_PASSWORD": "correct horse battery"}
+SIGN_IN = {"username": ADMIN["FIRST_ADMIN_EMAIL"], "password": ADMIN["FIRST_ADMIN_PASSWORD"]}
+
+
+@dataclass(frozen=True)
+class Stack:
+    """A rendered project, and the name under which its containers run."""
+
+    folder: Path
+    environment: dict[str, str]
+
+    @property
+    def image(self) -> str:
+        return self.environment["IMAGE"]
+
+    @property
+    def address(self) -> str:
+        return f"http://127.0.0.1:{self.environment['PORT']}/api/v1"
+
+    def make(self, *arguments: str, status: int = 0) -> str:
+        return run("make", *arguments, cwd=self.folder, status=status, environment=self.environment)
+
+    def docker(self, *arguments: str, status: int = 0) -> str:
+        return run("docker", *arguments, cwd=self.folder, status=status, environment=self.environment)
+
+    def name(self, service: str, number: int = 1) -> str:
+        return f"{self.environment['COMPOSE_PROJECT_NAME']}-{service}-{number}"
+
+    def inside(self, service: str, *command: str, status: int = 0) -> str:
+        return self.docker("exec", self.name(service), *command, status=status)
+
+    def inspect(self, name: str, template: str) -> Any:
+        return json.loads(self.docker("inspect", "--format", f"{{{{json {template}}}}}", name).splitlines()[-1])
+
+    def stop(self, service: str, number: int = 1) -> int:
+        """Its exit code: 137 when it had to be killed after its time."""
+        self.docker("stop", "-t", "30", self.name(service, number))
+        code: int = self.inspect(self.name(service, number), ".State.ExitCode")
+        return code
+
+    def log(self, service: str, number: int = 1) -> list[dict[str, Any]]:
+        """Its lines, each of which has to be a JSON object."""
+        return [json.loads(line) for line in self.docker("logs", self.name(service, number)).splitlines()]
+
+    def set(self, **settings: str) -> None:
+        """Writes them into `.env`, in place of what stood there."""
+        env = self.folder / ".env"
+        kept = [line for line in env.read_text().splitlines() if line.partition("=")[0] not in settings]
+        env.write_text("\n".join([*kept, *(f"{name}={value}" for name, value in settings.items())]) + "\n")
+
+
+NewStack = Callable[..., Stack]
+
+
+@pytest.fixture(scope="module")
+def new_stack(render: Render, new_docker: NewDocker, tmp_path_factory: pytest.TempPathFactory) -> NewStack:
+    locked: dict[Path, Path] = {}
+
+    def new(**answers: str) -> Stack:
+        rendered = render(**answers)
+        if rendered not in locked:
+            locked[rendered] = Path(shutil.copytree(rendered, tmp_path_factory.mktemp("locked") / "backend"))
+            run("make", "uv.lock", cwd=locked[rendered])
+        folder = Path(shutil.copytree(locked[rendered], tmp_path_factory.mktemp("stack") / "backend"))
+        stack = Stack(folder, new_docker() | {"PORT": str(free_port())})
+        stack.make(".env")
+        return stack
+
+    return new
+
+
+@pytest.fixture(scope="module")
+def stack(new_stack: NewStack) -> Stack:
+    """The default backend after `make docker-up`."""
+    stack = new_stack()
+    assert f"The API is ready: http://127.0.0.1:{stack.environment['PORT']}/docs" in stack.make("docker-up")
+    return stack
+
+
+@pytest.fixture(scope="module")
+def production(new_stack: NewStack) -> Stack:
+    """The same as it would be deployed: replicas of two processes each, behind the proxy."""
+    stack = new_stack()
+    stack.set(WEB_CONCURRENCY="2", LOGIN_RATE_LIMIT="1/minute")
+    stack.make("docker-up", "MODE=production")
+    return stack
+
+
+def wait_for(url: str, holds: Callable[[httpx2.Response], bool]) -> None:
+    deadline = time.monotonic() + 60
+    while True:
+        try:
+            answer = httpx2.get(url)
+            if holds(answer):
+                return
+            assert time.monotonic() < deadline, answer.text
+        except httpx2.HTTPError:
+            assert time.monotonic() < deadline, url
+        time.sleep(0.2)
+
+
+def is_ready(answer: httpx2.Response) -> bool:
+    return answer.status_code == 200
+
+
+# --- The image
+
+
+def test_the_image_says_what_it_is(stack: Stack, record_property: Callable[[str, object], None]) -> None:
+    size = stack.inspect(stack.image, ".Size")
+    base = re.findall(r"^FROM (python:\S+)", (stack.folder / "docker/Dockerfile").read_text("utf-8"), re.MULTILINE)[0]
+    added = size - stack.inspect(base, ".Size")
+    record_property("image", f"{size / 1e6:.0f} MB, {added / 1e6:.0f} MB of it on top of {base}")
+
+    labels = stack.inspect(stack.image, ".Config.Labels")
+    assert (
+        labels.items()
+        >= {
+            "org.opencontainers.image.title": "my-backend",
+            "org.opencontainers.image.description": "A layered FastAPI backend.",
+            "org.opencontainers.image.version": "0.1.0",
+            "org.opencontainers.image.licenses": "MIT",
+        }.items()
+    )
+    assert stack.inspect(stack.image, ".Config.User") == "10001:10001"
+    assert stack.inspect(stack.image, ".Config.StopSignal") == "SIGTERM"
+    # A shell between the engine and the application would not pass the signal on.
+    assert stack.inspect(stack.image, ".Config.Cmd") == ["python", "-m", "app"]
+
+
+CONTENTS = r"""
+import importlib.metadata, importlib.util, json, re, pathlib, shutil, sys
+files = [path for path in pathlib.Path("/srv").rglob("*") if path.is_file()]
+code = [path for root in ("/srv", "/opt/venv/lib") for path in pathlib.Path(root).rglob("*.py")]
+print(json.dumps({
+    "files": [str(p.relative_to("/srv")) for p in files if p.suffix != ".pyc"],
+    "not compiled": [str(p) for p in code if not pathlib.Path(importlib.util.cache_from_source(str(p))).exists()],
+    "packages": sorted(re.sub(r"[-_.]+", "-", d.name).lower() for d in importlib.metadata.distributions()),
+    "tools": [name for name in ("uv", "pip", "gcc", "git", "curl") if shutil.which(name)],
+}))
+"""
+
+
+def test_it_holds_the_locked_dependencies_and_the_app_alone(stack: Stack) -> None:
+    found = json.loads(stack.inside("app", "python", "-c", CONTENTS).splitlines()[-1])
+
+    code = {path for folder in ("app", "alembic") for path in (stack.folder / folder).rglob("*") if path.is_file()}
+    expected = {str(path.relative_to(stack.folder)) for path in code if path.suffix != ".pyc"}
+    expected |= {"alembic.ini", "pyproject.toml", "scripts/__init__.py", "scripts/healthcheck.py", "scripts/seed.py"}
+    assert set(found["files"]) == expected
+    locked = run(uv(), "export", "--quiet", "--locked", "--no-dev", "--no-hashes", cwd=stack.folder)
+    assert set(found["packages"]) <= {normal(name) for name in re.findall(r"^([\w.-]+)==", locked, re.MULTILINE)}
+    assert found["tools"] == []
+    assert found["not compiled"] == []
+
+
+def normal(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def test_a_change_of_the_code_leaves_the_dependencies_as_they_are(stack: Stack) -> None:
+    before = stack.inspect(stack.image, ".RootFS.Layers")
+
+    with (stack.folder / "app/main.py").open("a") as file:
+        file.write("# changed\n")
+    stack.make("docker-build")
+
+    after = stack.inspect(stack.image, ".RootFS.Layers")
+    assert [old == new for old, new in zip(before, after, strict=True)].count(False) == 1
+
+
+# --- As it is
+
+
+def test_its_containers_have_few_rights(stack: Stack) -> None:
+    assert stack.inside("app", "id", "-u").splitlines()[-1] == "10001"
+    assert "Read-only file system" in stack.inside("app", "touch", "/srv/new", status=1)
+    stack.inside("app", "python", "-c", "import tempfile; tempfile.NamedTemporaryFile()")
+    status = stack.inside("app", "cat", "/proc/1/status")
+    assert re.search(r"^CapBnd:\s+0+$", status, re.MULTILINE)
+    assert re.search(r"^NoNewPrivs:\s+1$", status, re.MULTILINE)
+
+
+def test_its_ports_are_open_on_this_machine_alone(stack: Stack) -> None:
+    assert published(stack, "database") == []
+    assert published(stack, "app") == [("127.0.0.1", stack.environment["PORT"])]
+
+
+def published(stack: Stack, service: str, number: int = 1) -> list[tuple[str, str]]:
+    ports = stack.inspect(stack.name(service, number), ".HostConfig.PortBindings") or {}
+    return [(bound["HostIp"], bound["HostPort"]) for bindings in ports.values() for bound in bindings or ()]
+
+
+def test_it_is_ready_with_all_migrations(stack: Stack) -> None:
+    assert httpx2.get(f"{stack.address}/health/ready").json() == {"status": "ready", "checks": {"database": "ok"}}
+    query = (
+        "psql",
+        "--username",
+        "app",
+        "--tuples-only",
+        "--no-align",
+        "--command",
+        "SELECT version_num FROM alembic_version",
+    )
+    newest = max((stack.folder / "alembic/versions").glob("*.py")).stem.partition("_")[0]
+    assert stack.inside("database", *query).splitlines()[-1] == newest
+
+
+def test_it_is_unhealthy_when_it_does_not_answer(stack: Stack) -> None:
+    check = stack.inspect(stack.image, ".Config.Healthcheck")["Test"][1:]
+    stack.inside("app", *check)
+
+    stack.docker("kill", "--signal", "STOP", stack.name("app"))
+    stack.inside("app", *check, status=1)
+    stack.docker("kill", "--signal", "CONT", stack.name("app"))
+    stack.inside("app", *check)
+
+
+def test_what_is_written_is_there_after_every_restart(stack: Stack) -> None:
+    stack.set(**ADMIN)
+    assert "Created the administrator" in stack.make("docker-seed")
+    headers = sign_in(stack)
+    body = {"email": "kept@example.com", "password": "correct horse battery", "full_name": "Kept"}
+    user = httpx2.post(f"{stack.address}/users", json=body, headers=headers).raise_for_status().json()
+
+    for service in ("app", "database"):
+        stack.docker("restart", "-t", "30", stack.name(service))
+        wait_for(f"{stack.address}/health/ready", is_ready)
+        assert httpx2.get(f"{stack.address}/users/{user['id']}", headers=headers).json() == user
+
+
+def sign_in(stack: Stack, **headers: str) -> dict[str, str]:
+    answer = httpx2.post(f"{stack.address}/auth/login", data=SIGN_IN, headers=headers)
+    return {"Authorization": f"Bearer {answer.raise_for_status().json()['access_token']}"}
+
+
+def test_it_writes_json_and_stops_when_asked(stack: Stack) -> None:
+    assert httpx2.get(f"{stack.address}/health", headers={"X-Request-ID": "look-for-me"}).status_code == 200
+
+    assert stack.stop("app") == 0
+    lines = stack.log("app")
+    assert any(line["request_id"] == "look-for-me" and line["status"] == 200 for line in lines)
+    assert lines[-1]["message"].startswith("Finished server process")
+    stack.docker("start", stack.name("app"))
+    wait_for(f"{stack.address}/health/ready", is_ready)
+
+
+def test_another_database_password_is_named_and_can_be_given(stack: Stack) -> None:
+    stack.set(POSTGRES_PASSWORD="another")
+
+    assert "created with another POSTGRES_PASSWORD" in stack.make("docker-up", status=2)
+    stack.make("docker-password")
+    stack.make("docker-up")
+
+
+# --- As developed
+
+
+def test_a_change_is_served_at_once(new_stack: NewStack) -> None:
+    stack = new_stack()
+    stack.make("docker-up", "MODE=development")
+    schema = stack.folder / "app/domain/schemas/health.py"
+    schema.write_text(schema.read_text("utf-8").replace('"healthy"', '"splendid"'), "utf-8")
+
+    wait_for(f"{stack.address}/health", lambda answer: answer.json()["status"] == "splendid")
+    assert not (stack.folder / "app/__pycache__").exists()
+
+
+# --- As deployed
+
+
+def test_production_is_closed_but_for_the_proxy(production: Stack) -> None:
+    assert httpx2.get(f"{production.address}/health").json()["environment"] == "production"
+    assert httpx2.get(f"http://127.0.0.1:{production.environment['PORT']}/docs").status_code == 404
+    assert published(production, "app", 1) == published(production, "app", 2) == []
+    assert published(production, "proxy") == [("127.0.0.1", production.environment["PORT"])]
+    assert production.inside("proxy", "id", "-u").splitlines()[-1] == "33"
+    assert "Read-only file system" in production.inside("proxy", "touch", "/new", status=1)
+
+
+def test_whoever_serves_this_machine_says_who_the_client_is(production: Stack) -> None:
+    """Failed sign-ins are counted for each address: the last one, since the client may have sent those before it."""
+
+    def attempts(*addresses: str) -> list[int]:
+        body, url = SIGN_IN | {"password": "wrong"}, f"{production.address}/auth/login"
+        return [httpx2.post(url, data=body, headers={"X-Forwarded-For": sent}).status_code for sent in addresses]
+
+    # Four processes count for themselves, and each refuses the second attempt.
+    assert 429 in attempts(*["192.0.2.1"] * 5)
+    assert attempts("192.0.2.2") == [401]
+    assert 429 in attempts(*(f"203.0.113.{number}, 192.0.2.3" for number in range(5)))
+
+
+def test_what_is_too_large_is_refused_in_our_own_form(production: Stack) -> None:
+    answer = httpx2.post(f"{production.address}/auth/refresh", content=b"0" * 5_000_000)
+
+    assert (answer.status_code, answer.json()["status_code"]) == (413, 413)
+
+
+def test_replicas_serve_side_by_side_and_go_one_by_one(production: Stack) -> None:
+    def ask(name: str) -> httpx2.Response:
+        return httpx2.get(f"{production.address}/health/ready", headers={"X-Request-ID": name})
+
+    names = {f"asked-{number}" for number in range(40)}
+    assert {ask(name).status_code for name in names} == {200}
+    served = [{line["request_id"] for line in production.log("app", number)} & names for number in (1, 2)]
+    assert all(served)
+    assert set.union(*served) == names
+    assert not set.intersection(*served)
+
+    assert production.stop("app", 1) == 0
+    assert {ask(name).status_code for name in names} == {200}
+    assert production.stop("app", 2) == 0
+    answer = ask("nobody")
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")
+    assert answer.json() == {
+        "message": "Service unavailable",
+        "detail": None,
+        "status_code": 503,
+        "request_id": answer.headers["X-Request-ID"],
+    }
+
+
+# --- With other answers
+
+
+def test_sqlite_lies_in_a_volume(new_stack: NewStack) -> None:
+    stack = new_stack(database="sqlite")
+    stack.make("docker-up")
+    stack.make("docker-down")
+
+    volume = f"{stack.environment['COMPOSE_PROJECT_NAME']}_data:/data"
+    query = "import sqlite3; print(sqlite3.connect('/data/app.db').execute('SELECT count(*) FROM users').fetchone())"
+    assert "(0,)" in stack.docker("run", "--rm", "--volume", volume, stack.image, "python", "-c", query)
+
+
+def test_the_worker_does_its_job(new_stack: NewStack) -> None:
+    stack = new_stack(profile="full")
+    stack.set(**ADMIN)
+    stack.make("docker-up")
+    stack.make("docker-seed")
+    headers = sign_in(stack) | {"X-Request-ID": "end-my-sessions"}
+    body = {"current_password": SIGN_IN["password"], "new_password": "another horse battery"}
+    httpx2.post(f"{stack.address}/users/me/password", json=body, headers=headers).raise_for_status()
+
+    deadline = time.monotonic() + 60
+    while ("erase_sessions", "end-my-sessions") not in {
+        (line.get("job"), line["request_id"]) for line in stack.log("worker")
+    }:
+        assert time.monotonic() < deadline, stack.log("worker")
+        time.sleep(0.5)
+    assert published(stack, "cache") == []
+    assert stack.stop("worker") == 0

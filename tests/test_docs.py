@@ -1,0 +1,106 @@
+"""Types in what the documentation says, as it stands there and in its order, where nothing is set up."""
+
+import os
+import re
+import shutil
+import signal
+from collections.abc import Iterable
+from pathlib import Path
+
+import pexpect
+import pytest
+from copier import run_copy
+
+from scripts.demo import free_port
+from scripts.new import ROOT
+from tests.conftest import run
+
+pytestmark = pytest.mark.slow
+
+# What is typed in a rendered project, with its answers, and what is typed here.
+PROJECT: dict[str, dict[str, bool]] = {
+    "template/README.md.jinja": {},
+    "docs/deploying.md": {},
+    "docs/resources.md": {},
+    "docs/updating.md": {},
+    "docs/kubernetes.md": {"kubernetes": True},
+}
+REPOSITORY = {"README.md", "CONTRIBUTING.md", *(f"docs/{page.name}" for page in (ROOT / "docs").glob("*.md"))} - {
+    *PROJECT
+}
+
+
+def sections(pages: Iterable[str]) -> list[str]:
+    """The sections with something to type, each as `page: heading`."""
+    return [f"{page}: {heading}" for page in sorted(pages) for heading in commands(ROOT / page)]
+
+
+def commands(page: Path) -> dict[str, list[str]]:
+    """The lines of the `sh` blocks below each heading."""
+    found = {}
+    for section in re.split(r"^#+ ", page.read_text(encoding="utf-8"), flags=re.MULTILINE):
+        heading, _, body = section.partition("\n")
+        blocks = re.findall(r"```sh\n(.*?)```", body, re.DOTALL)
+        if lines := [line.split("  #")[0].strip() for block in blocks for line in block.splitlines()]:
+            found[heading] = lines
+    return found
+
+
+def heed_interrupts() -> None:
+    """A job in the background, which we may be, ignores them, and so would all that it starts."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+def type_in(lines: list[str], folder: Path, environment: dict[str, str]) -> None:
+    """Each line in a terminal; answers questions with Enter, and Ctrl-C where something serves."""
+    everything = dict(os.environ) | environment
+    for line in lines:
+        if line.startswith("cd "):
+            folder /= line.removeprefix("cd ")
+            continue
+        terminal = pexpect.spawn(
+            "bash",
+            ["-c", line],
+            cwd=str(folder),
+            env=everything,
+            encoding="utf-8",
+            timeout=600,
+            preexec_fn=heed_interrupts,
+        )
+        expected: tuple[int | None, int | None] = (0, None)
+        serving, asking = "Ctrl-C stops everything|Application startup complete", "🎤"
+        while (seen := terminal.expect([pexpect.EOF, serving, asking])) != 0:
+            if seen == 1:
+                terminal.sendintr()
+                expected = (None, signal.SIGINT)
+            else:
+                terminal.send("\r")
+        terminal.close()
+        assert (terminal.exitstatus, terminal.signalstatus) == expected, f"{line}: {terminal.before}"
+
+
+@pytest.mark.parametrize("section", sections(REPOSITORY))
+def test_the_repository(section: str, clone: Path, without_uv: dict[str, str], tmp_path: Path) -> None:
+    page, _, heading = section.partition(": ")
+    repository = Path(shutil.copytree(clone, tmp_path / "strata"))
+    # `make test` is what runs this, so that a few of its tests must do.
+    environment = without_uv | {"PORT": str(free_port()), "PYTEST_ADDOPTS": "-k test_rendering_twice"}
+    lines = [line.replace("STRATA", str(clone)) for line in commands(ROOT / page)[heading]]
+
+    type_in(lines, repository, environment)
+
+
+@pytest.mark.parametrize("section", sections(PROJECT))
+def test_the_rendered_project(
+    section: str, clone: Path, without_uv: dict[str, str], tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    page, _, heading = section.partition(": ")
+    environment = without_uv | {"PORT": str(free_port())}
+    lines = [line.replace(":8000", f":{environment['PORT']}") for line in commands(ROOT / page)[heading]]
+    if any("docker" in line for line in lines):
+        environment |= request.getfixturevalue("new_docker")()
+    project = tmp_path / "backend"
+    run_copy(str(clone), project, data=PROJECT[page], defaults=True, quiet=True, vcs_ref="HEAD")
+    run("git", "init", "-q", cwd=project)
+
+    type_in(lines, project, environment)

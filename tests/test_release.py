@@ -1,0 +1,148 @@
+"""What may be released, and what is refused: answers and migrations of yesterday stay good."""
+
+import shutil
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+
+from scripts.answers import contract, taken_away
+from scripts.new import ROOT
+from tests.conftest import commit, run
+from tests.releases import RELEASES, require_history, template_with_releases
+from tests.variants import TEMPLATE
+
+SECTION = '## 7.0.0 (2030-01-01)\n\nEverything is "new".\n\n'
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _history() -> None:
+    require_history()
+
+
+def test_the_recorded_answers_are_those_of_the_template() -> None:
+    assert yaml.safe_load((ROOT / "tests/contract.yml").read_text("utf-8")) == contract(TEMPLATE)
+
+
+@pytest.mark.parametrize("commit", RELEASES.values(), ids=list(RELEASES))
+def test_an_answer_of_a_release_is_an_answer_today(commit: str) -> None:
+    released = yaml.safe_load(run("git", "show", f"{commit}:copier.yml", cwd=ROOT))
+
+    assert list(taken_away(contract(released), contract(TEMPLATE))) == []
+
+
+@pytest.mark.parametrize("commit", RELEASES.values(), ids=list(RELEASES))
+def test_a_migration_of_a_release_is_as_it_was(commit: str) -> None:
+    assert (
+        run("git", "diff", "--name-only", "--diff-filter=a", commit, "--", "template/alembic/versions", cwd=ROOT) == ""
+    )
+
+
+def test_what_is_taken_away_is_named() -> None:
+    old = {
+        "gone": {"type": "str", "choices": []},
+        "typed": {"type": "str", "choices": []},
+        "chosen": {"type": "str", "choices": ["a", "b"]},
+        "free": {"type": "str", "choices": []},
+        "grown": {"type": "str", "choices": ["a"]},
+    }
+    new = {
+        "typed": {"type": "bool", "choices": []},
+        "chosen": {"type": "str", "choices": ["b", "c"]},
+        "free": {"type": "str", "choices": ["a"]},
+        "grown": {"type": "str", "choices": ["a", "b"]},
+        "added": {"type": "str", "choices": []},
+    }
+
+    assert list(taken_away(old, new)) == [
+        "The question gone is gone.",
+        "The question typed was of type str and is of type bool.",
+        "The choice a of chosen is gone.",
+        "The question free took any answer and takes some only.",
+    ]
+
+
+def test_releases_are_listed_in_order_and_in_the_changelog() -> None:
+    listed = tomllib.loads((ROOT / "releases.toml").read_text("utf-8"))["release"]
+    changelog = (ROOT / "CHANGELOG.md").read_text("utf-8")
+
+    assert len(listed) >= 3
+    for release in listed:
+        assert f"## {release['version']} (" in changelog
+        assert release["changes"] in changelog
+    for older, newer in zip(RELEASES.values(), list(RELEASES.values())[1:], strict=False):
+        run("git", "merge-base", "--is-ancestor", older, newer, cwd=ROOT)
+    run("git", "merge-base", "--is-ancestor", list(RELEASES.values())[-1], "HEAD", cwd=ROOT)
+
+
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The repository with everything that a release needs, on main for good; its tests are a command that succeeds."""
+    repository = template_with_releases(tmp_path_factory.mktemp("released") / "template")
+    changelog = repository / "CHANGELOG.md"
+    changelog.write_text(changelog.read_text().replace("## 0.3.0", f"{SECTION}## 0.3.0"))
+    (repository / ".ci/run").write_text("exit 0\n")
+    publish(repository)
+    return repository
+
+
+@pytest.fixture
+def repository(prepared: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(prepared, tmp_path / "strata"))
+
+
+def publish(repository: Path) -> None:
+    commit(repository)
+    run("git", "update-ref", "refs/remotes/origin/main", "HEAD", cwd=repository)
+
+
+def release(repository: Path, version: str = "7.0.0", *, status: int = 0) -> str:
+    return run(sys.executable, "-m", "scripts.release", version, cwd=repository, status=status)
+
+
+def test_a_release_is_listed_and_tagged(repository: Path) -> None:
+    head = run("git", "rev-parse", "HEAD", cwd=repository).strip()
+
+    said = release(repository)
+
+    assert "7.0.0 is tagged, and listed in releases.toml." in said
+    assert tomllib.loads((repository / "releases.toml").read_text())["release"][-1] == {
+        "version": "7.0.0",
+        "commit": head,
+        "changes": 'Everything is "new".',
+    }
+    assert run("git", "rev-parse", "v7.0.0^{commit}", cwd=repository).strip() == head
+    assert run("git", "status", "--porcelain", cwd=repository) == " M releases.toml\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new", "sentence"),
+    [
+        ("CHANGELOG.md", SECTION, "", "lacks a section `## 7.0.0 (date)`"),
+        (".ci/run", "exit 0", "exit 1", "The tests fail: nothing was released."),
+        ("copier.yml", '["3.12", ', "[", "The choice 3.12 of python_version is gone."),
+        ("template/alembic/versions/0001_users.py", '"""', '"""The ', "A shipped migration is never changed:"),
+    ],
+    ids=["no section", "failing tests", "a choice is gone", "another migration"],
+)
+def test_what_must_not_be_released_is_refused(repository: Path, name: str, old: str, new: str, sentence: str) -> None:
+    text = (repository / name).read_text()
+    assert old in text
+    (repository / name).write_text(text.replace(old, new, 1))
+    publish(repository)
+
+    assert sentence in release(repository, status=1)
+    assert run("git", "tag", "--list", "v7*", cwd=repository) == ""
+    assert run("git", "status", "--porcelain", cwd=repository) == ""
+
+
+def test_only_a_new_version_of_a_commit_that_stays_is_released(repository: Path) -> None:
+    assert "Say which version, as three numbers" in release(repository, "7", status=1)
+    assert "0.2.5 is not newer than 0.3.0" in release(repository, "0.2.5", status=1)
+    assert "tags never move" in release(repository, "1000.0.0", status=1)
+    (repository / "README.md").write_text("mine\n")
+    assert "not committed" in release(repository, status=1)
+    commit(repository)
+    assert "not on origin/main" in release(repository, status=1)

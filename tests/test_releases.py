@@ -1,0 +1,235 @@
+"""Every released version updates to what is here."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from copier import run_update
+
+from tests.conftest import commit, run
+from tests.releases import README, RELEASES, answers, conflicts, contents, edit, render, template_with_releases
+from tests.variants import choices
+
+PROFILES = choices("profile")
+OLDEST = next(iter(RELEASES))
+WITH_RESOURCES = {version for version in RELEASES if version not in ("v0.1.0", "v0.2.0")}
+
+# Not the default ones, so that an update that forgets them is seen.
+IDENTITY = {"project_name": "Überfluß & Söhne's", "license": "Apache-2.0", "author_email": "somebody@example.com"}
+OFF = {"database": "postgresql", "cache": "none", "tasks": "none", "observability": [], "kubernetes": False}
+
+# --- What a project does to the files of the template, and where.
+
+SETTING = ("    FIRST_ADMIN_PASSWORD: SecretStr | None = None\n", '    GREETING: str = "Hello"\n')
+DEPENDENCY = ("    # Your own dependencies go below this line: an update never touches it.\n", '    "tenacity>=9",\n')
+METHOD = (
+    "    async def create(self, data: UserCreate) -> User:\n",
+    '        """The name is tidied up first."""\n'
+    '        data = data.model_copy(update={"full_name": " ".join(data.full_name.split())})\n',
+)
+INSERTED = {
+    "app/core/config.py": SETTING,
+    ".env.example": ("# FIRST_ADMIN_PASSWORD=\n", "\n# --- Ours: how we greet\n# GREETING=Hello\n"),
+    "pyproject.toml": DEPENDENCY,
+    "app/service/user_service.py": METHOD,
+    README: ("## Start\n", "\nAsk Ada first.\n"),
+}
+DELETED = ".pre-commit-config.yaml"
+
+# --- And what it adds.
+
+ROUTER = """from fastapi import APIRouter, Request
+
+router = APIRouter(prefix="/greetings", tags=["greetings"])
+
+
+@router.get("")
+async def greet(request: Request) -> dict[str, str]:
+    return {"greeting": request.app.state.settings.GREETING}
+"""
+ROUTER_TEST = """from httpx2 import AsyncClient
+
+
+async def test_it_greets(client: AsyncClient) -> None:
+    assert (await client.get("/greetings")).json() == {"greeting": "Hello"}
+"""
+MODEL = """from sqlalchemy.orm import Mapped
+
+from app.domain.models.base import Entity
+
+
+class Note(Entity):
+    __tablename__ = "notes"
+
+    text: Mapped[str]
+"""
+MIGRATION = '''"""notes"""
+
+from collections.abc import Sequence
+
+import sqlalchemy as sa
+from alembic import op
+
+revision: str = "a1b2c3d4"
+down_revision: str | None = "{head}"
+branch_labels: str | Sequence[str] | None = None
+depends_on: str | Sequence[str] | None = None
+
+
+def upgrade() -> None:
+    op.create_table(
+        "notes",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.func.now(), nullable=False),
+        sa.Column("updated_at", sa.DateTime(timezone=True), server_default=sa.func.now(), nullable=False),
+        sa.Column("deleted_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("text", sa.String(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_notes")),
+    )
+
+
+def downgrade() -> None:
+    op.drop_table("notes")
+'''
+ADDED = {
+    "app/api/v1/greeting_router.py": ROUTER,
+    "tests/integration/test_greeting_api.py": ROUTER_TEST,
+    "Makefile.local": ".PHONY: greet\ngreet: ## Greet\n\t@echo Hello\n",
+    "docker/docker-compose.override.yml": "services:\n  mail:\n    image: axllent/mailpit\n",
+}
+BY_HAND = {"app/domain/models/note.py": MODEL, "alembic/versions/0003_notes.py": MIGRATION}
+
+
+@pytest.fixture(scope="module")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return template_with_releases(tmp_path_factory.mktemp("released") / "template")
+
+
+@pytest.fixture(scope="module")
+def fresh(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+    """Renders what is here, once for each set of answers; do not write into what it returns."""
+    rendered: dict[str, Path] = {}
+
+    def fresh(**data: Any) -> Path:
+        key = repr(sorted(data.items()))
+        if key not in rendered:
+            rendered[key] = render(template, tmp_path_factory.mktemp("fresh") / "backend", **data)
+        return rendered[key]
+
+    return fresh
+
+
+def update(project: Path, **data: Any) -> None:
+    run_update(project, data=data, defaults=True, overwrite=True, quiet=True)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("profile", PROFILES)
+@pytest.mark.parametrize("version", RELEASES)
+def test_an_untouched_project_becomes_a_fresh_render(
+    template: Path,
+    fresh: Callable[..., Path],
+    tmp_path: Path,
+    version: str,
+    profile: str,
+    *,
+    record_property: Callable[[str, object], None],
+) -> None:
+    expected = fresh(**IDENTITY, profile=profile)
+    project = render(template, tmp_path / "backend", version, **IDENTITY)
+    start = time.monotonic()
+
+    update(project, **answers(expected))
+
+    taken = round(time.monotonic() - start)
+    assert conflicts(project) == []
+    assert contents(project, README) == contents(expected, README)
+    record_property(f"{version} updated to {profile}", f"0 conflicts, {len(contents(expected))} files, {taken} seconds")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("version", RELEASES)
+def test_what_was_asked_for_later_is_off(
+    template: Path, fresh: Callable[..., Path], tmp_path: Path, version: str
+) -> None:
+    project = render(template, tmp_path / "backend", version, **IDENTITY)
+    before = answers(project)
+
+    update(project)
+
+    after = dict(answers(project))
+    assert before.items() <= after.items()
+    assert {name: value for name, value in after.items() if name not in before and name not in ("profile", "ci")} == {
+        name: value for name, value in OFF.items() if name not in before
+    }
+    assert after["ci"] == "github"
+    assert contents(project, README) == contents(fresh(**after), README)
+
+
+def edited(template: Path, project: Path, version: str) -> Path:
+    """A project with a life of its own, installed and committed."""
+    render(template, project, version)
+    for name, (place, inserted) in INSERTED.items():
+        edit(project, name, place, place + inserted)
+    for name, text in ADDED.items():
+        (project / name).write_text(text)
+    (project / DELETED).unlink()
+    if version in WITH_RESOURCES:
+        run("make", "install", cwd=project)
+        commit(project)
+        run("make", "resource", "name=note", "fields=text:text author:ref(user)?", "access=owner", cwd=project)
+    else:
+        head = "0001" if version == "v0.1.0" else "0002"
+        for name, text in BY_HAND.items():
+            (project / name).write_text(text.replace("{head}", head))
+    run("make", "install", cwd=project)
+    commit(project)
+    return project
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("version", RELEASES)
+def test_an_edited_project_keeps_its_edits_and_its_tests_pass(
+    template: Path, tmp_path: Path, version: str, record_property: Callable[[str, object], None]
+) -> None:
+    project = edited(template, tmp_path / "backend", version)
+    own = {name: text for name, text in contents(project).items() if name in ADDED or "note" in name}
+    start = time.monotonic()
+
+    update(project)
+
+    taken = round(time.monotonic() - start)
+    assert conflicts(project) == []
+    assert {name: text for name, text in contents(project).items() if name in own} == own
+    kept = [name for name, (_, inserted) in INSERTED.items() if inserted in (project / name).read_text("utf-8")]
+    assert kept == list(INSERTED)
+    assert not (project / DELETED).exists()
+    edits = len(kept) + len(own) + 1
+    record_property(f"an edited {version} updated", f"0 conflicts, {edits} edits kept, {taken} seconds")
+
+    commit(project)
+    run("make", "install", cwd=project)
+    commit(project)
+    said = run("make", "update", cwd=project)
+    assert ("merges them" in said) == (version == OLDEST)
+    commit(project)
+    run("make", "check" if version == OLDEST else "test", cwd=project)
+    assert run("git", "status", "--porcelain", cwd=project) == ""
+    assert run("make", "greet", cwd=project) == "Hello\n"
+
+
+def test_what_both_changed_is_in_conflict_and_nothing_is_lost(template: Path, tmp_path: Path) -> None:
+    project = render(template, tmp_path / "backend", OLDEST)
+    name = "app/service/user_service.py"
+    edit(project, name, "return _found(await self.users.get(user_id))", "return await self.ours(user_id)")
+    commit(project)
+
+    update(project)
+
+    assert conflicts(project) == [name]
+    ours, _, rest = (project / name).read_text("utf-8").partition("<<<<<<< before updating\n")[2].partition("=======\n")
+    theirs = rest.partition(">>>>>>> after updating\n")[0]
+    assert "return await self.ours(user_id)" in ours
+    assert "return found(await self.users.get(user_id))" in theirs

@@ -1,0 +1,368 @@
+"""`make resource`, as its users type it: what it adds is right, and what it refuses leaves no trace."""
+
+import re
+import shutil
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from copier import run_copy
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+from jinja2 import Environment, FileSystemLoader
+
+from scripts.new import ROOT
+from tests.conftest import run
+
+pytestmark = pytest.mark.slow
+
+MACROS = Environment(
+    loader=FileSystemLoader(ROOT),
+    autoescape=False,  # noqa: S701 (writes code and sentences, renders no page)
+    extensions=["jinja2_ansible_filters.AnsibleCoreFiltersExtension"],
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+NAMING = MACROS.get_template("macros/naming.jinja").module
+FIELDS = MACROS.get_template("macros/fields.jinja").module
+
+# Every type, every suffix and every kind of access, each referring to the one before it.
+RESOURCES = {
+    "category": ("public", "name:str(50)!^~ parent:ref(category)? rank:int=0"),
+    "order_item": (
+        "owner",
+        "title:str(5)! note:text~=hello big:bigint!^ ratio:float? price:decimal(5,0)! rate:decimal(4,3)^=0.5 "
+        "active:bool^=true day:date! at:datetime!^ key:uuid! data:json mail:email!~ link:url!~? level:enum(low,high) "
+        "category:ref(category)! buyer:ref(user)? due:datetime? color:enum(red,green)=red",
+    ),
+    "bus": ("admin", "plate:str(2)! item:ref(order_item) count:int^?"),
+    "person": ("signed-in", "name:str(100)~ bus:ref(bus)?"),
+}
+
+
+@pytest.fixture(scope="module")
+def rendered(clone: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An installed and committed backend, whose template is at a commit; copy it before you write."""
+    project = tmp_path_factory.mktemp("rendered") / "backend"
+    run_copy(str(clone), project, defaults=True, quiet=True, vcs_ref="HEAD")
+    run("git", "init", "-q", cwd=project)
+    run("make", "install", cwd=project)
+    commit(project)
+    return project
+
+
+@pytest.fixture
+def project(rendered: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(rendered, tmp_path / "backend", symlinks=True))
+
+
+def commit(project: Path) -> None:
+    run("git", "add", ".", cwd=project)
+    run("git", "commit", "-qm", "work", cwd=project)
+
+
+def changes(project: Path) -> list[str]:
+    return run("git", "status", "--porcelain", "--untracked-files=all", cwd=project).splitlines()
+
+
+def add(project: Path, name: str, fields: str, access: str = "signed-in", *, status: int = 0) -> str:
+    return run("make", "resource", f"name={name}", f"fields={fields}", f"access={access}", cwd=project, status=status)
+
+
+def test_resources_that_refer_to_each_other_pass_the_projects_own_check(
+    project: Path, record_property: Callable[[str, object], None]
+) -> None:
+    start = time.monotonic()
+    for name, (access, fields) in RESOURCES.items():
+        output = add(project, name, fields, access)
+        assert output.startswith(f"Added {name}:\n")
+        assert all(f"    {line.removeprefix('?? ')}\n" in output for line in changes(project))
+        commit(project)
+    run("make", "check", cwd=project)
+    record_property("seconds from the first make resource to a green make check", round(time.monotonic() - start))
+
+    assert changes(project) == []
+
+
+def test_a_resource_is_seen_before_it_is_written(project: Path) -> None:
+    output = run("make", "resource", "name=invoice", "fields=number:str(20)!", "DRY=1", cwd=project)
+
+    assert "app/api/v1/invoice_router.py" in output
+    assert changes(project) == []
+
+
+EXAMPLE = """
+import json
+from uuid import UUID
+
+from httpx2 import AsyncClient
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from tests.factories.user_factory import create_user
+
+SENT, ANSWERED = json.loads({sent!r}), json.loads({answered!r})
+OF_THE_MOMENT = {{"id", "created_at", "updated_at"}}
+
+
+async def test_the_example(admin: AsyncClient, session: AsyncSession) -> None:
+    await create_user(session, id=UUID(SENT["customer_id"]))
+
+    answer = await admin.post("/invoices", json=SENT)
+
+    assert answer.status_code == 201
+    assert list(answer.json()) == list(ANSWERED)
+    assert {{k: v for k, v in answer.json().items() if k not in OF_THE_MOMENT}} == {{
+        k: v for k, v in ANSWERED.items() if k not in OF_THE_MOMENT
+    }}
+    assert (await admin.post("/invoices", json=SENT)).status_code == 409
+    assert (await admin.post("/invoices", json=SENT | {{"number": "2", "total": "1.234"}})).status_code == 422
+    page = await admin.get("/invoices", params={{"search": "2026", "sort_by": "due", "limit": 10}})
+    assert page.json()["items"] == [answer.json()]
+"""
+
+
+def test_the_example_of_the_documentation_answers_as_it_says(project: Path) -> None:
+    page = (ROOT / "docs/resources.md").read_text("utf-8")
+    command = re.findall(r"^make resource name=invoice fields='([^']*)'$", page, re.MULTILINE)[0]
+    sent, answered = re.findall(r"```json\n(.*?)```", page, re.DOTALL)
+    add(project, "invoice", command)
+    (project / "tests/integration/test_example.py").write_text(EXAMPLE.format(sent=sent, answered=answered))
+
+    run("make", "test", "ARGS=-k example", cwd=project)
+
+
+def test_a_resource_goes_as_it_came(project: Path) -> None:
+    add(project, "invoice", "number:str(20)! customer:ref(user)")
+    files = [line.removeprefix("?? ") for line in changes(project)]
+    run("make", "migrate-up", cwd=project)
+
+    run("make", "migrate-down", cwd=project)
+    for file in files:
+        (project / file).unlink()
+
+    assert changes(project) == []
+    assert "0002 (head) (current)" in run("make", "migrate-history", cwd=project)
+    run("make", "test", "ARGS=-k migrations", cwd=project)
+
+
+def test_an_update_touches_nothing_of_it(clone: Path, project: Path, tmp_path: Path) -> None:
+    template = Path(shutil.copytree(clone, tmp_path / "template"))
+    answers = project / ".copier-answers.yml"
+    answers.write_text(answers.read_text().replace(str(clone), str(template)))
+    add(project, "invoice", "number:str(20)!")
+    commit(project)
+    with (template / "template/AGENTS.md").open("a") as file:
+        file.write("- One more rule.\n")
+    commit(template)
+
+    run("make", "update", cwd=project)
+
+    assert {line[3:] for line in changes(project)} == {".copier-answers.yml", "AGENTS.md"}
+    add(project, "receipt", "number:str(20)!")
+
+
+def test_plain_copier_adds_the_same_but_for_the_migration(clone: Path, project: Path) -> None:
+    arguments = ["-d", "kind=resource", "-d", "resource=invoice", "-d", "fields=number:str(20)! due:date?"]
+    run("copier", "copy", "--defaults", *arguments, str(clone), ".", cwd=project)
+    plain = {path: (project / path).read_bytes() for path in (line[3:] for line in changes(project))}
+    run("make", "migrate-create", "name=add_invoices", cwd=project)
+    run("git", "clean", "-fdq", "app", "tests", "alembic", cwd=project)
+
+    add(project, "invoice", "number:str(20)! due:date?")
+
+    assert plain == {path: (project / path).read_bytes() for path in plain}
+
+
+REFUSED = [
+    ("invoice", "number:string", "unknown type 'string'"),
+    ("invoice", "number", "is no field"),
+    ("invoice", "number: str(20)", "is no field"),
+    ("invoice", "number:str", "must look like str(100)"),
+    ("invoice", "number:str(0)", "must look like str(100)"),
+    ("invoice", "number:str(20)!!", "same suffix twice"),
+    ("invoice", "number:str(601)!", "at most 600 characters"),
+    ("invoice", "number:str(2)=abc", "longer than 2 characters"),
+    ("invoice", "total:decimal(16,2)", "at most 15 digits"),
+    ("invoice", "total:decimal(2,2)", "before the point"),
+    ("invoice", "total:decimal(3,2)=10", "too many digits"),
+    ("invoice", "data:json!", "cannot have !"),
+    ("invoice", "data:json=x", "takes none"),
+    ("invoice", "done:bool=yes", "does not fit its type"),
+    ("invoice", "done:bool=true^", "does not fit its type"),
+    ("invoice", "status:enum(a,b)=c", "is none of a, b"),
+    ("invoice", "status:enum(a,a)", "same choice twice"),
+    ("invoice", "class:int", "cannot be called 'class'"),
+    ("invoice", "id:int", "cannot be called 'id'"),
+    ("invoice", "model_config:int", "cannot be called 'model_config'"),
+    ("invoice", "a:int a:int", "is there twice"),
+    ("invoice", "user:ref(user) user_id:uuid", "is there twice"),
+    ("invoice", "customer:ref(customer)", "no resource 'customer'"),
+    ("invoice", "customer_id:ref(user)", "gets its _id by itself"),
+    ("invoice", "parent:ref(invoice)", "make it optional"),
+    ("invoice", "", "Say which fields it has"),
+    ("invoice", "number:int=$(id)", "does not fit its type"),
+    ("", "number:int", "A resource is called by one thing"),
+    ("Invoice", "number:int", "A resource is called by one thing"),
+    ("../invoice", "number:int", "A resource is called by one thing"),
+    ("i" * 25, "number:int", "at most 24 characters"),
+    ("class", "number:int", "the word is taken"),
+    ("user", "number:int", "There is user in this project already"),
+    ("auth", "number:int", "the word is taken"),
+    ("refresh_token", "number:int", "in this project already"),
+    ("page", "number:int", "the word is taken"),
+]
+
+
+def test_what_is_refused_gets_one_sentence_and_writes_nothing(project: Path) -> None:
+    for name, fields, sentence in REFUSED:
+        output = add(project, name, fields, status=2)
+
+        said = [line for line in output.splitlines() if not line.startswith("make: ***")]
+        assert len(said) == 1, output
+        assert sentence in said[0], (name, fields)
+        assert said[0].endswith((".", "?", "?.", "'."))
+    assert "Invalid choice for 'access'" in add(project, "invoice", "number:int", "nobody", status=2)
+    assert changes(project) == []
+
+
+def test_what_is_there_is_never_overwritten(project: Path) -> None:
+    add(project, "invoice", "number:str(20)!")
+    before = changes(project)
+
+    assert "There is invoice in this project already" in add(project, "invoice", "number:int", status=2)
+    (project / "app/service/receipt_service.py").write_text("# Mine.\n")
+    assert "There is receipt in this project already" in add(project, "receipt", "number:int", status=2)
+
+    assert [*before, "?? app/service/receipt_service.py"] == sorted(
+        changes(project), key=lambda line: "receipt" in line
+    )
+
+
+def test_two_resources_with_one_plural_are_refused(project: Path) -> None:
+    add(project, "data", "name:str(9)")
+    before = changes(project)
+
+    assert "nothing was added: Table 'data' is already defined" in add(project, "datum", "name:str(9)", status=2)
+    assert changes(project) == before
+
+
+def test_two_newest_migrations_are_refused(project: Path) -> None:
+    first = (project / "alembic/versions/0002_refresh_tokens.py").read_text()
+    (project / "alembic/versions/0003_other.py").write_text(first.replace('"0002"', '"0003"'))
+    before = changes(project)
+
+    assert "merge them" in add(project, "invoice", "number:int", status=2)
+    assert changes(project) == before
+
+
+def test_another_version_and_another_place_are_refused(clone: Path, project: Path, tmp_path: Path) -> None:
+    template = Path(shutil.copytree(clone, tmp_path / "template"))
+    (template / "CHANGELOG.md").write_text("# Newer\n")
+    commit(template)
+    command = ["copier", "copy", "--defaults", "-d", "kind=resource", "-d", "resource=invoice", "-d", "fields=a:int"]
+
+    newer = run(*command, str(template), ".", cwd=project, status=1)
+    elsewhere = run(*command, str(clone), str(tmp_path / "empty"), cwd=project, status=1)
+
+    assert "run `make update` first" in newer.splitlines()[-1]
+    assert "holds no rendered project" in elsewhere.splitlines()[-1]
+    assert changes(project) == []
+    assert not (tmp_path / "empty").exists()
+
+
+@pytest.mark.parametrize(
+    ("one", "several"),
+    [
+        ("invoice", "invoices"),
+        ("category", "categories"),
+        ("day", "days"),
+        ("person", "people"),
+        ("sales_person", "sales_people"),
+        ("bus", "buses"),
+        ("status", "statuses"),
+        ("data", "data"),
+        ("box", "boxes"),
+        ("branch", "branches"),
+        ("analysis", "analyses"),
+        ("quiz", "quizzes"),
+        ("knife", "knives"),
+        ("potato", "potatoes"),
+        ("photo", "photos"),
+        ("address", "addresses"),
+        ("order_item", "order_items"),
+    ],
+)
+def test_the_plural_is_right(one: str, several: str) -> None:
+    assert str(getattr(NAMING, "plural_of")(one)) == several  # noqa: B009 (the name is Jinja's)
+
+
+def test_a_plural_can_be_chosen(project: Path) -> None:
+    run("make", "resource", "name=corpus", "fields=name:str(9)", "plural=corpora", cwd=project)
+
+    assert 'prefix="/corpora"' in (project / "app/api/v1/corpus_router.py").read_text()
+
+
+@given(st.text(alphabet="abz_019:()!?^~=,. $'\"\\{}%\n", max_size=60))
+@settings(max_examples=300, deadline=None)
+def test_any_text_is_a_list_of_fields_or_a_sentence(text: str) -> None:
+    fault = str(getattr(FIELDS, "fields_fault")(text, "thing", "owner", "/nowhere"))  # noqa: B009 (the name is Jinja's)
+
+    assert fault.strip() == fault
+    assert fault == "" or fault.endswith((".", "'."))
+
+
+names = st.from_regex(r"[a-z][a-z0-9]{0,7}(_[a-z][a-z0-9]{0,5})?", fullmatch=True)
+types = st.sampled_from(
+    [
+        *(
+            "str(1)",
+            "str(600)",
+            "str(30)",
+            "text",
+            "int",
+            "bigint",
+            "float",
+            "decimal(15,0)",
+            "decimal(15,14)",
+            "bool",
+            "date",
+        ),
+        *("datetime", "uuid", "json", "email", "url", "enum(a,b)", "enum(none,import)", "ref(user)"),
+    ]
+)
+suffixes = st.lists(st.sampled_from("!?^~"), unique=True, max_size=4).map("".join)
+defaults = st.sampled_from(["", "", "", "=0", "=1", "=a", "=true", "=-1.5", "=%s", "=é"])
+fields = st.builds("{}:{}{}{}".format, names, types, suffixes, defaults)
+
+
+def accepted(text: str) -> bool:
+    fault = getattr(FIELDS, "fields_fault")(text, "thing", "owner", str(ROOT / "template"))  # noqa: B009 (see above)
+    return str(fault) == ""
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.lists(fields.filter(accepted), min_size=1, max_size=8).filter(lambda drawn: accepted(" ".join(drawn))),
+            st.sampled_from(["public", "signed-in", "owner", "admin"]),
+        ),
+        min_size=8,
+        max_size=8,
+    )
+)
+@settings(
+    max_examples=1,
+    deadline=None,
+    phases=[Phase.generate],
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
+)
+def test_whatever_is_accepted_lints_migrates_and_passes_its_tests(
+    rendered: Path, tmp_path_factory: pytest.TempPathFactory, resources: list[tuple[list[str], str]]
+) -> None:
+    project = Path(shutil.copytree(rendered, tmp_path_factory.mktemp("accepted") / "backend", symlinks=True))
+    for number, (drawn, access) in enumerate(resources):
+        add(project, f"thing_{'abcdefgh'[number]}", " ".join(drawn), access)
+
+    run("make", "lint", cwd=project)
+    run("make", "test", cwd=project)

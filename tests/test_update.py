@@ -1,0 +1,313 @@
+"""`make update` and its like, as their users type them, from what is here to releases that only these tests know."""
+
+import os
+import re
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.conftest import commit, run
+from tests.releases import NOW, answers, conflicts, contents, edit, render, source, template_with_releases
+
+pytestmark = pytest.mark.slow
+
+# A release that adds, changes and removes, one that renames, one that fails midway, and one that Ctrl-C stops midway.
+CHANGES, RENAMES, FAILS, STOPS = "v1001.0.0", "v1002.0.0", "v1003.0.0", "v1004.0.0"
+ANSWERS = ".copier-answers.yml"
+RENAMED, RENAMED_TO = "app/utils/routes.py", "app/utils/paths.py"
+
+MIGRATION = '''"""nickname"""
+
+from collections.abc import Sequence
+
+import sqlalchemy as sa
+from alembic import op
+
+revision: str = "0003"
+down_revision: str | None = "0002"
+branch_labels: str | Sequence[str] | None = None
+depends_on: str | Sequence[str] | None = None
+
+
+def upgrade() -> None:
+    op.add_column("users", sa.Column("nickname", sa.String(50), nullable=True))
+
+
+def downgrade() -> None:
+    op.drop_column("users", "nickname")
+'''
+MIGRATIONS = """
+_migrations:
+  - version: v1002.0.0
+    command: [sh, "{{ _copier_conf.src_path }}/scripts/rename.sh", app/utils/routes.py, app/utils/paths.py]
+"""
+NICKNAME = "    nickname: Mapped[str | None] = mapped_column(sa.String(50))\n"
+DOCUMENTED = "Questions about the route table, which FastAPI keeps as a tree."
+
+
+@pytest.fixture(scope="module")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    template = template_with_releases(tmp_path_factory.mktemp("released") / "template")
+
+    edit(template, "template/app/domain/models/user.py", "    is_active:", NICKNAME + "    is_active:")
+    (template / "template/alembic/versions/0003_nickname.py").write_text(MIGRATION)
+    edit(template, "template/.env.example", "# DEBUG=false\n", "# DEBUG=false\n# DB_NAP=7\n")
+    edit(template, "template/.env.example", "# API_V1_PREFIX=/api/v1\n", "")
+    edit(template, "template/AGENTS.md", "For people and for coding agents.", "For coding agents and for people.")
+    edit(template, "CHANGELOG.md", "# Changelog\n", "# Changelog\n\n## 1001.0.0 (2030-01-01)\n\nNicknames.\n")
+    source(template, "template/SECURITY.md").unlink()
+    release(template, CHANGES)
+
+    run("git", "mv", f"template/{RENAMED}", f"template/{RENAMED_TO}", cwd=template)
+    edit(template, f"template/{RENAMED_TO}", DOCUMENTED, f"{DOCUMENTED} Renamed.")
+    for name in ("logging", "error_handler"):
+        edit(template, f"template/app/middleware/{name}.py", "app.utils.routes", "app.utils.paths")
+    with (template / "copier.yml").open("a") as file:
+        file.write(MIGRATIONS)
+    release(template, RENAMES)
+
+    questions = (template / "copier.yml").read_text()
+    for version, command in ((FAILS, "exit 3"), (STOPS, "kill -INT $PPID; sleep 60")):
+        (template / "copier.yml").write_text(f"{questions}  - version: {version}\n    command: {command}\n")
+        release(template, version)
+    return template
+
+
+def release(template: Path, version: str) -> None:
+    commit(template)
+    run("git", "tag", version, cwd=template)
+
+
+@pytest.fixture(scope="module")
+def installed(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project of what is here, which knows of the later releases; copy it before you write."""
+    project = render(template, tmp_path_factory.mktemp("installed") / "backend")
+    run("make", "install", cwd=project)
+    commit(project)
+    return project
+
+
+@pytest.fixture
+def project(installed: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(installed, tmp_path / "backend", symlinks=True))
+
+
+def update(project: Path, version: str, *variables: str, status: int = 0) -> str:
+    return run("make", "update", f"version={version}", *variables, cwd=project, status=status)
+
+
+def test_it_says_what_it_brings_and_what_to_run_next(project: Path) -> None:
+    said = update(project, CHANGES)
+
+    assert said.startswith(f"From {NOW} to {CHANGES}.\n")
+    assert "What is new:\n\n    1001.0.0 (2030-01-01)\n    Nicknames.\n\n" in said
+    assert "took them away with your changes:\n    SECURITY.md\n\n" in said
+    assert "New settings, in .env.example:\n    DB_NAP\n\n" in said
+    assert "Settings that are gone from .env.example:\n    API_V1_PREFIX\n\n" in said
+    assert "New migrations:\n    alembic/versions/0003_nickname.py\n\n" in said
+    assert said.endswith(
+        "There are no conflicts: look at `git diff`. Next: make install, make migrate-up, make check, then commit.\n"
+    )
+    assert "merges them" not in said
+
+
+def test_a_migration_of_the_template_and_those_of_the_project_end_in_one(project: Path) -> None:
+    run("make", "resource", "name=invoice", "fields=number:str(20)! owner:ref(user)", cwd=project)
+    commit(project)
+    run("make", "migrate-up", cwd=project)
+
+    said = update(project, CHANGES)
+
+    (merge,) = [line for line in run("git", "status", "--porcelain", cwd=project).splitlines() if "_merge_" in line]
+    assert f"of the template and of the project: {merge[3:]} merges them." in said
+    run("make", "install", cwd=project)
+    run("make", "migrate-up", cwd=project)
+    assert "(current) (mergepoint)" in run("make", "migrate-history", cwd=project)
+    assert "say which of them to go back to" in run("make", "migrate-down", cwd=project, status=2)
+    run("make", "migrate-down", "to=0003", cwd=project)
+    assert "0003 (current)" in run("make", "migrate-history", cwd=project)
+    run("make", "migrate-up", cwd=project)
+    run("make", "lint", cwd=project)
+    run("make", "test", "ARGS=-k 'migrations or invoice'", cwd=project)
+
+
+def test_conflicts_are_told_in_words_and_nothing_is_lost(project: Path) -> None:
+    edit(project, "AGENTS.md", "For people and for coding agents.", "For our people.")
+    edit(project, "README.md", "## Start\n", "## Start here\n")
+    commit(project)
+
+    said = update(project, CHANGES)
+
+    assert "There are conflicts, from <<<<<<< to >>>>>>>, in:\n    AGENTS.md\n\n" in said
+    assert "Resolve each conflict and `git add` its file. Next: make install" in said
+    assert (
+        "<<<<<<< before updating\nFor our people.\n=======\nFor coding agents and for people.\n>>>>>>> after updating\n"
+        in (project / "AGENTS.md").read_text()
+    )
+    assert "## Start here\n" in (project / "README.md").read_text()
+
+
+def test_a_renamed_file_keeps_what_the_project_changed(project: Path) -> None:
+    edit(project, RENAMED, "    return sorted(\n", "    # Ours: in order.\n    return sorted(\n")
+    commit(project)
+    before = contents(project)
+
+    refused = update(project, RENAMES, status=2)
+    unchanged = contents(project)
+    said = update(project, RENAMES, "trust=1")
+
+    assert "run make update trust=1." in refused
+    assert unchanged == before
+    assert "There are no conflicts" in said
+    assert not (project / RENAMED).exists()
+    text = (project / RENAMED_TO).read_text()
+    assert f"{DOCUMENTED} Renamed." in text
+    assert "# Ours: in order." in text
+
+
+def test_a_renamed_file_is_in_conflict_where_both_changed_it(project: Path) -> None:
+    edit(project, RENAMED, DOCUMENTED, "Our questions.")
+    commit(project)
+
+    said = update(project, RENAMES, "trust=1")
+
+    assert f"There are conflicts, from <<<<<<< to >>>>>>>, in:\n    {RENAMED_TO}\n" in said
+    assert conflicts(project) == [RENAMED_TO]
+    text = (project / RENAMED_TO).read_text()
+    assert text.startswith('<<<<<<< before updating\n"""Our questions."""\n=======\n')
+
+
+def test_a_renamed_file_that_the_project_lacks_stays_away(project: Path) -> None:
+    (project / RENAMED).unlink()
+    commit(project)
+
+    update(project, RENAMES, "trust=1")
+
+    assert not (project / RENAMED_TO).exists()
+
+
+@pytest.mark.parametrize(
+    ("version", "sentence"), [(FAILS, "'exit 3' returned non-zero"), (STOPS, "nothing was changed")]
+)
+def test_an_update_that_ends_midway_changes_nothing(project: Path, version: str, sentence: str) -> None:
+    before = contents(project)
+
+    said = update(project, version, "trust=1", status=2)
+
+    assert sentence in said
+    assert contents(project) == before
+    assert run("git", "status", "--porcelain", cwd=project) == ""
+
+
+def test_the_status_says_whether_something_is_newer(project: Path) -> None:
+    said = run(".venv/bin/python", "-m", "scripts.update", "check", cwd=project, status=2)
+    edit(project, ANSWERS, "/template\n", "/moved\n")
+    unknown = run(".venv/bin/python", "-m", "scripts.update", "check", cwd=project, status=1)
+
+    assert said == f"The project is at {NOW}, and the template at {STOPS}: run make update.\n"
+    assert "cannot be reached" in unknown
+
+
+def test_nothing_newer_is_said_and_changes_nothing(template: Path, installed: Path, tmp_path: Path) -> None:
+    project = render(template, tmp_path / "newest", STOPS)
+    shutil.copy2(installed / "uv.lock", project)
+    shutil.copytree(installed / ".venv", project / ".venv", symlinks=True)
+    commit(project)
+
+    for target in ("update-check", "update"):
+        # Before it, where there is no uv, that one is fetched.
+        assert run("make", target, cwd=project).endswith(f"The project is at {STOPS}: nothing is newer.\n")
+    assert update(project, NOW) == f"The project is at {STOPS}: {NOW} is not newer.\n"
+    assert run("git", "status", "--porcelain", cwd=project) == ""
+
+
+def test_the_difference_to_a_fresh_render_is_shown(project: Path) -> None:
+    edit(project, "README.md", "## Start\n", "## Start here\n")
+    (project / "app/api/v1/greeting_router.py").write_text("# Ours.\n")
+    assert run("make", "template-diff", cwd=project) == f"Every file of the template is as {NOW} renders it.\n"
+
+    edit(project, "AGENTS.md", "For people and for coding agents.", "For our people.")
+    (project / "SECURITY.md").unlink()
+    said = run("make", "template-diff", cwd=project)
+
+    assert " project/AGENTS.md " in said.replace("{template => project}", "project")
+    assert "-For people and for coding agents.\n+For our people.\n" in said
+    assert "deleted file mode" in said
+    assert "2 files changed" in said
+    assert "greeting" not in said
+
+
+REFUSED: dict[str, tuple[Callable[[str], str], str]] = {
+    "no YAML": (lambda text: "{" + text, "is not as Copier wrote it"),
+    "nothing": (lambda _: "", "is not as Copier wrote it"),
+    "a list": (lambda _: "- a\n", "is not as Copier wrote it"),
+    "no source": (lambda text: text.replace("_src_path", "src_path"), "is not as Copier wrote it"),
+    "an answer that is none": (lambda text: text.replace("license: MIT", "license: WTFPL"), "'WTFPL'"),
+    "a question that is none": (lambda text: f"{text}licence: MIT\n", "says licence: MIT, which the template does not"),
+    "a commit that is gone": (lambda text: text.replace(NOW, "0123abc"), "has no version 0123abc any more"),
+    "an option for a commit": (lambda text: text.replace(NOW, "--help"), "has no version --help any more"),
+    "a template that moved": (lambda text: text.replace("/template\n", "/moved\n"), "cannot be reached at"),
+}
+
+
+def test_what_cannot_be_updated_gets_one_sentence_and_nothing_changes(project: Path) -> None:
+    recorded = (project / ANSWERS).read_text()
+    for name, (change, sentence) in REFUSED.items():
+        (project / ANSWERS).write_text(change(recorded))
+        commit(project)
+        before = contents(project)
+
+        for target in ("update", "template-diff"):
+            said = run("make", target, cwd=project, status=2).splitlines()
+            assert len(said) == 2, (name, said)
+            assert sentence in said[0], (name, said)
+            assert said[0].endswith((".", "]")), (name, said)
+        assert contents(project) == before
+
+    (project / ANSWERS).write_text(recorded)
+    commit(project)
+    assert "has no version v7: it has v1004.0.0, v1003.0.0" in update(project, "v7", status=2)
+    (project / "mine.txt").write_text("mine\n")
+    assert "not committed (mine.txt): commit or stash them first." in update(project, CHANGES, status=2)
+    (project / "mine.txt").unlink()
+    shutil.rmtree(project / ".git")
+    assert "run git init, git add and git commit first." in update(project, CHANGES, status=2)
+    assert answers(project)["license"] == "MIT"
+
+
+def github(project: Path) -> str:
+    workflow = yaml.safe_load((project / ".github/workflows/update.yml").read_text())
+    return str(workflow["jobs"]["propose"]["steps"][-1]["run"])
+
+
+def gitlab(project: Path) -> str:
+    """Pushes to where the project was cloned from, for the address that GitLab has."""
+    script = "\n".join(yaml.safe_load((project / ".gitlab-ci.yml").read_text())["update"]["script"])
+    return re.sub(r'"https://\S+"', "origin", script)
+
+
+@pytest.mark.parametrize("pipeline", [github, gitlab])
+def test_a_pipeline_pushes_an_update_and_asks_for_its_merge(
+    template: Path, project: Path, tmp_path: Path, pipeline: Callable[[Path], str]
+) -> None:
+    script = pipeline(render(template, tmp_path / "pipeline", ci=pipeline.__name__))
+    remote = tmp_path / "remote.git"
+    run("git", "clone", "-q", "--bare", str(project), str(remote), cwd=tmp_path)
+    run("git", "config", "receive.advertisePushOptions", "true", cwd=remote)
+    run("git", "remote", "add", "origin", str(remote), cwd=project)
+    (remote / "hooks/pre-receive").write_text('#!/bin/sh\necho "$GIT_PUSH_OPTION_0" >> asked\n')
+    (remote / "hooks/pre-receive").chmod(0o755)
+    # What stands in for GitHub's own command says what it was asked.
+    (tmp_path / "gh").write_text(f'#!/bin/sh\necho "$1 $2" >> {remote}/asked\n')
+    (tmp_path / "gh").chmod(0o755)
+    environment = {"RUNNER_TEMP": str(tmp_path), "PATH": f"{tmp_path}:{os.environ['PATH']}", "version": CHANGES}
+
+    said = run("bash", "-e", "-c", script, cwd=project, environment=environment)
+
+    assert "New settings, in .env.example:\n    DB_NAP\n" in said
+    assert "DB_NAP" in run("git", "show", "template-update:.env.example", cwd=remote)
+    assert f"From {NOW} to {CHANGES}." in run("git", "log", "-1", "--format=%s", "template-update", cwd=remote)
+    assert (remote / "asked").read_text().splitlines()[-1] in {"pr create", "merge_request.create"}
