@@ -106,9 +106,10 @@ class Release:
 
 def describe(project: Path) -> dict[str, Any]:
     """What the application itself says of its settings and paths."""
-    described: dict[str, Any] = json.loads(
-        run(sys.executable, "-c", DESCRIBE, cwd=project, environment=SAFE).splitlines()[-1]
-    )
+    # The project is shared with other tests: nothing may be left in it.
+    environment = SAFE | {"PYTHONDONTWRITEBYTECODE": "1"}
+    said = run(sys.executable, "-c", DESCRIBE, cwd=project, environment=environment)
+    described: dict[str, Any] = json.loads(said.splitlines()[-1])
     return described
 
 
