@@ -8,6 +8,8 @@ from app.middleware.request_id import HEADER as REQUEST_ID_HEADER
 
 
 def add_cors(app: FastAPI, settings: Settings) -> None:
+    if not settings.CORS_ORIGINS:
+        return
     app.add_middleware(
         CORSMiddleware,
         allow_origins=settings.CORS_ORIGINS,

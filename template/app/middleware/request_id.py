@@ -1,9 +1,9 @@
 """Gives every request an ID, which its log lines and its answer name."""
 
 import re
-from uuid import uuid4
 
 from starlette.types import ASGIApp, Receive, Scope, Send
+from uuid_utils import uuid4
 
 from app.core.context import request_id
 

@@ -78,7 +78,7 @@ async def list_users(query: Annotated[UserListQuery, Query()], service: UserServ
 @router.post("", status_code=201, dependencies=ADMIN, responses=errors(*BODY, 403, 409))
 async def create_user(data: UserCreate, service: UserServiceDep, request: Request, response: Response) -> UserResponse:
     user = await service.create(data)
-    response.headers["Location"] = request.url_for("get_user", user_id=user.id).path
+    response.headers["Location"] = f"{request.url.path}/{user.id}"
     return UserResponse.model_validate(user)
 
 
