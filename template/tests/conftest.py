@@ -7,18 +7,19 @@ database there, migrates it, and drops it at the end; every test is rolled back.
 import os
 import shutil
 import tempfile
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, AsyncExitStack, ExitStack
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from alembic import command
 from alembic.config import Config
 from fastapi import FastAPI
 from httpx2 import ASGITransport, AsyncClient
-from sqlalchemy import Connection
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
+from sqlalchemy import Connection, Row, Select
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession, async_sessionmaker
 from sqlalchemy.pool import NullPool
 from uuid_utils.compat import uuid7
 
@@ -27,6 +28,7 @@ from app.core.database import Database
 from app.core.engine import create_engine, create_migration_engine
 from app.core.rate_limit import AttemptLimiter
 from app.core.security import AccessTokens, Identity, digest
+from app.core.session import ReadSession, WriteSession
 from app.domain.models.base import utc_now
 from app.domain.models.user import Role
 from app.domain.schemas.user import UserCreate
@@ -100,12 +102,23 @@ def settings(database_url: str) -> Settings:
     return Settings(DATABASE_URL=database_url, CORS_ORIGINS=["https://app.example.com"])
 
 
+class JoinedReadSession(ReadSession):
+    """Reads in the transaction of the test, which goes on after a statement that fails."""
+
+    async def rows(self, statement: Select[Any], values: Mapping[str, Any]) -> Sequence[Row[Any]]:
+        connection = await self.connection()
+        rows: Sequence[Row[Any]] = (await connection.execute(statement, values)).all()
+        return rows
+
+
 class RolledBackDatabase(Database):
     """Hands out sessions on one connection, whose transaction the test rolls back at its end."""
 
     def __init__(self, settings: Settings, connection: AsyncConnection) -> None:
         super().__init__(settings)
-        self._configure_sessions(connection, connection, join_transaction_mode="create_savepoint")
+        joined: dict[str, Any] = {"expire_on_commit": False, "join_transaction_mode": "create_savepoint"}
+        self._write_session = async_sessionmaker(connection, class_=WriteSession, **joined)
+        self._read_session = async_sessionmaker(connection, class_=JoinedReadSession, **joined)
 
 
 @pytest.fixture

@@ -2,14 +2,13 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
 
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, async_sessionmaker
+from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
 from app.core.config import Settings
 from app.core.engine import TRANSACTION, create_engine
-from app.core.session import WriteSession
+from app.core.session import ReadSession, WriteSession
 
 # How long readiness may wait for the database, in seconds.
 PING_TIMEOUT = 1.0
@@ -32,13 +31,9 @@ class Database:
             settings, isolation_level="AUTOCOMMIT", pool_size=1, max_overflow=0, pool_timeout=PING_TIMEOUT
         )
         # To change the level of a connection and to set it back takes time, which writes have and reads have not.
-        self._configure_sessions(self._engine.execution_options(isolation_level=TRANSACTION), self._engine)
-
-    def _configure_sessions(
-        self, write: AsyncEngine | AsyncConnection, read: AsyncEngine | AsyncConnection, **options: Any
-    ) -> None:
-        self._write_session = async_sessionmaker(write, class_=WriteSession, expire_on_commit=False, **options)
-        self._read_session = async_sessionmaker(read, expire_on_commit=False, **options)
+        write = self._engine.execution_options(isolation_level=TRANSACTION)
+        self._write_session = async_sessionmaker(write, class_=WriteSession, expire_on_commit=False)
+        self._read_session = async_sessionmaker(self._engine, class_=ReadSession, expire_on_commit=False)
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncSession]:

@@ -1,10 +1,33 @@
-"""The session of what writes."""
+"""The two kinds of session: that of what reads, and that of what writes."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any
 
+from sqlalchemy import Engine, Row, Select
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import Session
 
 _AFTER_COMMIT = "after_commit"
+
+
+class ReadSession(AsyncSession):
+    """Has no transaction: each statement stands alone."""
+
+    async def rows(self, statement: Select[Any], values: Mapping[str, Any]) -> Sequence[Row[Any]]:
+        """What the statement finds, column by column. A connection is taken for as long as that takes."""
+        return await self.run_sync(_rows, statement, values)
+
+    async def close(self) -> None:
+        """There is something to give back only where the ORM was asked."""
+        if self.in_transaction():
+            await super().close()
+
+
+def _rows(session: Session, statement: Select[Any], values: Mapping[str, Any]) -> Sequence[Row[Any]]:
+    engine = session.get_bind()
+    assert isinstance(engine, Engine)
+    with engine.connect() as connection:
+        return connection.execute(statement, values).all()
 
 
 class WriteSession(AsyncSession):

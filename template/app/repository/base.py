@@ -1,17 +1,19 @@
 """What every repository can do. All SQL lives in this package."""
 
+import re
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, bindparam, func, or_, select, update
+from sqlalchemy import ColumnElement, Select, String, bindparam, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
 
 from app.core.exceptions import BROKEN_REFERENCE, ConflictError
 from app.domain.models.base import Entity, utc_now
 from app.domain.schemas.common import ListQuery, SearchQuery
+from app.repository.records import create, read
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,14 @@ class Slice[Model]:
     @property
     def total_pages(self) -> int | None:
         return None if self.total is None else -(-self.total // self.limit)
+
+
+ESCAPE = "/"
+
+
+def _literal(search: str) -> str:
+    """What is searched for, with the wildcards of LIKE taken as what they are."""
+    return re.sub(r"[/%_]", ESCAPE + r"\g<0>", search)
 
 
 class Repository[Model: Entity]:
@@ -50,31 +60,26 @@ class Repository[Model: Entity]:
         self.session = session
 
     async def get(self, record_id: UUID) -> Model | None:
-        return await self.session.scalar(self._prebuilt("get", self._one), {"id": record_id})
+        found = await read(self.session, self.model, self._prebuilt("get", self._one), {"id": record_id})
+        return found[0][0] if found else None
 
     async def list(self, query: ListQuery) -> Slice[Model]:
-        matches = self._matches(query)
+        search = query.search if isinstance(query, SearchQuery) else None
+        shape = ("list", query.sort_by, query.sort_order, query.count, bool(search))
+        statement = self._prebuilt(shape, lambda: self._page(query, is_search=bool(search)))
+        values = {"search": _literal(search)} if search else {}
         window = {"limit": query.limit, "offset": (query.page - 1) * query.limit}
-        if matches:
-            statement = self._page(query, matches)
-        else:
-            shape = ("list", query.sort_by, query.sort_order, query.count)
-            statement = self._prebuilt(shape, lambda: self._page(query))
-        if not query.count:
-            return Slice((await self.session.scalars(statement, window)).all(), None, query.page, query.limit)
-
-        # One statement for both; only a page past the end has no row that could carry the total.
-        rows = (await self.session.execute(statement, window)).all()
-        count = rows[0][1] if rows else 0 if query.page == 1 else await self.session.scalar(self._total(matches))
-        return Slice([row[0] for row in rows], count, query.page, query.limit)
+        rows = await read(self.session, self.model, statement, values | window)
+        total = None
+        if query.count:
+            # One statement for both; only a page past the end has no row that could carry the total.
+            total = rows[0][1] if rows else await self.session.scalar(self._total(is_search=bool(search)), values)
+        return Slice([row[0] for row in rows], total, query.page, query.limit)
 
     async def create(self, /, **values: Any) -> Model:
         """Raises ConflictError for a reference to a record that is deleted."""
         await self._lock_references(values)
-        record = self.model(**values)
-        self.session.add(record)
-        await self.session.flush()
-        return record
+        return await create(self.session, self.model, values)
 
     async def update(self, record_id: UUID, /, **values: Any) -> Model | None:
         """Writes in one statement what a read before it would only guess at. None when there is no such record.
@@ -113,22 +118,23 @@ class Repository[Model: Entity]:
     def _one(self) -> Select[Model]:
         return select(self.model).where(self.model.id == bindparam("id"), self._live)
 
-    def _page(self, query: ListQuery, matches: Sequence[ColumnElement[bool]] = ()) -> Select[Any]:
-        statement: Select[Any] = select(self.model).where(self._live, *matches).order_by(*self._order(query))
-        statement = statement.limit(bindparam("limit")).offset(bindparam("offset"))
-        return statement.add_columns(self._total(matches).scalar_subquery()) if query.count else statement
+    def _page(self, query: ListQuery, *, is_search: bool) -> Select[Any]:
+        statement: Select[Any] = select(self.model).where(*self._matches(is_search=is_search))
+        statement = statement.order_by(*self._order(query)).limit(bindparam("limit")).offset(bindparam("offset"))
+        return statement.add_columns(self._total(is_search=is_search).scalar_subquery()) if query.count else statement
 
-    def _total(self, matches: Sequence[ColumnElement[bool]]) -> Select[int]:
-        return select(func.count()).select_from(self.model).where(self._live, *matches)
+    def _total(self, *, is_search: bool) -> Select[int]:
+        return select(func.count()).select_from(self.model).where(*self._matches(is_search=is_search))
 
     @property
     def _live(self) -> ColumnElement[bool]:
         return self.model.deleted_at.is_(None)
 
-    def _matches(self, query: ListQuery) -> Sequence[ColumnElement[bool]]:
-        if not isinstance(query, SearchQuery) or not query.search:
-            return ()
-        return (or_(*(column.icontains(query.search, autoescape=True) for column in self.searchable)),)
+    def _matches(self, *, is_search: bool) -> Sequence[ColumnElement[bool]]:
+        if not is_search:
+            return (self._live,)
+        search = bindparam("search", type_=String)
+        return (self._live, or_(*(column.icontains(search, escape=ESCAPE) for column in self.searchable)))
 
     def _order(self, query: ListQuery) -> Sequence[ColumnElement[Any]]:
         # The ID breaks ties, so that no record is on two pages.
