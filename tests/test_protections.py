@@ -75,7 +75,7 @@ PROTECTIONS = {
         "tests/integration/test_user_api.py",
     ),
     "search is literal": Protection(
-        "app/repository/base.py", "autoescape=True", "autoescape=False", "tests/integration/test_user_api.py"
+        "app/repository/base.py", "_literal(search)}", "search}", "tests/integration/test_user_api.py"
     ),
     "stable order": Protection(
         "app/repository/base.py", "(chosen, self.model.id)", "(chosen,)", "tests/unit/test_repository.py"
@@ -121,6 +121,9 @@ PROTECTIONS = {
     ),
     "security headers": Protection(
         "app/main.py", "    app.add_middleware(AnswerMiddleware)\n", "", "tests/integration/test_access_api.py"
+    ),
+    "a token that is known expires": Protection(
+        "app/core/security.py", "if expires_at <= time():", "if False:", "tests/integration/test_access_api.py"
     ),
     "one type of token": Protection(
         "app/core/security.py", 'if claims["typ"] == ACCESS:', "if True:", "tests/integration/test_access_api.py"
@@ -392,8 +395,8 @@ OF_RESOURCES = {
     ),
     "no reference to what is deleted": Protection(
         "app/repository/base.py",
-        "        await self._lock_references(values)\n        record",
-        "        record",
+        "        await self._lock_references(values)\n        return await create",
+        "        return await create",
         "tests/integration/test_task_api.py",
     ),
     "a unique field": Protection(

@@ -83,7 +83,10 @@ AttemptDep = Annotated[AbstractAsyncContextManager[None], Depends(get_attempt)]
 _bearer = OAuth2PasswordBearer(tokenUrl=f"{get_settings().API_V1_PREFIX}/auth/login", auto_error=False)
 
 
-async def get_identity(request: Request, token: Annotated[str | None, Depends(_bearer)]) -> Identity:
+TokenDep = Annotated[str | None, Depends(_bearer)]
+
+
+async def get_identity(request: Request, token: TokenDep) -> Identity:
     """Raises UnauthorizedError."""
     if not token:
         raise UnauthorizedError
@@ -94,11 +97,12 @@ async def get_identity(request: Request, token: Annotated[str | None, Depends(_b
 IdentityDep = Annotated[Identity, Depends(get_identity)]
 
 
-async def get_current_user(request: Request, identity: IdentityDep) -> User:
+async def get_current_user(request: Request, token: TokenDep) -> User:
     """Who is asking, read anew for each request, so that a change of a user acts at once.
 
     Its session is closed before the request's own begins: no request holds two connections. Raises UnauthorizedError.
     """
+    identity = await get_identity(request, token)
     database = await get_database(request)
     async with database.reading() as session:
         user = await RefreshTokenRepository(session).get_user(identity.user_id, identity.session_id)

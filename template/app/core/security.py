@@ -4,6 +4,8 @@ import hashlib
 import secrets
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from time import time
 from uuid import UUID, uuid4
 
 import jwt
@@ -15,6 +17,9 @@ ALGORITHM = "HS256"
 ACCESS = "access"
 # What PyJWT raises, and what a claim of another type than ours makes `UUID` raise.
 INVALID = (jwt.InvalidTokenError, ValueError, TypeError, AttributeError)
+NOT_VALID = "The access token is not valid."
+# How many tokens are kept in mind.
+VERIFIED = 4096
 CLAIMS = ["iss", "aud", "sub", "sid", "jti", "exp", "iat", "typ"]
 
 
@@ -32,6 +37,8 @@ class AccessTokens:
     def __init__(self, settings: Settings) -> None:
         self._keys = settings.signing_keys
         self._lifetime = timedelta(minutes=settings.ACCESS_TOKEN_EXPIRE_MINUTES)
+        # Clients send the same token again and again: what it says is verified once, its end is looked at each time.
+        self._verified = lru_cache(VERIFIED)(self._verify)
 
     @property
     def expires_in(self) -> int:
@@ -54,6 +61,12 @@ class AccessTokens:
 
     def read(self, token: str) -> Identity:
         """Raises UnauthorizedError, which does not say why."""
+        identity, expires_at = self._verified(token)
+        if expires_at <= time():
+            raise UnauthorizedError(NOT_VALID)
+        return identity
+
+    def _verify(self, token: str) -> tuple[Identity, float]:
         for key in self._keys:
             try:
                 claims = jwt.decode(
@@ -65,10 +78,10 @@ class AccessTokens:
                     options={"require": CLAIMS},
                 )
                 if claims["typ"] == ACCESS:
-                    return Identity(UUID(claims["sub"]), UUID(claims["sid"]))
+                    return Identity(UUID(claims["sub"]), UUID(claims["sid"])), float(claims["exp"])
             except INVALID:
                 continue
-        raise UnauthorizedError("The access token is not valid.")
+        raise UnauthorizedError(NOT_VALID)
 
 
 def new_refresh_token() -> str:

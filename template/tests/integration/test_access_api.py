@@ -9,6 +9,7 @@ from fastapi import FastAPI
 from httpx2 import ASGITransport, AsyncClient
 from pydantic import SecretStr
 
+from app.core import security
 from app.core.config import Settings
 from app.core.security import AccessTokens, Identity
 from app.domain.models.user import Role
@@ -139,6 +140,15 @@ class TestForgery:
         self, client: AsyncClient, app: FastAPI, claims: dict[str, Any], forged: dict[str, Any]
     ) -> None:
         assert await self.status(client, self.sign(app, claims | forged)) == 401
+
+    async def test_what_let_in_once_does_so_until_it_expires(
+        self, client: AsyncClient, app: FastAPI, claims: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        token = self.sign(app, claims)
+        assert await self.status(client, token) == 200
+
+        monkeypatch.setattr(security, "time", lambda: claims["exp"])
+        assert await self.status(client, token) == 401
 
     async def test_another_key_or_algorithm_is_refused(
         self, client: AsyncClient, app: FastAPI, claims: dict[str, Any], token: str
