@@ -9,7 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -75,10 +75,10 @@ def main() -> None:
     if not quick:
         result["routes"] = by_routes(calls["get"])
         result["workers"] = by_workers(calls["get"])
-    print()
-    print(report.text(result))
     if not quick:
         report.keep(result)
+    print()
+    print(report.text(result))
 
 
 def cores() -> list[int]:
@@ -183,13 +183,13 @@ def summary(by_app: Mapping[str, Sequence[Sample]]) -> dict[str, Any]:
 
 def by_connections(servers: Mapping[str, Server], call: Call) -> dict[int, dict[str, Any]]:
     step("From 1 to 512 connections")
-    return {
-        connections: {
-            name: asdict(sample(servers[name], call, seconds=3, connections=connections).load)
-            for name in ("backend", "bare")
+    result: dict[int, dict[str, Any]] = {}
+    for connections in (1, 8, 32, 128, 512):
+        loads = {
+            name: sample(servers[name], call, seconds=3, connections=connections).load for name in ("backend", "bare")
         }
-        for connections in (1, 8, 32, 128, 512)
-    }
+        result[connections] = {name: {"rate": load.rate, "p99": load.p99} for name, load in loads.items()}
+    return result
 
 
 def by_users(server: Server) -> dict[int, dict[str, float]]:

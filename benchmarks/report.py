@@ -13,9 +13,9 @@ from benchmarks.load import require_generator
 from scripts.new import ROOT
 
 RESULT = ROOT / "benchmarks/result.json"
-README = ROOT / "benchmarks/README.md"
 CHART = ROOT / "docs/images/performance.svg"
-LAST_RESULT = "## Last result\n"
+# Of a page, what lies between these two is written by `keep`.
+FIGURES = ("<!-- figures -->\n", "<!-- end of figures -->\n")
 
 # A load generator that takes nearly a core may be what is slow.
 SATURATED = 0.9
@@ -95,12 +95,35 @@ def table(titles: Sequence[str], rows: Iterator[Sequence[object]]) -> str:
     return "\n".join(f"| {' | '.join(map(str, line))} |" for line in lines)
 
 
+def ratios(result: Mapping[str, Any]) -> str:
+    """Markdown: what carries over to other machines."""
+    titles = ("request", "to the bare app", "to the limit", "p99, of the bare app's")
+    rows = (
+        (
+            name,
+            *(f"{median(measured['ratios'][app]):.2f}" for app in ("bare", "limit")),
+            f"{measured['apps']['backend']['p99'] / measured['apps']['bare']['p99']:.2f}",
+        )
+        for name, measured in result["requests"].items()
+    )
+    return table(titles, rows)
+
+
+PAGES = {ROOT / "benchmarks/README.md": text, ROOT / "docs/performance.md": ratios}
+
+
+def with_figures(page: str, figures: str) -> str:
+    begin, end = FIGURES
+    before, _, rest = page.partition(begin)
+    return f"{before}{begin}\n{figures}\n\n{end}{rest.partition(end)[2]}"
+
+
 def keep(result: Mapping[str, Any]) -> None:
     RESULT.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
-    before = README.read_text(encoding="utf-8").partition(LAST_RESULT)[0]
-    README.write_text(f"{before}{LAST_RESULT}\n{text(result)}\n", encoding="utf-8")
+    for page, figures in PAGES.items():
+        page.write_text(with_figures(page.read_text(encoding="utf-8"), figures(result)), encoding="utf-8")
     draw(result["requests"])
-    print(f"\nKept in {RESULT.relative_to(ROOT)}, {README.relative_to(ROOT)} and {CHART.relative_to(ROOT)}.")
+    print(f"Kept in {', '.join(str(path.relative_to(ROOT)) for path in (RESULT, CHART, *PAGES))}.")
 
 
 def draw(requests: Mapping[str, Any]) -> None:

@@ -18,7 +18,13 @@ START_TIMEOUT = 60.0
 STOP_TIMEOUT = 20.0
 HEALTH = "/api/v1/health"
 
-PRODUCTION = {"ENVIRONMENT": "production", "SHUTDOWN_DELAY": "0", "ACCESS_TOKEN_EXPIRE_MINUTES": "120"}
+PRODUCTION = {
+    "ENVIRONMENT": "production",
+    "SHUTDOWN_DELAY": "0",
+    "ACCESS_TOKEN_EXPIRE_MINUTES": "120",
+    # As in the image.
+    "MALLOC_MMAP_THRESHOLD_": "1048576",
+}
 
 
 @dataclass(frozen=True)

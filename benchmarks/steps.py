@@ -30,19 +30,23 @@ class Step:
 
 STEPS = {
     "pure ASGI instead of one BaseHTTPMiddleware": Step(
-        "app/middleware/security_headers.py",
-        "class SecurityHeadersMiddleware:",
-        """class SecurityHeadersMiddleware(__import__("starlette.middleware.base").middleware.base.BaseHTTPMiddleware):
+        "app/middleware/answer.py",
+        "class AnswerMiddleware:",
+        """class AnswerMiddleware(__import__("starlette.middleware.base").middleware.base.BaseHTTPMiddleware):
     async def dispatch(self, request, call_next):
         response = await call_next(request)
-        response.headers.update({name.decode(): value.decode() for name, value in HEADERS})
+        request.scope[_STATUS] = response.status_code
+        response.headers["X-Request-ID"] = request_id.get() or ""
+        response.headers.update({name.decode(): value.decode() for name, value in SECURITY_HEADERS})
         return response
 
 
 class _Unused:""",
     ),
-    "a log line through orjson instead of Loguru's `serialize`": Step(
-        "app/core/logging.py", "logger.add(write, ", "logger.add(sys.stdout, serialize=True, "
+    "an access line that goes straight to the sink": Step(
+        "app/core/logging.py",
+        '        _output.write({**_head(datetime.now(UTC), "INFO", "access", "request"), **facts})',
+        '        logger.bind(**facts).info("request")',
     ),
     "providers that are `async`": Step(
         "app/api/v1/article_router.py", "async def get_article_service", "def get_article_service"
@@ -54,8 +58,16 @@ class _Unused:""",
         "app/main.py", '        telemetry={"tracing": False, "metrics": False, "logs": False},\n', ""
     ),
     "reads without a transaction": Step(
-        "app/core/database.py", 'self._engine.execution_options(isolation_level="AUTOCOMMIT"))', "self._engine)"
+        "app/core/database.py",
+        "async_sessionmaker(self._engine, class_=ReadSession,",
+        "async_sessionmaker(write, class_=ReadSession,",
     ),
+    "records from rows, without a unit of work": Step(
+        "app/repository/records.py",
+        "    return mapper.attrs.keys() == loaded == mapper.local_table.columns.keys() and not has_rules",
+        "    return False",
+    ),
+    "tokens that are verified once": Step("app/core/security.py", "lru_cache(VERIFIED)(self._verify)", "self._verify"),
     "closed connections seen without a round trip": Step(
         "app/core/database.py",
         "            pool_recycle=1800,\n",
@@ -64,6 +76,7 @@ class _Unused:""",
     "statements that are built once": Step(
         "app/repository/base.py", "        if self._statements is None:", "        if True:"
     ),
+    "garbage that is collected less": Step("app/main.py", "    gc.freeze()\n", ""),
     "the transaction's end before the answer's start": Step("app/api/deps.py", ', scope="function")', ")"),
 }
 
