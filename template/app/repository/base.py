@@ -70,10 +70,11 @@ class Repository[Model: Entity]:
         values = {"search": _literal(search)} if search else {}
         window = {"limit": query.limit, "offset": (query.page - 1) * query.limit}
         rows = await read(self.session, self.model, statement, values | window)
-        total = None
-        if query.count:
-            # One statement for both; only a page past the end has no row that could carry the total.
-            total = rows[0][1] if rows else await self.session.scalar(self._total(is_search=bool(search)), values)
+        total = 0 if query.count else None
+        if query.count and rows:
+            total = rows[0][1]
+        elif query.count and query.page > 1:  # past the end, where no row carries it
+            total = await self.session.scalar(self._total(is_search=bool(search)), values)
         return Slice([row[0] for row in rows], total, query.page, query.limit)
 
     async def create(self, /, **values: Any) -> Model:

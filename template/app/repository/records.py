@@ -17,8 +17,8 @@ async def read[Model: DeclarativeBase](
     """The rows of a statement that selects the model first: each begins with a record of it.
 
     A session that writes keeps track of the record; one that only reads has no use for it any more, so that the record
-    is detached. A model that has more than the columns of its table (relationships, expressions, validators) is the
-    ORM's; for one that has not, nothing listens to the ORM's events.
+    is detached. A model that has more than the columns of its table (relationships, expressions, validators) is left to
+    the ORM; for one that has not, the ORM raises none of its events.
     """
     if not isinstance(session, ReadSession) or not _is_plain(model):
         rows: Sequence[Sequence[Any]] = (await session.execute(statement, values)).all()
