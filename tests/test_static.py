@@ -19,7 +19,13 @@ for module in walk_packages(app.__path__, "app."):
 """
 
 
-@pytest.fixture(params=list((PROFILES | PAIRWISE).values()), ids=list(PROFILES | PAIRWISE))
+# The loop of `make test-quick` has the profiles; pairs take their time.
+VARIANTS = [pytest.param(answers, id=name) for name, answers in PROFILES.items()] + [
+    pytest.param(answers, id=name, marks=pytest.mark.slow) for name, answers in PAIRWISE.items()
+]
+
+
+@pytest.fixture(params=VARIANTS)
 def variant(request: pytest.FixtureRequest, render: Render) -> Path:
     answers: Answers = request.param
     return render(**answers)
