@@ -1,8 +1,11 @@
-"""What schemathesis has to know: which strings are addresses."""
+"""What schemathesis has to know: which strings are addresses, and which break a pattern."""
+
+import re
 
 import schemathesis
 from email_validator import EmailNotValidError, validate_email
-from hypothesis import strategies
+from hypothesis import reject, strategies
+from schemathesis.specs.openapi.negative import value_channel
 
 
 def is_address(value: str) -> bool:
@@ -15,3 +18,16 @@ def is_address(value: str) -> bool:
 
 
 schemathesis.openapi.format("email", strategies.emails().filter(is_address))
+
+_append = value_channel.violate_pattern
+
+
+def violate_pattern(original: str, pattern: str) -> str:
+    """It would append a `*`, which a name and the address of a page may well have."""
+    for value in (_append(original, pattern), ""):
+        if not re.search(pattern, value):
+            return value
+    return reject()
+
+
+value_channel.violate_pattern = violate_pattern
