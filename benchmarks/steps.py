@@ -45,14 +45,14 @@ class _Unused:""",
     ),
     "an access line that goes straight to the sink": Step(
         "app/core/logging.py",
-        '        _output.write({**_head(datetime.now(UTC), "INFO", "access", "request"), **facts})',
+        '        _output.write(_head(datetime.now(UTC), "INFO", "access", "request") | facts)',
         '        logger.bind(**facts).info("request")',
     ),
     "providers that are `async`": Step(
         "app/api/v1/article_router.py", "async def get_article_service", "def get_article_service"
     ),
     "routers that are asked about their own paths only": Step(
-        "app/api/routing.py", 'if literal in scope["path"]', "if True"
+        "app/api/routing.py", 'if self._literal in scope["path"]', "if True"
     ),
     "no telemetry where none is chosen": Step(
         "app/main.py", '        telemetry={"tracing": False, "metrics": False, "logs": False},\n', ""
@@ -76,8 +76,26 @@ class _Unused:""",
     "statements that are built once": Step(
         "app/repository/base.py", "        if self._statements is None:", "        if True:"
     ),
-    "garbage that is collected less": Step("app/main.py", "    gc.freeze()\n", ""),
-    "the transaction's end before the answer's start": Step("app/api/deps.py", ', scope="function")', ")"),
+    "garbage that is collected less": Step("app/main.py", "    gc.freeze()\n    gc.set_threshold(10_000)\n", ""),
+    "a session that its route ends": Step(
+        "app/api/deps.py",
+        "SessionDep = Annotated[AsyncSession, Depends(get_session)]",
+        """from collections.abc import AsyncIterator
+
+
+async def yield_session(request: Request) -> AsyncIterator[AsyncSession]:
+    database = await get_database(request)
+    async with database.reading() if request.method in SAFE_METHODS else database.transaction() as session:
+        yield session
+
+
+SessionDep = Annotated[AsyncSession, Depends(yield_session, scope="function")]""",
+    ),
+    "the transaction's end before the answer's start": Step(
+        "app/api/routing.py",
+        "async with AsyncExitStack() as request.scope[_ENTERED]:",
+        'request.scope[_ENTERED] = request.scope["fastapi_inner_astack"]\n            if True:',
+    ),
 }
 
 

@@ -1,6 +1,6 @@
 """What routers ask for: a session, and who is asking."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from typing import Annotated
 
@@ -8,6 +8,7 @@ from fastapi import Depends, Request
 from fastapi.security import OAuth2PasswordBearer
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.api.routing import enter
 from app.core.config import Settings, get_settings
 from app.core.database import Database
 from app.core.exceptions import ForbiddenError, UnauthorizedError
@@ -53,16 +54,16 @@ AttemptLimiterDep = Annotated[AttemptLimiter, Depends(get_attempt_limiter)]
 ShutdownDep = Annotated[Shutdown, Depends(get_shutdown)]
 
 
-async def get_session(request: Request) -> AsyncIterator[AsyncSession]:
-    """The session of this request: a transaction, or none where the method only reads."""
+async def get_session(request: Request) -> AsyncSession:
+    """The session of this request: a transaction, or none where the method only reads.
+
+    It ends before the answer starts: what an answer promises is committed, and any error rolls it back.
+    """
     database = await get_database(request)
-    manager = database.reading() if request.method in SAFE_METHODS else database.transaction()
-    async with manager as session:
-        yield session
+    return await enter(request, database.reading() if request.method in SAFE_METHODS else database.transaction())
 
 
-# `function` has the transaction committed before the answer starts; the default scope would do it after.
-SessionDep = Annotated[AsyncSession, Depends(get_session, scope="function")]
+SessionDep = Annotated[AsyncSession, Depends(get_session)]
 
 
 async def get_client(request: Request) -> str:

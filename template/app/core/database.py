@@ -1,8 +1,5 @@
 """The two kinds of session that a request may have."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
@@ -35,12 +32,10 @@ class Database:
         self._write_session = async_sessionmaker(write, class_=WriteSession, expire_on_commit=False)
         self._read_session = async_sessionmaker(self._engine, class_=ReadSession, expire_on_commit=False)
 
-    @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[AsyncSession]:
-        """A session in one transaction: committed at the end of the block, rolled back on any error."""
-        async with self._write_session() as session:
-            yield session
-            await session.commit()
+    def transaction(self) -> AsyncSession:
+        """A session for a block that is one transaction: committed at its end, rolled back on any error."""
+        session: AsyncSession = self._write_session()
+        return session
 
     def reading(self) -> AsyncSession:
         """A session for a block of statements that only read: each stands alone, which saves BEGIN and ROLLBACK."""

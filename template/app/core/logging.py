@@ -20,8 +20,8 @@ from app.core.context import request_id
 type Message = loguru.Message
 type Record = loguru.Record
 
-# What tells of each line where it belongs.
-CONTEXT: list[Callable[[], Mapping[str, object]]] = [lambda: {"request_id": request_id.get()}]
+# What tells of each line where it belongs, besides the request.
+CONTEXT: list[Callable[[], Mapping[str, object]]] = []
 
 # Loggers that would write past the root logger, and the access log that `middleware/logging.py` replaces.
 SERVER_LOGGERS = ("uvicorn", "uvicorn.error", "uvicorn.access")
@@ -51,22 +51,25 @@ def configure_logging(settings: Settings) -> None:
 def log_request(**facts: object) -> None:
     """A line at INFO, to where Loguru's lines go. Its own way there costs as much as a simple request."""
     if _output.has_requests:
-        _output.write({**_head(datetime.now(UTC), "INFO", "access", "request"), **facts})
+        _output.write(_head(datetime.now(UTC), "INFO", "access", "request") | facts)
 
 
 def context_fields() -> dict[str, object]:
-    return {name: value for tell in CONTEXT for name, value in tell().items()}
+    fields: dict[str, object] = {"request_id": request_id.get()}
+    for tell in CONTEXT:
+        fields.update(tell())
+    return fields
 
 
 class _Output:
     """Standard output, one line at a time, as the settings want it."""
 
-    render: Callable[[dict[str, object]], str]
+    render: Callable[[dict[str, object]], bytes]
     has_requests: bool
 
     def write(self, fields: dict[str, object]) -> None:
-        sys.stdout.write(self.render(fields) + "\n")
-        sys.stdout.flush()
+        sys.stdout.buffer.write(self.render(fields))
+        sys.stdout.buffer.flush()
 
 
 _output = _Output()
@@ -82,24 +85,23 @@ def _write_message(message: Message) -> None:
 
 
 def _head(time: datetime, level: str, name: str | None, message: str) -> dict[str, object]:
-    timestamp = time.isoformat(timespec="milliseconds")
-    return {"timestamp": timestamp, "level": level, "logger": name, "message": message, **context_fields()}
+    return {"timestamp": time, "level": level, "logger": name, "message": message, **context_fields()}
 
 
-def _json(fields: dict[str, object]) -> str:
+def _json(fields: dict[str, object]) -> bytes:
     try:
-        return orjson.dumps(fields, default=str).decode()
+        return orjson.dumps(fields, default=str, option=orjson.OPT_APPEND_NEWLINE)
     except orjson.JSONEncodeError:  # of a surrogate, which has no place in a line of UTF-8 either
         printable = {key: _printable(value) if isinstance(value, str) else value for key, value in fields.items()}
-        return orjson.dumps(printable, default=str).decode()
+        return orjson.dumps(printable, default=str, option=orjson.OPT_APPEND_NEWLINE)
 
 
-def _text(fields: dict[str, object]) -> str:
+def _text(fields: dict[str, object]) -> bytes:
     exception = fields.pop("exception", None)
     head = f"{fields.pop('timestamp')} {fields.pop('level'):<8} {fields.pop('message')}"
     rest = " ".join(f"{key}={value}" for key, value in fields.items() if value is not None)
     line = f"{head} {rest}".translate(_CONTROL_CHARACTERS)
-    return _printable(f"{line}\n{exception}" if exception else line)
+    return (f"{line}\n{exception}\n" if exception else f"{line}\n").encode(errors="backslashreplace")
 
 
 _CONTROL_CHARACTERS = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160))}

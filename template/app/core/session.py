@@ -17,10 +17,10 @@ class ReadSession(AsyncSession):
         """What the statement finds, column by column. A connection is taken for as long as that takes."""
         return await self.run_sync(_rows, statement, values)
 
-    async def close(self) -> None:
+    async def __aexit__(self, *error: Any) -> None:
         """There is something to give back only where the ORM was asked."""
         if self.in_transaction():
-            await super().close()
+            await super().__aexit__(*error)
 
 
 def _rows(session: Session, statement: Select[Any], values: Mapping[str, Any]) -> Sequence[Row[Any]]:
@@ -31,7 +31,18 @@ def _rows(session: Session, statement: Select[Any], values: Mapping[str, Any]) -
 
 
 class WriteSession(AsyncSession):
-    """Does what was left for the time after its commit, before anybody is answered."""
+    """One transaction: committed at the end of its block, rolled back on any error.
+
+    What was left for the time after the commit is done before anybody is answered.
+    """
+
+    async def __aexit__(self, kind: type[BaseException] | None, *error: Any) -> None:
+        try:
+            if kind is None:
+                await self.commit()
+        finally:
+            if self.in_transaction():
+                await super().__aexit__(kind, *error)
 
     async def commit(self) -> None:
         await super().commit()

@@ -1,6 +1,7 @@
 """Gives every request an ID, which its log lines and its answer name."""
 
 import re
+from collections.abc import Awaitable
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 from uuid_utils import uuid4
@@ -17,16 +18,11 @@ class RequestIDMiddleware:
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self.app(scope, receive, send)
-            return
-
-        token = request_id.set(_incoming(scope) or uuid4().hex)
-        try:
-            await self.app(scope, receive, send)
-        finally:
-            request_id.reset(token)
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        if scope["type"] == "http":
+            # A server gives each request a context of its own, which ends with it.
+            request_id.set(_incoming(scope) or uuid4().hex)
+        return self.app(scope, receive, send)
 
 
 def _incoming(scope: Scope) -> str | None:

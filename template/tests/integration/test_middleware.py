@@ -1,7 +1,7 @@
 import json
 
 import pytest
-from httpx2 import AsyncClient
+from httpx2 import ASGITransport, AsyncClient
 
 from app.core.config import Settings
 from app.core.logging import configure_logging
@@ -53,3 +53,16 @@ async def test_another_origin_is_told_nothing(client: AsyncClient) -> None:
 
     assert "Access-Control-Allow-Origin" not in answer.headers
     assert answer.headers["Vary"] == "Origin"
+
+
+async def test_without_allowed_origins_there_is_nothing_for_browsers_elsewhere(settings: Settings) -> None:
+    from app.main import create_app  # noqa: PLC0415 (makes an application at import, from the settings of the tests)
+
+    app = create_app(settings.model_copy(update={"CORS_ORIGINS": []}))
+    async with AsyncClient(transport=ASGITransport(app), base_url="http://test/api/v1") as client:
+        headers = {"Origin": "https://app.example.com", "Access-Control-Request-Method": "GET"}
+        preflight = await client.options("/health", headers=headers)
+        answer = await client.get("/health", headers=headers)
+
+    assert preflight.status_code == 405
+    assert not {"Access-Control-Allow-Origin", "Vary"} & set(map(str.title, answer.headers))

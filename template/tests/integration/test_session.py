@@ -1,5 +1,8 @@
 import pytest
+from fastapi import FastAPI
+from httpx2 import ASGITransport, AsyncClient
 
+from app.api.deps import SessionDep
 from app.core.database import Database
 from app.core.session import after_commit
 
@@ -35,3 +38,16 @@ async def test_what_is_rolled_back_is_followed_by_nothing(database: Database) ->
     with pytest.raises(ValueError):  # noqa: PT011 (ours)
         await fail()
     assert done == []
+
+
+async def test_a_router_that_would_not_end_a_session_gets_none(database: Database) -> None:
+    app = FastAPI()
+    app.state.database = database
+
+    @app.post("/")
+    async def write(session: SessionDep) -> None:
+        """Would never be committed."""
+
+    async with AsyncClient(transport=ASGITransport(app), base_url="http://test") as client:
+        with pytest.raises(RuntimeError, match="ResourceRouter"):
+            await client.post("/")
