@@ -186,7 +186,8 @@ def by_connections(servers: Mapping[str, Server], call: Call) -> dict[int, dict[
     result: dict[int, dict[str, Any]] = {}
     for connections in (1, 8, 32, 128, 512):
         loads = {
-            name: sample(servers[name], call, seconds=3, connections=connections).load for name in ("backend", "bare")
+            # Long enough for what 512 requests in progress hold back at the end to count for little.
+            name: sample(servers[name], call, seconds=6, connections=connections).load for name in ("backend", "bare")
         }
         result[connections] = {name: {"rate": load.rate, "p99": load.p99} for name, load in loads.items()}
     return result

@@ -2,7 +2,7 @@
 
 import os
 from pathlib import Path
-from weakref import WeakSet
+from typing import Any
 
 from prometheus_client import (
     REGISTRY,
@@ -31,19 +31,26 @@ CONNECTIONS = Gauge(
     "database_connections_in_use", "Connections that are taken from the pools.", multiprocess_mode="livesum"
 )
 
-_taken: WeakSet[ConnectionPoolEntry] = WeakSet()
+_TAKEN = "app.taken"
 
 
 @event.listens_for(Pool, "checkout")
 def _take(_: object, entry: ConnectionPoolEntry, __: object) -> None:
-    _taken.add(entry)
-    CONNECTIONS.set(len(_taken))
+    # Told twice where a connection was closed and the checkout goes on with a new one.
+    if _TAKEN not in _info(entry):
+        _info(entry)[_TAKEN] = True
+        CONNECTIONS.inc()
 
 
 @event.listens_for(Pool, "checkin")
 def _give_back(_: object, entry: ConnectionPoolEntry) -> None:
-    _taken.discard(entry)
-    CONNECTIONS.set(len(_taken))
+    if _info(entry).pop(_TAKEN, False):
+        CONNECTIONS.dec()
+
+
+def _info(entry: ConnectionPoolEntry) -> dict[Any, Any]:
+    assert entry.record_info is not None  # but for what was detached from its pool
+    return entry.record_info
 
 
 def exposition() -> bytes:

@@ -14,10 +14,12 @@ from fastapi import FastAPI
 from httpx2 import AsyncClient
 from prometheus_client.parser import text_string_to_metric_families
 from pydantic import SecretStr, ValidationError
-from sqlalchemy import text
+from sqlalchemy import event, text
+from sqlalchemy.exc import DisconnectionError
 
 from app.core.config import Settings
 from app.core.database import Database
+from app.core.engine import create_engine
 from app.core.metrics import exposition
 from tests.server import Server, running_server
 
@@ -83,10 +85,11 @@ async def test_what_is_in_progress_is_known(client: AsyncClient) -> None:
     assert value(await read(client), "http_requests_in_progress") == 1  # the one that asks
 
 
-async def test_connections_are_counted_while_they_are_in_use(settings: Settings) -> None:
-    def in_use() -> float:
-        return value(parse(exposition().decode()), "database_connections_in_use")
+def in_use() -> float:
+    return value(parse(exposition().decode()), "database_connections_in_use")
 
+
+async def test_connections_are_counted_while_they_are_in_use(settings: Settings) -> None:
     database = Database(settings)
     before = in_use()
 
@@ -98,6 +101,23 @@ async def test_connections_are_counted_while_they_are_in_use(settings: Settings)
         await (await second.connection()).invalidate()
     assert in_use() == before
     await database.close()
+
+
+async def test_a_connection_that_replaces_a_closed_one_is_counted_once(settings: Settings) -> None:
+    engine = create_engine(settings)
+    closed = [DisconnectionError()]
+
+    @event.listens_for(engine.sync_engine, "checkout")
+    def fail_once(*_: object) -> None:
+        if closed:
+            raise closed.pop()
+
+    before = in_use()
+    async with engine.connect():
+        assert not closed
+        assert in_use() == before + 1
+    assert in_use() == before
+    await engine.dispose()
 
 
 async def test_it_is_no_part_of_the_documented_api(app: FastAPI) -> None:
