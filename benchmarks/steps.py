@@ -9,12 +9,11 @@ from pathlib import Path
 from statistics import median
 
 from benchmarks.load import Call
-from benchmarks.measure import FORGET_CREATED, LOG, cores, execute, requests_of, sample, seed
+from benchmarks.measure import FORGET_CREATED, LOG, QUICK, cores, execute, requests_of, sample, seed
 from benchmarks.report import table
 from benchmarks.servers import Server, serving
 from scripts.demo import step
 
-REQUESTS = ("health", "get", "authenticated read", "list of 20", "create")
 ROUNDS = 3
 SECONDS = 2
 
@@ -105,7 +104,7 @@ def main() -> None:
     rows = []
     with ExitStack() as stack:
         whole = stack.enter_context(serving("backend", LOG, cores=cores()[:1]))
-        calls = {name: call for name, call in requests_of({"backend": whole}).items() if name in REQUESTS}
+        calls = {name: call for name, call in requests_of({"backend": whole}).items() if name in QUICK}
         for name, taken in STEPS.items():
             step(name)
             copy = backend.with_name("without")
@@ -114,7 +113,7 @@ def main() -> None:
                 rows.append((name, *ratios(calls, whole, server)))
             shutil.rmtree(copy)
     print()
-    print(table(("step", *REQUESTS), iter(rows)))
+    print(table(("step", *QUICK), iter(rows)))
 
 
 def without(taken: Step, copy: Path) -> None:

@@ -13,6 +13,7 @@ import httpx2
 import pytest
 
 from scripts.demo import free_port
+from scripts.new import ROOT
 from tests.conftest import NewDocker, Render, run, uv
 
 pytestmark = pytest.mark.slow
@@ -48,6 +49,11 @@ class Stack:
 
     def inside(self, service: str, *command: str, status: int = 0) -> str:
         return self.docker("exec", self.name(service), *command, status=status)
+
+    def sql(self, statement: str) -> str:
+        """The last value that it finds."""
+        psql = ("psql", "--username", "app", "--tuples-only", "--no-align", "--command", statement)
+        return self.inside("database", *psql).splitlines()[-1]
 
     def inspect(self, name: str, template: str) -> Any:
         return json.loads(self.docker("inspect", "--format", f"{{{{json {template}}}}}", name).splitlines()[-1])
@@ -213,17 +219,8 @@ def published(stack: Stack, service: str, number: int = 1) -> list[tuple[str, st
 
 def test_it_is_ready_with_all_migrations(stack: Stack) -> None:
     assert httpx2.get(f"{stack.address}/health/ready").json() == {"status": "ready", "checks": {"database": "ok"}}
-    query = (
-        "psql",
-        "--username",
-        "app",
-        "--tuples-only",
-        "--no-align",
-        "--command",
-        "SELECT version_num FROM alembic_version",
-    )
     newest = max((stack.folder / "alembic/versions").glob("*.py")).stem.partition("_")[0]
-    assert stack.inside("database", *query).splitlines()[-1] == newest
+    assert stack.sql("SELECT version_num FROM alembic_version") == newest
 
 
 def test_it_is_unhealthy_when_it_does_not_answer(stack: Stack) -> None:
@@ -252,6 +249,29 @@ def test_what_is_written_is_there_after_every_restart(stack: Stack) -> None:
 def sign_in(stack: Stack, **headers: str) -> dict[str, str]:
     answer = httpx2.post(f"{stack.address}/auth/login", data=SIGN_IN, headers=headers)
     return {"Authorization": f"Bearer {answer.raise_for_status().json()['access_token']}"}
+
+
+def test_the_index_of_the_documentation_serves_searches(stack: Stack) -> None:
+    stack.set(**ADMIN)
+    stack.make("docker-seed")
+    stack.sql("""
+        INSERT INTO users (id, email, password_hash, full_name)
+        SELECT gen_random_uuid(), 'user' || n || '@example.com', 'none', 'User ' || n
+        FROM generate_series(1, 100000) AS n
+    """)
+    for statement in re.findall(r'op\.execute\("(.+)"\)', (ROOT / "docs/performance.md").read_text()):
+        stack.sql(statement)
+    stack.sql("ANALYZE users")
+
+    headers = sign_in(stack)
+    # More often than PostgreSQL plans anew for each value.
+    for number in range(77_770, 77_780):
+        query = {"search": f"USER{number}@"}
+        answer = httpx2.get(f"{stack.address}/users", params=query, headers=headers).raise_for_status()
+        assert answer.json()["total"] == 1
+    time.sleep(2)  # until PostgreSQL has written its statistics
+    assert int(stack.sql("SELECT idx_scan FROM pg_stat_user_indexes WHERE indexrelname = 'ix_users_search'")) >= 20
+    stack.sql("DELETE FROM users WHERE password_hash = 'none'")
 
 
 def test_it_writes_json_and_stops_when_asked(stack: Stack) -> None:
