@@ -24,8 +24,8 @@ async def read[Model: DeclarativeBase](
         rows: Sequence[Sequence[Any]] = (await session.execute(statement, values)).all()
         return rows
     mapper = inspect(model)
-    size = len(mapper.columns)
-    return [(_record(mapper, row[:size]), *row[size:]) for row in await session.rows(statement, values)]
+    keys = mapper.columns.keys()
+    return [(_record(mapper, keys, row), *row[len(keys) :]) for row in await session.rows(statement, values)]
 
 
 async def create[Model: DeclarativeBase](session: AsyncSession, model: type[Model], values: Mapping[str, Any]) -> Model:
@@ -39,14 +39,16 @@ def _create[Model: DeclarativeBase](session: Session, model: type[Model], values
         session.add(record)
         session.flush()
         return record
-    inserted: Model = _record(inspect(model), session.connection().execute(_insert(model), values).one())
+    mapper = inspect(model)
+    inserted: Model = _record(mapper, mapper.columns.keys(), session.connection().execute(_insert(model), values).one())
     session.add(inserted)
     return inserted
 
 
-def _record(mapper: Mapper[Any], row: Sequence[Any]) -> Any:
+def _record(mapper: Mapper[Any], keys: Sequence[str], row: Sequence[Any]) -> Any:
+    """Of the first columns of the row."""
     record = mapper.class_manager.new_instance()
-    record.__dict__.update(zip(mapper.columns.keys(), row, strict=True))
+    record.__dict__.update(zip(keys, row, strict=False))
     make_transient_to_detached(record)
     return record
 
