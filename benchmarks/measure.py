@@ -69,7 +69,7 @@ def main() -> None:
         result: dict[str, Any] = {
             "environment": report.environment(Path(".venv/bin/python")),
             "startup_seconds": servers["backend"].seconds_to_start,
-            "requests": side_by_side(servers, calls, rounds=2 if quick else 4, seconds=1 if quick else 3),
+            "requests": side_by_side(servers, calls, rounds=2 if quick else 6, seconds=1 if quick else 2),
             "memory_megabytes": {name: server.memory() for name, server in servers.items()},
         }
         if not quick:
