@@ -77,7 +77,9 @@ _output = _Output()
 
 def _write_message(message: Message) -> None:
     record = message.record
-    fields = _head(record["time"].astimezone(UTC), record["level"].name, record["name"], record["message"])
+    # A plain one: Loguru's own is written in another way.
+    time = datetime.fromtimestamp(record["time"].timestamp(), UTC)
+    fields = _head(time, record["level"].name, record["name"], record["message"])
     fields.update(record["extra"])
     if (exception := record["exception"]) is not None:
         fields["exception"] = "".join(traceback.format_exception(exception.value))

@@ -1,5 +1,6 @@
 import json
 import logging
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -7,7 +8,7 @@ from loguru import logger
 
 from app.core.config import Settings
 from app.core.context import request_id
-from app.core.logging import configure_logging
+from app.core.logging import configure_logging, log_request
 
 
 @pytest.fixture(params=["json", "text"])
@@ -67,6 +68,15 @@ def test_an_exception_is_told_without_the_values_of_variables(capsys: pytest.Cap
     output = capsys.readouterr().out
     assert "ValueError: 7" in output
     assert "hunter2" not in output
+
+
+def test_every_line_has_its_time_in_utc_and_in_one_form(log_format: str, capsys: pytest.CaptureFixture[str]) -> None:
+    logger.info("of Loguru")
+    log_request(method="GET")
+
+    between = "T" if log_format == "json" else " "
+    times = re.findall(rf"\d{{4}}-\d\d-\d\d{between}\d\d:\d\d:\d\d\.\d{{6}}\+00:00", capsys.readouterr().out)
+    assert len(times) == 2
 
 
 def test_a_json_line_has_stable_names(capsys: pytest.CaptureFixture[str]) -> None:
