@@ -75,8 +75,8 @@ def test_every_line_has_its_time_in_utc_and_in_one_form(log_format: str, capsys:
     log_request(method="GET")
 
     between = "T" if log_format == "json" else " "
-    times = re.findall(rf"\d{{4}}-\d\d-\d\d{between}\d\d:\d\d:\d\d\.\d{{6}}\+00:00", capsys.readouterr().out)
-    assert len(times) == 2
+    form = r"\d+-\d\d-\d\d" + between + r"\d\d:\d\d:\d\d\.\d+\+00:00"
+    assert len(re.findall(form, capsys.readouterr().out)) == 2
 
 
 def test_a_json_line_has_stable_names(capsys: pytest.CaptureFixture[str]) -> None:
