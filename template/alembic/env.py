@@ -7,7 +7,7 @@ from alembic import context
 from sqlalchemy import Connection
 
 from app.core.config import get_settings
-from app.core.engine import create_migration_engine
+from app.core.database import create_migration_engine
 from app.domain.models.base import Base
 
 

@@ -7,7 +7,7 @@ database there, migrates it, and drops it at the end; every test is rolled back.
 import os
 import shutil
 import tempfile
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractContextManager, AsyncExitStack, ExitStack
 from datetime import timedelta
 from pathlib import Path
@@ -18,16 +18,16 @@ from alembic import command
 from alembic.config import Config
 from fastapi import FastAPI
 from httpx2 import ASGITransport, AsyncClient
-from sqlalchemy import Connection, Row, Select
+from sqlalchemy import Connection
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession, async_sessionmaker
 from sqlalchemy.pool import NullPool
 from uuid_utils.compat import uuid7
 
+from app.api.deps import Providers
 from app.core.config import ROOT, Settings
-from app.core.database import Database
-from app.core.engine import create_engine, create_migration_engine
-from app.core.rate_limit import AttemptLimiter
-from app.core.security import AccessTokens, Identity, digest
+from app.core.database import Database, create_engine, create_migration_engine
+from app.core.read_only import refuse_writes
+from app.core.security import Identity, digest
 from app.core.session import ReadSession, WriteSession
 from app.domain.models.base import utc_now
 from app.domain.models.user import Role
@@ -102,15 +102,6 @@ def settings(database_url: str) -> Settings:
     return Settings(DATABASE_URL=database_url, CORS_ORIGINS=["https://app.example.com"])
 
 
-class JoinedReadSession(ReadSession):
-    """Reads in the transaction of the test, which goes on after a statement that fails."""
-
-    async def rows(self, statement: Select[Any], values: Mapping[str, Any]) -> Sequence[Row[Any]]:
-        connection = await self.connection()
-        rows: Sequence[Row[Any]] = (await connection.execute(statement, values)).all()
-        return rows
-
-
 class RolledBackDatabase(Database):
     """Hands out sessions on one connection, whose transaction the test rolls back at its end."""
 
@@ -118,12 +109,13 @@ class RolledBackDatabase(Database):
         super().__init__(settings)
         joined: dict[str, Any] = {"expire_on_commit": False, "join_transaction_mode": "create_savepoint"}
         self._write_session = async_sessionmaker(connection, class_=WriteSession, **joined)
-        self._read_session = async_sessionmaker(connection, class_=JoinedReadSession, **joined)
+        self._read_session = async_sessionmaker(connection, class_=ReadSession, **joined)
 
 
 @pytest.fixture
 async def database(settings: Settings) -> AsyncIterator[Database]:
     engine = create_engine(settings, poolclass=NullPool)
+    refuse_writes(engine.sync_engine)
     async with engine.connect() as connection, connection.begin() as transaction:
         database = RolledBackDatabase(settings, connection)
         yield database
@@ -153,13 +145,16 @@ def application(settings: Settings) -> FastAPI:
 def app(application: FastAPI, settings: Settings, database: Database) -> FastAPI:
     """The application, with what a test may have changed in it set back."""
     application.state.settings = settings
-    application.state.access_tokens = AccessTokens(settings)
-    application.state.attempt_limiter = AttemptLimiter(settings)
-    application.state.database = database
-    application.state.user_repository = UserRepository
-    application.state.refresh_token_repository = RefreshTokenRepository
-    application.state.reported_checks = {}
+    application.state.providers = Providers(settings)
+    application.state.providers.database = database
     return application
+
+
+@pytest.fixture
+def providers(app: FastAPI) -> Providers:
+    """What requests share in this test alone; a test may replace any of it."""
+    providers: Providers = app.state.providers
+    return providers
 
 
 @pytest.fixture
@@ -173,12 +168,12 @@ SignIn = Callable[[Role], Awaitable[AsyncClient]]
 
 
 @pytest.fixture
-async def sign_in(app: FastAPI, database: Database) -> AsyncIterator[SignIn]:
+async def sign_in(app: FastAPI, providers: Providers, database: Database) -> AsyncIterator[SignIn]:
     """Makes a user of a role and gives a client with its access token."""
     async with AsyncExitStack() as clients:
 
         async def sign_in(role: Role) -> AsyncClient:
-            token = app.state.access_tokens.issue(await _begin_session(database, role))
+            token = providers.access_tokens.issue(await _begin_session(database, role))
             headers = {"Authorization": f"Bearer {token}"}
             client = AsyncClient(transport=ASGITransport(app), base_url="http://test/api/v1", headers=headers)
             return await clients.enter_async_context(client)

@@ -1,14 +1,15 @@
-"""What routers ask for: a session, and who is asking."""
+"""What routes ask for: settings, a session, repositories, and the user who is calling."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
+from functools import cached_property
 from typing import Annotated
 
-from fastapi import Depends, Request
+from fastapi import Depends
+from fastapi.requests import HTTPConnection
 from fastapi.security import OAuth2PasswordBearer
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.api.routing import enter
 from app.core.config import Settings, get_settings
 from app.core.database import Database
 from app.core.exceptions import ForbiddenError, UnauthorizedError
@@ -17,65 +18,109 @@ from app.core.security import AccessTokens, Identity
 from app.core.shutdown import Shutdown
 from app.domain.models.user import Role, User
 from app.repository.refresh_token_repository import RefreshTokenRepository
+from app.repository.user_repository import UserRepository
 
 # RFC 9110, 9.2.1: methods that only read.
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
-async def get_app_settings(request: Request) -> Settings:
-    settings: Settings = request.app.state.settings
+class Providers:
+    """What all requests share; one instance an application.
+
+    An integration replaces what it does better, such as a repository that reads through a cache.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self.access_tokens = AccessTokens(settings)
+        self.attempt_limiter = AttemptLimiter(settings)
+        self.shutdown = Shutdown(settings.SHUTDOWN_DELAY)
+        self.user_repository: Callable[[AsyncSession], UserRepository] = UserRepository
+        self.refresh_token_repository: Callable[[AsyncSession], RefreshTokenRepository] = RefreshTokenRepository
+        # What readiness reports besides the database: a name, and a function that raises when that is unavailable.
+        self.reported_checks: dict[str, Callable[[], Awaitable[None]]] = {}
+
+    @cached_property
+    def database(self) -> Database:
+        """Raises SystemExit, with a sentence that says what to do, when there is no database to use."""
+        return Database(self._settings)
+
+
+async def get_app_settings(connection: HTTPConnection) -> Settings:
+    settings: Settings = connection.app.state.settings
     return settings
 
 
-async def get_database(request: Request) -> Database:
-    database: Database = request.app.state.database
-    return database
-
-
-async def get_access_tokens(request: Request) -> AccessTokens:
-    access_tokens: AccessTokens = request.app.state.access_tokens
-    return access_tokens
-
-
-async def get_attempt_limiter(request: Request) -> AttemptLimiter:
-    limiter: AttemptLimiter = request.app.state.attempt_limiter
-    return limiter
-
-
-async def get_shutdown(request: Request) -> Shutdown:
-    shutdown: Shutdown = request.app.state.shutdown
-    return shutdown
+async def get_providers(connection: HTTPConnection) -> Providers:
+    providers: Providers = connection.app.state.providers
+    return providers
 
 
 SettingsDep = Annotated[Settings, Depends(get_app_settings)]
+ProvidersDep = Annotated[Providers, Depends(get_providers)]
+
+
+async def get_database(providers: ProvidersDep) -> Database:
+    return providers.database
+
+
 DatabaseDep = Annotated[Database, Depends(get_database)]
+
+
+async def get_session(connection: HTTPConnection, database: DatabaseDep) -> AsyncIterator[AsyncSession]:
+    """The session of a request: it only reads in a safe method, and is a transaction in any other.
+
+    It ends before the response starts: what a response promises is committed, and any error rolls it back.
+    """
+    reads = connection.scope.get("method") in SAFE_METHODS
+    async with database.reading() if reads else database.transaction() as session:
+        yield session
+
+
+async def get_transaction(database: DatabaseDep) -> AsyncIterator[AsyncSession]:
+    """A session that is a transaction whatever the method, for the rare GET that writes."""
+    async with database.transaction() as session:
+        yield session
+
+
+SessionDep = Annotated[AsyncSession, Depends(get_session, scope="function")]
+TransactionDep = Annotated[AsyncSession, Depends(get_transaction, scope="function")]
+
+
+async def get_user_repository(session: SessionDep, providers: ProvidersDep) -> UserRepository:
+    return providers.user_repository(session)
+
+
+async def get_refresh_token_repository(session: SessionDep, providers: ProvidersDep) -> RefreshTokenRepository:
+    return providers.refresh_token_repository(session)
+
+
+UserRepositoryDep = Annotated[UserRepository, Depends(get_user_repository)]
+RefreshTokenRepositoryDep = Annotated[RefreshTokenRepository, Depends(get_refresh_token_repository)]
+
+
+async def get_access_tokens(providers: ProvidersDep) -> AccessTokens:
+    return providers.access_tokens
+
+
+async def get_attempt_limiter(providers: ProvidersDep) -> AttemptLimiter:
+    return providers.attempt_limiter
+
+
 AccessTokensDep = Annotated[AccessTokens, Depends(get_access_tokens)]
 AttemptLimiterDep = Annotated[AttemptLimiter, Depends(get_attempt_limiter)]
-ShutdownDep = Annotated[Shutdown, Depends(get_shutdown)]
 
 
-async def get_session(request: Request) -> AsyncSession:
-    """The session of this request: a transaction, or none where the method only reads.
-
-    It ends before the answer starts: what an answer promises is committed, and any error rolls it back.
-    """
-    database = await get_database(request)
-    return await enter(request, database.reading() if request.method in SAFE_METHODS else database.transaction())
-
-
-SessionDep = Annotated[AsyncSession, Depends(get_session)]
-
-
-async def get_client(request: Request) -> str:
+async def get_client(connection: HTTPConnection) -> str:
     """The address of the client; behind a proxy, what the server was told to believe of its headers."""
-    return request.client.host if request.client else ""
+    return connection.client.host if connection.client else ""
 
 
 ClientDep = Annotated[str, Depends(get_client)]
 
 
 async def get_attempt(limiter: AttemptLimiterDep, client: ClientDep) -> AbstractAsyncContextManager[None]:
-    """For the block in which this client may guess a password."""
+    """A block in which this client may guess a password."""
     return limiter.attempt(client)
 
 
@@ -83,28 +128,24 @@ AttemptDep = Annotated[AbstractAsyncContextManager[None], Depends(get_attempt)]
 
 _bearer = OAuth2PasswordBearer(tokenUrl=f"{get_settings().API_V1_PREFIX}/auth/login", auto_error=False)
 
-
 TokenDep = Annotated[str | None, Depends(_bearer)]
 
 
-async def get_identity(request: Request, token: TokenDep) -> Identity:
-    """Raises UnauthorizedError."""
+async def get_identity(token: TokenDep, access_tokens: AccessTokensDep) -> Identity:
+    """Raises UnauthorizedError if there is no valid access token."""
     if not token:
         raise UnauthorizedError
-    access_tokens = await get_access_tokens(request)
     return access_tokens.read(token)
 
 
 IdentityDep = Annotated[Identity, Depends(get_identity)]
 
 
-async def get_current_user(request: Request, token: TokenDep) -> User:
-    """Who is asking, read anew for each request, so that a change of a user acts at once.
+async def get_current_user(identity: IdentityDep, database: DatabaseDep) -> User:
+    """The user who is calling, read anew for each request, so that a changed role or status takes effect at once.
 
     Its session is closed before the request's own begins: no request holds two connections. Raises UnauthorizedError.
     """
-    identity = await get_identity(request, token)
-    database = await get_database(request)
     async with database.reading() as session:
         user = await RefreshTokenRepository(session).get_user(identity.user_id, identity.session_id)
     if user is None:
@@ -116,7 +157,7 @@ CurrentUser = Annotated[User, Depends(get_current_user)]
 
 
 def require(*roles: Role) -> Callable[[User], Awaitable[User]]:
-    """A dependency that lets only these roles pass. It raises ForbiddenError."""
+    """Returns a dependency that lets only these roles pass. It raises ForbiddenError."""
 
     async def require_role(user: CurrentUser) -> User:
         if user.role not in roles:

@@ -8,6 +8,7 @@ import sys
 import traceback
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from functools import partial
 
 import loguru
 import orjson
@@ -20,7 +21,7 @@ from app.core.context import request_id
 type Message = loguru.Message
 type Record = loguru.Record
 
-# What tells of each line where it belongs, besides the request.
+# Functions that add fields to every line, such as the trace that it belongs to.
 CONTEXT: list[Callable[[], Mapping[str, object]]] = []
 
 # Loggers that would write past the root logger, and the access log that `middleware/logging.py` replaces.
@@ -34,11 +35,13 @@ class _StandardLibraryHandler(logging.Handler):
 
 
 def configure_logging(settings: Settings) -> None:
-    """Sends every log line of the process to standard output. Safe to call again."""
-    _output.render = _json if settings.LOG_FORMAT == "json" else _text
-    _output.has_requests = settings.LOG_LEVEL in {"DEBUG", "INFO"}
+    """Sends every log line of the process to standard output. Safe to call again.
+
+    Add sinks of your own with `logger.add`, after this: they get every line too.
+    """
+    sink = partial(_write, _json if settings.LOG_FORMAT == "json" else _text)
     logger.remove()
-    logger.add(_write_message, level=settings.LOG_LEVEL, format="{message}", backtrace=False, diagnose=False)
+    logger.add(sink, level=settings.LOG_LEVEL, format="{message}", backtrace=False, diagnose=False)
     # Libraries speak up only about trouble: at INFO some of them log addresses with what was sent in them.
     logging.basicConfig(handlers=[_StandardLibraryHandler()], level=logging.WARNING, force=True)
     for name in SERVER_LOGGERS:
@@ -48,46 +51,29 @@ def configure_logging(settings: Settings) -> None:
         server_logger.propagate = name != "uvicorn.access"
 
 
-def log_request(**facts: object) -> None:
-    """A line at INFO, to where Loguru's lines go. Its own way there costs as much as a simple request."""
-    if _output.has_requests:
-        _output.write(_head(datetime.now(UTC), "INFO", "access", "request") | facts)
-
-
 def context_fields() -> dict[str, object]:
     fields: dict[str, object] = {"request_id": request_id.get()}
-    for tell in CONTEXT:
-        fields.update(tell())
+    for more in CONTEXT:
+        fields.update(more())
     return fields
 
 
-class _Output:
-    """Standard output, one line at a time, as the settings want it."""
-
-    render: Callable[[dict[str, object]], bytes]
-    has_requests: bool
-
-    def write(self, fields: dict[str, object]) -> None:
-        sys.stdout.buffer.write(self.render(fields))
-        sys.stdout.buffer.flush()
-
-
-_output = _Output()
-
-
-def _write_message(message: Message) -> None:
+def _write(render: Callable[[dict[str, object]], bytes], message: Message) -> None:
+    """Writes one line to standard output, as it is at that moment."""
     record = message.record
-    # A plain one: Loguru's own is written in another way.
-    time = datetime.fromtimestamp(record["time"].timestamp(), UTC)
-    fields = _head(time, record["level"].name, record["name"], record["message"])
-    fields.update(record["extra"])
+    fields: dict[str, object] = {
+        # A plain time: Loguru's own type is written in another form.
+        "timestamp": datetime.fromtimestamp(record["time"].timestamp(), UTC),
+        "level": record["level"].name,
+        "logger": record["name"],
+        "message": record["message"],
+        **context_fields(),
+        **record["extra"],
+    }
     if (exception := record["exception"]) is not None:
         fields["exception"] = "".join(traceback.format_exception(exception.value))
-    _output.write(fields)
-
-
-def _head(time: datetime, level: str, name: str | None, message: str) -> dict[str, object]:
-    return {"timestamp": time, "level": level, "logger": name, "message": message, **context_fields()}
+    sys.stdout.buffer.write(render(fields))
+    sys.stdout.buffer.flush()
 
 
 def _json(fields: dict[str, object]) -> bytes:

@@ -19,8 +19,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from app.core.context import request_id
 from app.core.database_errors import OUTAGES, client_error
 from app.core.exceptions import AppError, ServiceUnavailableError
-from app.middleware.answer import has_begun
-from app.utils.routes import allowed_methods, route_template
+from app.middleware.response import has_begun
+from app.middleware.routes import allowed_methods, route_template
 
 # An answer lists no more faults than this: a hostile body may hold thousands.
 MAX_ERRORS = 20

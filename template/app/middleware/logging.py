@@ -2,11 +2,11 @@
 
 from time import perf_counter
 
+from loguru import logger
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from app.core.logging import log_request
-from app.middleware.answer import status_of
-from app.utils.routes import route_template
+from app.middleware.response import status_of
+from app.middleware.routes import route_template
 
 
 class LoggingMiddleware:
@@ -24,9 +24,9 @@ class LoggingMiddleware:
         try:
             await self.app(scope, receive, send)
         finally:
-            log_request(
+            logger.bind(
                 method=scope["method"],
                 route=route_template(scope),
                 status=status_of(scope),
                 duration_ms=round((perf_counter() - start) * 1000, 2),
-            )
+            ).info("request")

@@ -7,7 +7,6 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.domain.models.base import utc_now
 from app.domain.models.refresh_token import RefreshToken
 from app.domain.models.user import User
-from app.repository.records import read
 
 
 class RefreshTokenRepository:
@@ -34,8 +33,7 @@ class RefreshTokenRepository:
     async def get_user(self, user_id: UUID, session_id: UUID) -> User | None:
         """The user of a session, if both may still be here."""
         values = {"user_id": user_id, "session_id": session_id, "now": utc_now()}
-        found = await read(self.session, User, _USER_OF_SESSION, values)
-        return found[0][0] if found else None
+        return await self.session.scalar(_USER_OF_SESSION, values)
 
     async def revoke(self, session_id: UUID) -> None:
         await self._revoke(RefreshToken.session_id == session_id)

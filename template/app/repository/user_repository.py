@@ -14,18 +14,18 @@ class UserRepository(Repository[User]):
 
     async def get_by_email(self, email: str) -> User | None:
         """`email` as `normalize_email` spells it."""
-        return await self.session.scalar(select(User).where(User.email == email, self._live))
+        return await self.session.scalar(select(User).where(User.email == email, self.scope))
 
     async def lock(self, user_id: UUID) -> User | None:
         """The user as it is now, if it is active; it stays so until the end of the transaction."""
         return await self.session.scalar(
-            select(User).where(User.id == user_id, User.is_active, self._live).with_for_update(read=True),
+            select(User).where(User.id == user_id, User.is_active, self.scope).with_for_update(read=True),
             execution_options={"populate_existing": True},
         )
 
     async def lock_admins(self) -> Sequence[UUID]:
         """All active administrators; until the end of the transaction nobody else can make them fewer."""
-        admins = select(User.id).where(User.role == Role.ADMIN, User.is_active, self._live)
+        admins = select(User.id).where(User.role == Role.ADMIN, User.is_active, self.scope)
         return (await self.session.scalars(admins.order_by(User.id).with_for_update())).all()
 
     async def release(self) -> None:

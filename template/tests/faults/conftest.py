@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.pool import NullPool
 
 from app.core.config import Settings
-from app.core.engine import create_engine
+from app.core.database import create_engine
 from scripts.seed import seed
 from tests.conftest import migrate
 from tests.database import Service, service

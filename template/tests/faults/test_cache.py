@@ -9,12 +9,12 @@ from random import randbytes
 import pytest
 from httpx2 import AsyncClient
 
-from app.core.cache import Cache, CacheUnavailableError
+from app.integrations.cache.client import Cache, CacheUnavailableError
 from app.core.config import Settings
 from tests.database import Service
 from tests.faults.conftest import ADMIN, LIMITS
 from tests.server import running_server
-from tests.valkey import Valkey
+from tests.integrations.cache.valkey import Valkey
 
 LOGIN_RATE_LIMIT = 3
 

@@ -15,8 +15,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from tests.database import Service
 from tests.faults.conftest import ADMIN, LIMITS, NewUser
 from tests.server import running_server
-from tests.valkey import Valkey
-from tests.worker import Worker, running_worker
+from tests.integrations.cache.valkey import Valkey
+from tests.integrations.tasks.worker import Worker, running_worker
 
 # What is not acknowledged within twice this time is tried again.
 JOB_TIMEOUT = "1"

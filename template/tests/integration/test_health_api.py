@@ -22,7 +22,7 @@ async def test_ready_when_the_database_answers(client: AsyncClient) -> None:
 
 
 async def test_alive_but_not_ready_without_a_database(client: AsyncClient, app: FastAPI, settings: Settings) -> None:
-    app.state.database = Database(settings.model_copy(update={"DATABASE_URL": SecretStr(unreachable())}))
+    app.state.providers.database = Database(settings.model_copy(update={"DATABASE_URL": SecretStr(unreachable())}))
 
     answer = await client.get("/health/ready")
 

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, inspect, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.core.config import ROOT, Settings
-from app.core.engine import create_migration_engine
+from app.core.database import create_migration_engine
 from app.domain.models.base import Base
 from tests.conftest import migrate
 from tests.database import create, drop

@@ -11,7 +11,7 @@ from sqlalchemy.pool import NullPool
 
 from app.core.config import Settings
 from app.core.database import Database
-from app.core.engine import create_engine
+from app.core.database import create_engine
 from app.core.logging import configure_logging
 from app.core.passwords import hash_password
 from app.domain.models.user import Role

@@ -1,33 +1,42 @@
 from datetime import timedelta
 from typing import Annotated
 
-from fastapi import Depends, Response
+from fastapi import APIRouter, Depends, Response
 from fastapi.security import OAuth2PasswordRequestForm
 
-from app.api.deps import AccessTokensDep, AttemptDep, AttemptLimiterDep, ClientDep, SessionDep, SettingsDep
+from app.api.deps import (
+    AccessTokensDep,
+    AttemptDep,
+    AttemptLimiterDep,
+    ClientDep,
+    RefreshTokenRepositoryDep,
+    SettingsDep,
+    UserRepositoryDep,
+)
 from app.api.errors import BODY, errors
-from app.api.routing import ResourceRouter
 from app.api.v1.user_router import UserServiceDep
 from app.core.exceptions import ForbiddenError
 from app.domain.schemas.auth import RefreshRequest, RegisterRequest, TokenResponse
 from app.domain.schemas.user import UserCreate, UserResponse
-from app.repository.refresh_token_repository import RefreshTokenRepository
-from app.repository.user_repository import UserRepository
 from app.service.auth_service import AuthService
 
-router = ResourceRouter(prefix="/auth", tags=["auth"], responses=errors(*BODY, 503))
+router = APIRouter(prefix="/auth", tags=["auth"], responses=errors(*BODY, 503))
 
 
-async def get_auth_service(session: SessionDep, access_tokens: AccessTokensDep, settings: SettingsDep) -> AuthService:
-    lifetime = timedelta(days=settings.REFRESH_TOKEN_EXPIRE_DAYS)
-    return AuthService(UserRepository(session), RefreshTokenRepository(session), access_tokens, lifetime)
+async def get_auth_service(
+    users: UserRepositoryDep,
+    refresh_tokens: RefreshTokenRepositoryDep,
+    access_tokens: AccessTokensDep,
+    settings: SettingsDep,
+) -> AuthService:
+    return AuthService(users, refresh_tokens, access_tokens, timedelta(days=settings.REFRESH_TOKEN_EXPIRE_DAYS))
 
 
 AuthServiceDep = Annotated[AuthService, Depends(get_auth_service)]
 
 
 async def forbid_caching(response: Response) -> None:
-    """RFC 6749, 5.1: tokens are not for caches."""
+    """Tokens must not be cached (RFC 6749, section 5.1)."""
     response.headers["Cache-Control"] = "no-store"
 
 

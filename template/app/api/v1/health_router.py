@@ -1,41 +1,38 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 
-from fastapi import Request
+from fastapi import APIRouter
 from loguru import logger
 
-from app.api.deps import DatabaseDep, ShutdownDep
+from app.api.deps import ProvidersDep, SettingsDep
 from app.api.errors import errors
-from app.api.routing import ResourceRouter
-from app.core.config import Settings
 from app.core.database import PING_TIMEOUT
 from app.core.exceptions import ServiceUnavailableError
 from app.domain.schemas.health import HealthResponse, ReadinessResponse
 
-router = ResourceRouter(prefix="/health", tags=["health"])
+router = APIRouter(prefix="/health", tags=["health"])
 
 
 @router.get("")
-async def live(request: Request) -> HealthResponse:
-    """Whether the process answers. Touches nothing else, so that no outage restarts it."""
-    settings: Settings = request.app.state.settings
+async def live(settings: SettingsDep) -> HealthResponse:
+    """Whether the process responds. It touches nothing else, so that no outage restarts the process."""
     return HealthResponse(version=settings.VERSION, environment=settings.ENVIRONMENT)
 
 
 @router.get("/ready", responses=errors(503))
-async def ready(request: Request, database: DatabaseDep, shutdown: ShutdownDep) -> ReadinessResponse:
-    """Whether requests should be sent here: the process is not about to stop, and what it needs answers in time.
+async def ready(providers: ProvidersDep) -> ReadinessResponse:
+    """Whether requests should be sent here: the process is not about to stop, and the database responds in time.
 
-    What it can do without is reported, and changes nothing.
+    Services that it can do without are reported, and do not change the status.
     """
-    if shutdown.is_announced:
+    if providers.shutdown.is_announced:
         raise ServiceUnavailableError({"process": "stopping"})
-    checks = {name: await _state(ping) for name, ping in request.app.state.reported_checks.items()}
+    checks = {name: await _state(ping) for name, ping in providers.reported_checks.items()}
     try:
         async with asyncio.timeout(PING_TIMEOUT):
-            await database.ping()
+            await providers.database.ping()
     except Exception as error:
-        logger.bind(error=type(error).__name__).warning("not ready: the database does not answer")
+        logger.bind(error=type(error).__name__).warning("not ready: the database does not respond")
         raise ServiceUnavailableError({"database": "unavailable"} | checks) from error
     return ReadinessResponse(checks={"database": "ok"} | checks)
 
@@ -44,6 +41,6 @@ async def _state(ping: Callable[[], Awaitable[None]]) -> str:
     try:
         async with asyncio.timeout(PING_TIMEOUT):
             await ping()
-    except Exception:  # noqa: BLE001 (whatever it is, there is no answer)
+    except Exception:  # noqa: BLE001 (whatever it is, there is no response)
         return "unavailable"
     return "ok"

@@ -1,12 +1,17 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import Depends, Query, Request, Response
-from starlette.convertors import StringConvertor, register_url_convertor
+from fastapi import APIRouter, Depends, Query, Request, Response
 
-from app.api.deps import AttemptDep, CurrentUser, IdentityDep, SessionDep, require
+from app.api.deps import (
+    AttemptDep,
+    CurrentUser,
+    IdentityDep,
+    RefreshTokenRepositoryDep,
+    UserRepositoryDep,
+    require,
+)
 from app.api.errors import BODY, errors
-from app.api.routing import ResourceRouter
 from app.core.exceptions import NotFoundError
 from app.domain.models.user import Role
 from app.domain.schemas.common import MessageResponse, Page
@@ -19,29 +24,16 @@ from app.domain.schemas.user import (
     UserResponse,
     UserUpdate,
 )
-from app.repository.refresh_token_repository import RefreshTokenRepository
-from app.repository.user_repository import UserRepository
 from app.service.user_service import UserService
 
-router = ResourceRouter(prefix="/users", tags=["users"], responses=errors(401, 503))
+router = APIRouter(prefix="/users", tags=["users"], responses=errors(401, 503))
 
-
-class UserIdConvertor(StringConvertor):
-    """`/users/me` is a resource of its own, with methods of its own."""
-
-    regex = "(?!me(?:/|$))[^/]+"
-
-
-register_url_convertor("user_id", UserIdConvertor())
-ONE = "/{user_id:user_id}"
 
 ADMIN = [Depends(require(Role.ADMIN))]
 STAFF = [Depends(require(Role.ADMIN, Role.MODERATOR))]
 
 
-async def get_user_service(request: Request, session: SessionDep) -> UserService:
-    users: UserRepository = request.app.state.user_repository(session)
-    refresh_tokens: RefreshTokenRepository = request.app.state.refresh_token_repository(session)
+async def get_user_service(users: UserRepositoryDep, refresh_tokens: RefreshTokenRepositoryDep) -> UserService:
     return UserService(users, refresh_tokens)
 
 
@@ -82,24 +74,24 @@ async def create_user(data: UserCreate, service: UserServiceDep, request: Reques
     return UserResponse.model_validate(user)
 
 
-@router.get(ONE, responses=errors(404, 422))
+@router.get("/{user_id}", responses=errors(404, 422))
 async def get_user(user_id: UUID, current_user: CurrentUser, service: UserServiceDep) -> UserResponse:
     if current_user.id != user_id and current_user.role is Role.USER:
         raise NotFoundError  # the same as for a user that does not exist
     return UserResponse.model_validate(await service.get(user_id))
 
 
-@router.patch(ONE, dependencies=ADMIN, responses=errors(*BODY, 403, 404, 409))
+@router.patch("/{user_id}", dependencies=ADMIN, responses=errors(*BODY, 403, 404, 409))
 async def update_user(user_id: UUID, data: UserUpdate, service: UserServiceDep) -> UserResponse:
     return UserResponse.model_validate(await service.update(user_id, data))
 
 
-@router.delete(ONE, dependencies=ADMIN, responses=errors(403, 404, 409, 422))
+@router.delete("/{user_id}", dependencies=ADMIN, responses=errors(403, 404, 409, 422))
 async def delete_user(user_id: UUID, service: UserServiceDep) -> MessageResponse:
     await service.delete(user_id)
     return MessageResponse(message="User deleted successfully")
 
 
-@router.post(f"{ONE}/password", status_code=204, dependencies=ADMIN, responses=errors(*BODY, 403, 404))
+@router.post("/{user_id}/password", status_code=204, dependencies=ADMIN, responses=errors(*BODY, 403, 404))
 async def reset_password(user_id: UUID, data: PasswordReset, service: UserServiceDep) -> None:
     await service.reset_password(user_id, data)

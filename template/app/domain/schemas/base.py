@@ -13,7 +13,7 @@ class RequestModel(BaseModel):
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
 
-# The default of a field that may be left out of an update; `model_dump(exclude_unset=True)` leaves it out as well.
+# Deprecated: write `field: Type | MISSING = MISSING`, with `MISSING` of Pydantic. This name goes in 0.5.0.
 UNSET: Any = Field(default_factory=lambda: None)
 
 

@@ -3,10 +3,10 @@ from datetime import datetime
 from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import AfterValidator, EmailStr, Field, StrictBool
+from pydantic import MISSING, AfterValidator, EmailStr, Field, StrictBool
 
 from app.domain.models.user import Role
-from app.domain.schemas.base import UNSET, Name, RequestModel, ResponseModel, Storable
+from app.domain.schemas.base import Name, RequestModel, ResponseModel, Storable
 from app.domain.schemas.common import SearchQuery
 
 
@@ -29,15 +29,15 @@ class UserCreate(RequestModel):
 
 
 class UserUpdate(RequestModel):
-    full_name: Name = UNSET
-    role: Role = UNSET
-    is_active: StrictBool = UNSET
+    full_name: Name | MISSING = MISSING
+    role: Role | MISSING = MISSING
+    is_active: StrictBool | MISSING = MISSING
 
 
 class ProfileUpdate(RequestModel):
     """What users may change of themselves."""
 
-    full_name: Name = UNSET
+    full_name: Name | MISSING = MISSING
 
 
 class PasswordChange(RequestModel):

@@ -1,0 +1,44 @@
+"""Refuses statements that write where a session only reads."""
+
+import re
+from functools import lru_cache
+from typing import Any
+
+from sqlalchemy import event
+from sqlalchemy.engine import Engine, ExecutionContext
+
+# The execution option that marks an engine, a connection or a statement as one that only reads.
+READ_ONLY = {"app_read_only": True}
+
+# What a statement quotes says nothing about what it does.
+_QUOTED = re.compile(r"'(?:[^']|'')*'|\"[^\"]*\"|--[^\n]*|/\*.*?\*/", re.DOTALL)
+_READS = re.compile(r"[\s(]*(select|values|table|with|show|explain|pragma)\b", re.IGNORECASE)
+# A common table expression that writes, a new table, and a row that is locked for a writer.
+_WRITES = re.compile(
+    r"\b(insert\s+into|update\s+\S+\s+set|delete\s+from|merge\s+into|into\s+\w+\s+from"
+    r"|for\s+(no\s+key\s+)?update|for\s+(key\s+)?share)\b",
+    re.IGNORECASE,
+)
+
+
+class ReadOnlySessionError(RuntimeError):
+    """A fault of the application, so that the client gets a 500 and the log says what to do."""
+
+    def __init__(self) -> None:
+        super().__init__("This session only reads: a GET that writes or locks takes TransactionDep, not SessionDep.")
+
+
+def refuse_writes(engine: Engine) -> None:
+    """Raises ReadOnlySessionError for a write that is marked with `READ_ONLY`, before it reaches the database."""
+    event.listen(engine, "before_cursor_execute", _check)
+
+
+def _check(_: object, __: object, statement: str, ___: object, context: ExecutionContext, ____: Any) -> None:
+    if context.execution_options.get("app_read_only") and not _only_reads(statement):
+        raise ReadOnlySessionError
+
+
+@lru_cache(1024)
+def _only_reads(statement: str) -> bool:
+    bare = _QUOTED.sub("''", statement)
+    return _READS.match(bare) is not None and _WRITES.search(bare) is None

@@ -1,0 +1,26 @@
+"""Wires the cache into the application."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import partial
+
+from fastapi import FastAPI
+
+from app.api.deps import Providers
+from app.core.config import Settings
+from app.core.rate_limit import AttemptLimiter
+from app.integrations.cache.client import Cache
+from app.integrations.cache.limits import SharedStorage
+from app.integrations.cache.user_repository import CachedUserRepository
+
+
+@asynccontextmanager
+async def running(app: FastAPI, settings: Settings) -> AsyncIterator[None]:
+    cache = Cache(settings)
+    providers: Providers = app.state.providers
+    providers.attempt_limiter = AttemptLimiter(settings, SharedStorage(cache))
+    providers.user_repository = partial(CachedUserRepository, cache=cache)
+    providers.reported_checks["cache"] = cache.ping
+    app.state.cache = cache
+    yield
+    await cache.close()

@@ -1,0 +1,31 @@
+"""Counts for the rate limits that all processes share."""
+
+from typing import Any
+
+from limits.aio.storage import MemoryStorage, RedisStorage
+
+from app.integrations.cache.client import Cache, CacheUnavailableError
+
+
+class SharedStorage(RedisStorage):
+    """In the cache; while that is down, in the memory of this process, so that a limit holds in each of them."""
+
+    def __init__(self, cache: Cache) -> None:
+        self._cache = cache
+        self._own = MemoryStorage()
+        options: dict[str, Any] = {"connection_pool": cache.pool}
+        super().__init__("async+redis://", implementation="redispy", **options)
+
+    async def acquire_entry(self, key: str, limit: int, expiry: int, amount: int = 1) -> bool:
+        try:
+            async with self._cache.in_time():
+                return await super().acquire_entry(key, limit, expiry, amount)
+        except CacheUnavailableError:
+            return await self._own.acquire_entry(key, limit, expiry, amount)
+
+    async def get_moving_window(self, key: str, limit: int, expiry: int) -> tuple[float, int]:
+        try:
+            async with self._cache.in_time():
+                return await super().get_moving_window(key, limit, expiry)
+        except CacheUnavailableError:
+            return await self._own.get_moving_window(key, limit, expiry)

@@ -1,0 +1,31 @@
+"""The settings of the cache."""
+
+import re
+from collections.abc import Iterator
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, PositiveFloat, SecretStr
+
+
+def _redis_url(url: SecretStr) -> SecretStr:
+    """Valkey and Redis speak the same protocol, and the client knows one name of it."""
+    value = re.sub(r"^(valkey|redis)(s?)://", r"redis\2://", url.get_secret_value())
+    if not re.match(r"rediss?://[^/?]+(/\d+)?(\?|$)", value):
+        raise ValueError("must look like redis://host:6379/0")
+    return SecretStr(value)
+
+
+class CacheSettings(BaseModel):
+    CACHE_URL: Annotated[SecretStr, AfterValidator(_redis_url)] | None = None
+    CACHE_TIMEOUT: PositiveFloat = 0.25
+
+    @property
+    def cache_url(self) -> str:
+        """Raises SystemExit, with a sentence that says what to do, when there is no cache to use."""
+        if self.CACHE_URL is None:
+            raise SystemExit("CACHE_URL is not set: set it, or use `make dev`, which starts a local Valkey.")
+        return self.CACHE_URL.get_secret_value()
+
+    def unsafe(self) -> Iterator[str]:
+        if self.CACHE_URL is None:
+            yield "CACHE_URL must be set"

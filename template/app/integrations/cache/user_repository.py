@@ -1,0 +1,47 @@
+from functools import partial
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import make_transient_to_detached
+
+from app.core.session import WriteSession, after_commit
+from app.domain.models.user import User
+from app.domain.schemas.user import UserResponse
+from app.integrations.cache.client import Cache
+from app.repository.user_repository import UserRepository
+
+
+class PublicFields:
+    """What is kept of a user is what clients may see of it, and never the hash of the password."""
+
+    def dump(self, value: User) -> bytes:
+        return UserResponse.model_validate(value).model_dump_json().encode()
+
+    def load(self, kept: bytes) -> User:
+        """The user, detached: to read a field that is not kept raises DetachedInstanceError."""
+        user = User(**UserResponse.model_validate_json(kept).model_dump())
+        make_transient_to_detached(user)
+        return user
+
+
+class CachedUserRepository(UserRepository):
+    """Reads one user through the cache. What decides about access does not pass here: it is read anew each time."""
+
+    def __init__(self, session: AsyncSession, cache: Cache) -> None:
+        super().__init__(session)
+        self.cache = cache
+
+    async def get(self, record_id: UUID) -> User | None:
+        read = partial(super().get, record_id)
+        if isinstance(self.session, WriteSession):  # it sees what may yet be rolled back
+            return await read()
+        return await self.cache.read_through(_key(record_id), PublicFields(), read)
+
+    async def update(self, record_id: UUID, /, **values: Any) -> User | None:
+        after_commit(self.session, partial(self.cache.forget, _key(record_id)))
+        return await super().update(record_id, **values)
+
+
+def _key(user_id: UUID) -> str:
+    return f"user:{user_id}"

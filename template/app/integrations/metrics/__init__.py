@@ -1,0 +1,1 @@
+"""Metrics for Prometheus: requests by route and status, their duration, connections in use."""

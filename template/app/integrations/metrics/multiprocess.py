@@ -1,0 +1,27 @@
+"""Where the workers of one server count together.
+
+Apart from `registry.py`, since Prometheus' library looks for the folder when it is imported.
+"""
+
+import atexit
+import os
+import shutil
+import tempfile
+
+VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
+
+
+def share_metrics(workers: int) -> None:
+    """Gives the workers that this process starts a folder to count in, which goes when it ends.
+
+    One process alone needs none: it counts in memory.
+    """
+    if is_shared() or workers == 1:
+        return
+    folder = tempfile.mkdtemp(prefix="metrics-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    os.environ[VARIABLE] = folder
+
+
+def is_shared() -> bool:
+    return VARIABLE in os.environ

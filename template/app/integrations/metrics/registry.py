@@ -1,0 +1,79 @@
+"""The metrics, and their text for Prometheus."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+from prometheus_client import (
+    REGISTRY,
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    disable_created_metrics,
+    generate_latest,
+)
+from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
+from sqlalchemy import event
+from sqlalchemy.pool import ConnectionPoolEntry, Pool
+
+from app.integrations.metrics.multiprocess import VARIABLE, is_shared
+
+# When each series began would be a series of its own.
+disable_created_metrics()  # type: ignore[no-untyped-call]
+
+_OF_REQUESTS = ("method", "route", "status")
+
+REQUESTS = Counter("http_requests", "Requests that were answered.", _OF_REQUESTS)
+DURATION = Histogram("http_request_duration_seconds", "How long the answer took.", _OF_REQUESTS)
+IN_PROGRESS = Gauge("http_requests_in_progress", "Requests that are being answered.", multiprocess_mode="livesum")
+CONNECTIONS = Gauge(
+    "database_connections_in_use", "Connections that are taken from the pools.", multiprocess_mode="livesum"
+)
+
+_TAKEN = "app.taken"
+
+
+@event.listens_for(Pool, "checkout")
+def _take(_: object, entry: ConnectionPoolEntry, __: object) -> None:
+    # The event fires twice when a stale connection is replaced during checkout.
+    if _TAKEN not in _info(entry):
+        _info(entry)[_TAKEN] = True
+        CONNECTIONS.inc()
+
+
+@event.listens_for(Pool, "checkin")
+def _give_back(_: object, entry: ConnectionPoolEntry) -> None:
+    if _info(entry).pop(_TAKEN, False):
+        CONNECTIONS.dec()
+
+
+def _info(entry: ConnectionPoolEntry) -> dict[Any, Any]:
+    assert entry.record_info is not None  # but for what was detached from its pool
+    return entry.record_info
+
+
+def exposition() -> bytes:
+    """The metrics of all workers, in Prometheus' text format."""
+    if not is_shared():
+        return generate_latest(REGISTRY)
+    _forget_dead_workers()
+    registry = CollectorRegistry()
+    MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+    return generate_latest(registry)
+
+
+def _forget_dead_workers() -> None:
+    """Takes back what a worker that was killed had in progress. What it counted stays."""
+    for file in Path(os.environ[VARIABLE]).glob("gauge_live*_*.db"):
+        worker = int(file.stem.rpartition("_")[2])
+        if not _is_alive(worker):
+            mark_process_dead(worker)  # type: ignore[no-untyped-call]
+
+
+def _is_alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    return True

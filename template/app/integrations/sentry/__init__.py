@@ -1,0 +1,1 @@
+"""Unexpected errors, reported to the Sentry of `SENTRY_DSN`."""

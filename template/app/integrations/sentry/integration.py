@@ -1,0 +1,19 @@
+"""Reports errors from the start of the application to its end."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+
+from app.core.config import Settings
+from app.integrations.sentry.client import start_sentry, stop_sentry
+
+
+def install(_: FastAPI, settings: Settings) -> None:
+    start_sentry(settings)
+
+
+@asynccontextmanager
+async def running(_: FastAPI, __: Settings) -> AsyncIterator[None]:
+    yield
+    stop_sentry()

@@ -1,0 +1,19 @@
+"""Traces the application from its start to its end."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+
+from app.core.config import Settings
+from app.integrations.tracing.provider import start_tracing, stop_tracing
+
+
+def install(_: FastAPI, settings: Settings) -> None:
+    start_tracing(settings)
+
+
+@asynccontextmanager
+async def running(_: FastAPI, __: Settings) -> AsyncIterator[None]:
+    yield
+    stop_tracing()

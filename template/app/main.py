@@ -1,0 +1,73 @@
+"""Puts the application together. Nothing else happens here."""
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+
+from fastapi import FastAPI
+from loguru import logger
+
+from app.api.deps import Providers
+from app.api.errors import errors
+from app.api.v1.router import discover_routers
+from app.core.config import Settings, get_settings
+from app.core.garbage import collect_less
+from app.core.logging import configure_logging
+from app.integrations.discovery import install_integrations, run_integrations
+from app.middleware.body_limit import BodyLimitMiddleware
+from app.middleware.cors import add_cors
+from app.middleware.error_handler import ErrorHandlerMiddleware, add_error_handlers
+from app.middleware.logging import LoggingMiddleware
+from app.middleware.request_id import RequestIDMiddleware
+from app.middleware.response import ResponseMiddleware
+
+
+@asynccontextmanager
+async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+    settings: Settings = app.state.settings
+    providers: Providers = app.state.providers
+    async with AsyncExitStack() as stack:
+        stack.push_async_callback(providers.database.close)
+        await run_integrations(app, stack)
+        collect_less()
+        logger.bind(environment=settings.ENVIRONMENT, version=settings.VERSION).info("started")
+        with providers.shutdown.announced():
+            yield
+
+
+def create_app(settings: Settings) -> FastAPI:
+    configure_logging(settings)
+    is_public = settings.ENVIRONMENT != "production"
+    monitoring = {"/metrics", f"{settings.API_V1_PREFIX}/health", f"{settings.API_V1_PREFIX}/health/ready"}
+    app = FastAPI(
+        title=settings.PROJECT_NAME,
+        version=settings.VERSION,
+        lifespan=lifespan,
+        openapi_url="/openapi.json" if is_public else None,
+        # A redirect would repeat the Host header, which the client chooses.
+        redirect_slashes=False,
+        # Requests are traced where OpenTelemetry has a tracer provider, except those that monitoring sends.
+        telemetry={
+            "metrics": False,
+            "logs": False,
+            "operation_spans": False,
+            "exclude": lambda scope: scope["path"] in monitoring,
+        },
+    )
+    app.state.settings = settings
+    app.state.providers = Providers(settings)
+    for router in discover_routers():
+        app.include_router(router, prefix=settings.API_V1_PREFIX, responses=errors(500))
+
+    add_error_handlers(app)
+    # The last one added is the first to see a request.
+    app.add_middleware(BodyLimitMiddleware, max_body_size=settings.MAX_BODY_SIZE)
+    app.add_middleware(ErrorHandlerMiddleware)
+    add_cors(app, settings)
+    install_integrations(app, settings)
+    app.add_middleware(LoggingMiddleware)
+    app.add_middleware(ResponseMiddleware)
+    app.add_middleware(RequestIDMiddleware)
+    return app
+
+
+app = create_app(get_settings())

@@ -1,0 +1,45 @@
+"""The only middleware that wraps `send`; each further one would cost every request the same again."""
+
+from collections.abc import Awaitable
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from app.core.context import request_id
+from app.middleware.request_id import HEADER
+
+# What a browser must not do with any response (OWASP REST Security Cheat Sheet).
+SECURITY_HEADERS = [
+    (b"x-content-type-options", b"nosniff"),
+    (b"x-frame-options", b"DENY"),
+    (b"referrer-policy", b"no-referrer"),
+]
+_REQUEST_ID = HEADER.lower().encode()
+_STATUS = "app.status"
+
+
+class ResponseMiddleware:
+    """Adds the headers that every response carries, and keeps its status for the other middleware."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        async def send_response(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                scope[_STATUS] = message["status"]
+                identifier = (_REQUEST_ID, (request_id.get() or "").encode())
+                message["headers"] = [*message["headers"], identifier, *SECURITY_HEADERS]
+            await send(message)
+
+        return self.app(scope, receive, send_response)
+
+
+def has_begun(scope: Scope) -> bool:
+    """Whether a part of the response was sent."""
+    return _STATUS in scope
+
+
+def status_of(scope: Scope) -> int:
+    """The status of the response; 500, which the server sends by itself, if the application sent none."""
+    status: int = scope.get(_STATUS, 500)
+    return status

@@ -1,0 +1,28 @@
+"""Looks up routes in FastAPI's route table, which is a tree."""
+
+from functools import cache
+
+from fastapi import FastAPI
+from fastapi.routing import iter_route_contexts
+from starlette.routing import Match
+from starlette.types import Scope
+
+
+def route_template(scope: Scope) -> str | None:
+    """The path of the route that served this request, such as `/api/v1/users/{user_id}`; None where none did."""
+    return _templates(scope["app"]).get(id(scope.get("route")))
+
+
+@cache
+def _templates(app: FastAPI) -> dict[int, str | None]:
+    return {id(context.original_route): context.path_format for context in iter_route_contexts(app.routes)}
+
+
+def allowed_methods(scope: Scope) -> list[str]:
+    """All methods of this path, which may be spread over several routes of the same template."""
+    contexts = iter_route_contexts(scope["app"].routes)
+    matching = [context for context in contexts if context.matches(scope)[0] is not Match.NONE]
+    template = matching[0].path_format
+    return sorted(
+        {method for context in matching if context.path_format == template for method in context.methods or ()}
+    )

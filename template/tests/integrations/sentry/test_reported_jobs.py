@@ -1,0 +1,31 @@
+"""A job that fails is told to Sentry, too."""
+
+import time
+from pathlib import Path
+
+import pytest
+
+from app.core.config import DISTRIBUTION
+from tests import database as database_server
+from tests.integrations.receiver import receiving
+from tests.integrations.cache.valkey import Valkey
+from tests.integrations.tasks.worker import running_worker
+
+pytestmark = pytest.mark.xdist_group("server")
+
+
+async def test_a_job_that_fails_is_reported(worker_id: str, tmp_path: Path) -> None:
+    without_tables = await database_server.create(f"{worker_id}_jobs")
+    broker = Valkey(tmp_path / "valkey")
+    broker.start()
+    with receiving() as receiver:
+        dsn = f"http://key@{receiver.address}/7"
+        with running_worker(without_tables, broker.url, tmp_path / "log", SENTRY_DSN=dsn):
+            deadline = time.monotonic() + 30
+            while not receiver.posts and time.monotonic() < deadline:
+                time.sleep(0.1)  # noqa: ASYNC251 (nothing else runs)
+    broker.stop()
+    await database_server.drop(without_tables)
+
+    assert any(f'"release":"{DISTRIBUTION}@'.encode() in post.body for post in receiver.posts)
+    assert any(b"sqlalchemy.exc" in post.body for post in receiver.posts)
