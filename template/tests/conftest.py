@@ -18,17 +18,18 @@ from alembic import command
 from alembic.config import Config
 from fastapi import FastAPI
 from httpx2 import ASGITransport, AsyncClient
-from sqlalchemy import Connection
+from sqlalchemy import Connection, event
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession, async_sessionmaker
+from sqlalchemy.orm import ORMExecuteState
 from sqlalchemy.pool import NullPool
 from uuid_utils.compat import uuid7
 
 from app.api.deps import Providers
 from app.core.config import ROOT, Settings
 from app.core.database import Database, create_engine, create_migration_engine
-from app.core.read_only import refuse_writes
+from app.core.read_only import READ_ONLY, refuse_writes
 from app.core.security import Identity, digest
-from app.core.session import ReadSession, WriteSession
+from app.core.session import ReadOnlySession, ReadSession, WriteSession
 from app.domain.models.base import utc_now
 from app.domain.models.user import Role
 from app.domain.schemas.user import UserCreate
@@ -100,6 +101,12 @@ async def migrate(url: str, revision: str = "head") -> None:
 @pytest.fixture(scope="session")
 def settings(database_url: str) -> Settings:
     return Settings(DATABASE_URL=database_url, CORS_ORIGINS=["https://app.example.com"])
+
+
+@event.listens_for(ReadOnlySession, "do_orm_execute")
+def _mark_statement(state: ORMExecuteState) -> None:
+    """Sessions of a test share one connection, so that what only reads is marked statement by statement."""
+    state.update_execution_options(**READ_ONLY)
 
 
 class RolledBackDatabase(Database):

@@ -46,40 +46,54 @@ class Providers:
         return Database(self._settings)
 
 
+def providers_of(connection: HTTPConnection) -> Providers:
+    """A plain function where dependencies need it: FastAPI solves each further dependency again for every request."""
+    providers: Providers = connection.app.state.providers
+    return providers
+
+
 async def get_app_settings(connection: HTTPConnection) -> Settings:
     settings: Settings = connection.app.state.settings
     return settings
 
 
 async def get_providers(connection: HTTPConnection) -> Providers:
-    providers: Providers = connection.app.state.providers
-    return providers
+    return providers_of(connection)
+
+
+async def get_database(connection: HTTPConnection) -> Database:
+    return providers_of(connection).database
+
+
+async def get_access_tokens(connection: HTTPConnection) -> AccessTokens:
+    return providers_of(connection).access_tokens
+
+
+async def get_attempt_limiter(connection: HTTPConnection) -> AttemptLimiter:
+    return providers_of(connection).attempt_limiter
 
 
 SettingsDep = Annotated[Settings, Depends(get_app_settings)]
 ProvidersDep = Annotated[Providers, Depends(get_providers)]
-
-
-async def get_database(providers: ProvidersDep) -> Database:
-    return providers.database
-
-
 DatabaseDep = Annotated[Database, Depends(get_database)]
+AccessTokensDep = Annotated[AccessTokens, Depends(get_access_tokens)]
+AttemptLimiterDep = Annotated[AttemptLimiter, Depends(get_attempt_limiter)]
 
 
-async def get_session(connection: HTTPConnection, database: DatabaseDep) -> AsyncIterator[AsyncSession]:
+async def get_session(connection: HTTPConnection) -> AsyncIterator[AsyncSession]:
     """The session of a request: it only reads in a safe method, and is a transaction in any other.
 
     It ends before the response starts: what a response promises is committed, and any error rolls it back.
     """
+    database = providers_of(connection).database
     reads = connection.scope.get("method") in SAFE_METHODS
     async with database.reading() if reads else database.transaction() as session:
         yield session
 
 
-async def get_transaction(database: DatabaseDep) -> AsyncIterator[AsyncSession]:
+async def get_transaction(connection: HTTPConnection) -> AsyncIterator[AsyncSession]:
     """A session that is a transaction whatever the method, for the rare GET that writes."""
-    async with database.transaction() as session:
+    async with providers_of(connection).database.transaction() as session:
         yield session
 
 
@@ -87,28 +101,16 @@ SessionDep = Annotated[AsyncSession, Depends(get_session, scope="function")]
 TransactionDep = Annotated[AsyncSession, Depends(get_transaction, scope="function")]
 
 
-async def get_user_repository(session: SessionDep, providers: ProvidersDep) -> UserRepository:
-    return providers.user_repository(session)
+async def get_user_repository(connection: HTTPConnection, session: SessionDep) -> UserRepository:
+    return providers_of(connection).user_repository(session)
 
 
-async def get_refresh_token_repository(session: SessionDep, providers: ProvidersDep) -> RefreshTokenRepository:
-    return providers.refresh_token_repository(session)
+async def get_refresh_token_repository(connection: HTTPConnection, session: SessionDep) -> RefreshTokenRepository:
+    return providers_of(connection).refresh_token_repository(session)
 
 
 UserRepositoryDep = Annotated[UserRepository, Depends(get_user_repository)]
 RefreshTokenRepositoryDep = Annotated[RefreshTokenRepository, Depends(get_refresh_token_repository)]
-
-
-async def get_access_tokens(providers: ProvidersDep) -> AccessTokens:
-    return providers.access_tokens
-
-
-async def get_attempt_limiter(providers: ProvidersDep) -> AttemptLimiter:
-    return providers.attempt_limiter
-
-
-AccessTokensDep = Annotated[AccessTokens, Depends(get_access_tokens)]
-AttemptLimiterDep = Annotated[AttemptLimiter, Depends(get_attempt_limiter)]
 
 
 async def get_client(connection: HTTPConnection) -> str:
@@ -131,22 +133,22 @@ _bearer = OAuth2PasswordBearer(tokenUrl=f"{get_settings().API_V1_PREFIX}/auth/lo
 TokenDep = Annotated[str | None, Depends(_bearer)]
 
 
-async def get_identity(token: TokenDep, access_tokens: AccessTokensDep) -> Identity:
+async def get_identity(connection: HTTPConnection, token: TokenDep) -> Identity:
     """Raises UnauthorizedError if there is no valid access token."""
     if not token:
         raise UnauthorizedError
-    return access_tokens.read(token)
+    return providers_of(connection).access_tokens.read(token)
 
 
 IdentityDep = Annotated[Identity, Depends(get_identity)]
 
 
-async def get_current_user(identity: IdentityDep, database: DatabaseDep) -> User:
+async def get_current_user(connection: HTTPConnection, identity: IdentityDep) -> User:
     """The user who is calling, read anew for each request, so that a changed role or status takes effect at once.
 
     Its session is closed before the request's own begins: no request holds two connections. Raises UnauthorizedError.
     """
-    async with database.reading() as session:
+    async with providers_of(connection).database.reading() as session:
         user = await RefreshTokenRepository(session).get_user(identity.user_id, identity.session_id)
     if user is None:
         raise UnauthorizedError("The session has ended.")

@@ -5,25 +5,20 @@ from typing import Any
 
 from sqlalchemy import event
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import ORMExecuteState, Session
+from sqlalchemy.orm import Session
 
-from app.core.read_only import READ_ONLY, ReadOnlySessionError
+from app.core.read_only import ReadOnlySessionError
 
 _AFTER_COMMIT = "after_commit"
 
 
-class _ReadOnlySession(Session):
+class ReadOnlySession(Session):
     """The synchronous session inside of a `ReadSession`, which is what SQLAlchemy raises its events for."""
 
 
-@event.listens_for(_ReadOnlySession, "before_flush")
+@event.listens_for(ReadOnlySession, "before_flush")
 def _refuse_flush(*_: object) -> None:
     raise ReadOnlySessionError
-
-
-@event.listens_for(_ReadOnlySession, "do_orm_execute")
-def _mark_statement(state: ORMExecuteState) -> None:
-    state.update_execution_options(**READ_ONLY)
 
 
 class ReadSession(AsyncSession):
@@ -32,7 +27,7 @@ class ReadSession(AsyncSession):
     Raises ReadOnlySessionError when it is asked to write, at the latest at the end of its block.
     """
 
-    sync_session_class = _ReadOnlySession
+    sync_session_class = ReadOnlySession
 
     async def __aexit__(self, kind: type[BaseException] | None, *error: Any) -> None:
         try:
