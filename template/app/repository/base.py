@@ -1,11 +1,12 @@
 """What every repository can do. All SQL lives in this package."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
+from inspect import getattr_static
 from typing import Any, ClassVar
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, func, or_, select
+from sqlalchemy import BindParameter, ColumnElement, Select, bindparam, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
 
@@ -38,6 +39,15 @@ class Repository[Model: Entity]:
     sortable: ClassVar[Sequence[InstrumentedAttribute[Any]]]
     searchable: ClassVar[Sequence[InstrumentedAttribute[Any]]] = ()
 
+    # None if this class builds its statements by rules of its own, which may hold values of one caller.
+    _statements: ClassVar[dict[Hashable, Any] | None]
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        has_own_rules = any(getattr(cls, rule) is not getattr(Repository, rule) for rule in _RULES)
+        is_computed = any(hasattr(getattr_static(cls, name, None), "__get__") for name in _DECLARED)
+        cls._statements = None if has_own_rules or is_computed else {}
+
     def __init__(self, session: AsyncSession) -> None:
         self.session = session
 
@@ -60,19 +70,20 @@ class Repository[Model: Entity]:
         return self.model.deleted_at.is_(None)
 
     async def get(self, record_id: UUID) -> Model | None:
-        return await self.session.scalar(self._select(record_id))
+        statement = self._shared("get", lambda: self._select(bindparam("record_id")))
+        return await self.session.scalar(statement, {"record_id": record_id})
 
     async def list(self, query: ListQuery) -> Slice[Model]:
-        matches = (self.scope, *self._matches(query))
-        total = select(func.count()).select_from(self.model).where(*matches)
-        page: Select[Any] = select(self.model).where(*matches).order_by(*self._order(query))
-        page = page.limit(query.limit).offset((query.page - 1) * query.limit)
+        matches = self._matches(query)
+        shape = ("list", query.sort_by, query.sort_order, query.count)
+        page = self._page(query, matches) if matches else self._shared(shape, lambda: self._page(query))
+        window = {"page_limit": query.limit, "page_offset": (query.page - 1) * query.limit}
         if not query.count:
-            return Slice((await self.session.scalars(page)).all(), None, query.page, query.limit)
+            return Slice((await self.session.scalars(page, window)).all(), None, query.page, query.limit)
 
         # One statement for both; only a page past the end has no row that could carry the total.
-        rows = (await self.session.execute(page.add_columns(total.scalar_subquery()))).all()
-        count = rows[0][1] if rows else 0 if query.page == 1 else await self.session.scalar(total)
+        rows = (await self.session.execute(page, window)).all()
+        count = rows[0][1] if rows else 0 if query.page == 1 else await self.session.scalar(self._total(matches))
         return Slice([row[0] for row in rows], count, query.page, query.limit)
 
     async def create(self, /, **values: Any) -> Model:
@@ -90,8 +101,10 @@ class Repository[Model: Entity]:
         """
         if not values:
             return await self.get(record_id)
-        locked = self._select(record_id).with_for_update(of=self.model, key_share=True)
-        record = await self.session.scalar(locked, execution_options={"populate_existing": True})
+        record = await self.session.scalar(
+            self._select(record_id).with_for_update(of=self.model, key_share=True),
+            execution_options={"populate_existing": True},
+        )
         if record is None:
             return None
         await self._lock_references(values)
@@ -114,8 +127,28 @@ class Repository[Model: Entity]:
             if await self.session.scalar(live.with_for_update(read=True)) is None:
                 raise ConflictError(BROKEN_REFERENCE.format(key.parent.key.replace("_", " ")))
 
-    def _select(self, record_id: UUID) -> Select[Model]:
+    def _shared[Statement](self, shape: Hashable, build: Callable[[], Statement]) -> Statement:
+        """The statement of this shape, built once for all instances that have nothing but their session.
+
+        Building it costs as much as running it.
+        """
+        if self._statements is None or vars(self).keys() != {"session"}:
+            return build()
+        if shape not in self._statements:
+            self._statements[shape] = build()
+        statement: Statement = self._statements[shape]
+        return statement
+
+    def _select(self, record_id: UUID | BindParameter[UUID]) -> Select[Model]:
         return select(self.model).where(self.model.id == record_id, self.scope)
+
+    def _page(self, query: ListQuery, matches: Sequence[ColumnElement[bool]] = ()) -> Select[Any]:
+        page: Select[Any] = select(self.model).where(self.scope, *matches).order_by(*self._order(query))
+        page = page.limit(bindparam("page_limit")).offset(bindparam("page_offset"))
+        return page.add_columns(self._total(matches).scalar_subquery()) if query.count else page
+
+    def _total(self, matches: Sequence[ColumnElement[bool]]) -> Select[int]:
+        return select(func.count()).select_from(self.model).where(self.scope, *matches)
 
     def _matches(self, query: ListQuery) -> Sequence[ColumnElement[bool]]:
         """The conditions of this query, besides `scope`."""
@@ -128,3 +161,8 @@ class Repository[Model: Entity]:
         chosen = next(column for column in self.sortable if column.key == query.sort_by)
         columns = (chosen, self.model.id)
         return [column.asc() if query.sort_order == "asc" else column.desc() for column in columns]
+
+
+# What decides how a statement reads, and what a subclass declares as plain values.
+_RULES = ("scope", "_live", "_select", "_page", "_total", "_matches", "_order", "_shared")
+_DECLARED = ("model", "sortable", "searchable")
