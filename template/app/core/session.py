@@ -34,7 +34,7 @@ class ReadSession(AsyncSession):
             if kind is None:
                 self.sync_session.flush()  # does nothing, or is refused
         finally:
-            await super().__aexit__(kind, *error)
+            await self.close()  # there is no transaction to end, which SQLAlchemy would shield by a task
 
 
 class WriteSession(AsyncSession):

@@ -9,12 +9,12 @@ from random import randbytes
 import pytest
 from httpx2 import AsyncClient
 
-from app.integrations.cache.client import Cache, CacheUnavailableError
 from app.core.config import Settings
+from app.integrations.cache.client import Cache, CacheUnavailableError
 from tests.database import Service
 from tests.faults.conftest import ADMIN, LIMITS
-from tests.server import running_server
 from tests.integrations.cache.valkey import Valkey
+from tests.server import running_server
 
 LOGIN_RATE_LIMIT = 3
 

@@ -14,9 +14,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from tests.database import Service
 from tests.faults.conftest import ADMIN, LIMITS, NewUser
-from tests.server import running_server
 from tests.integrations.cache.valkey import Valkey
 from tests.integrations.tasks.worker import Worker, running_worker
+from tests.server import running_server
 
 # What is not acknowledged within twice this time is tried again.
 JOB_TIMEOUT = "1"

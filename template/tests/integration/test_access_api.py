@@ -176,7 +176,9 @@ async def test_keys_can_be_rotated(app: FastAPI, admin: AsyncClient) -> None:
     app.state.providers.access_tokens = AccessTokens(Settings(JWT_SECRET_KEY=SecretStr(f"{new},{old}")))
     assert (await admin.get("/users/me")).status_code == 200
     identity = Identity(uuid4(), uuid4())
-    jwt.decode(app.state.providers.access_tokens.issue(identity), new, algorithms=["HS256"], options={"verify_aud": False})
+    jwt.decode(
+        app.state.providers.access_tokens.issue(identity), new, algorithms=["HS256"], options={"verify_aud": False}
+    )
 
     app.state.providers.access_tokens = AccessTokens(Settings(JWT_SECRET_KEY=SecretStr(new)))
     assert (await admin.get("/users/me")).status_code == 401

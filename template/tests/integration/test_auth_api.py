@@ -93,7 +93,9 @@ class TestLogin:
 
     @pytest.mark.usefixtures("ada")
     async def test_success_is_not_counted(self, client: AsyncClient, app: FastAPI, settings: Settings) -> None:
-        app.state.providers.attempt_limiter = AttemptLimiter(settings.model_copy(update={"LOGIN_RATE_LIMIT": "2/minute"}))
+        app.state.providers.attempt_limiter = AttemptLimiter(
+            settings.model_copy(update={"LOGIN_RATE_LIMIT": "2/minute"})
+        )
 
         answers = [(await login(client)).status_code for _ in range(4)]
 
@@ -182,7 +184,9 @@ class TestRegister:
 
     async def test_is_limited(self, client: AsyncClient, app: FastAPI, settings: Settings) -> None:
         app.state.settings = settings.model_copy(update={"REGISTRATION_ENABLED": True})
-        app.state.providers.attempt_limiter = AttemptLimiter(settings.model_copy(update={"LOGIN_RATE_LIMIT": "1/minute"}))
+        app.state.providers.attempt_limiter = AttemptLimiter(
+            settings.model_copy(update={"LOGIN_RATE_LIMIT": "1/minute"})
+        )
         await client.post("/auth/register", json=ADA)
 
         assert (await client.post("/auth/register", json=ADA | {"email": "b@example.com"})).status_code == 429

@@ -2,6 +2,7 @@ import json
 
 import pytest
 from httpx2 import ASGITransport, AsyncClient
+from loguru import logger
 
 from app.core.config import Settings
 from app.core.logging import configure_logging
@@ -36,6 +37,19 @@ async def test_each_request_leaves_one_log_line(
     assert (event["request_id"], event["level"]) == ("one", "INFO")
     assert event["duration_ms"] > 0
     assert "secret" not in line
+
+
+async def test_a_sink_of_the_project_gets_the_access_lines_too(admin: AsyncClient, settings: Settings) -> None:
+    configure_logging(settings)
+    lines: list[str] = []
+    sink = logger.add(
+        lines.append, format="{message} {extra[route]} {extra[status]}", filter=lambda r: "route" in r["extra"]
+    )
+
+    await admin.get("/users")
+
+    logger.remove(sink)
+    assert lines == ["request /api/v1/users 200\n"]
 
 
 async def test_an_allowed_origin_may_call(client: AsyncClient) -> None:

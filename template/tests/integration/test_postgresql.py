@@ -13,8 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.pool import NullPool
 
 from app.core.config import ROOT, Settings
-from app.core.database import Database
-from app.core.database import create_engine
+from app.core.database import Database, create_engine
 from app.core.postgresql import ADVISORY_LOCK
 from app.repository.user_repository import UserRepository
 

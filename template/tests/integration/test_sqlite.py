@@ -13,9 +13,8 @@ from sqlalchemy.pool import NullPool
 from uuid_utils.compat import uuid7
 
 from app.core.config import Settings
-from app.core.database import Database
+from app.core.database import Database, create_engine
 from app.core.database_errors import client_error
-from app.core.database import create_engine
 from app.domain.models.refresh_token import RefreshToken
 from app.domain.models.user import User
 from tests.factories.user_factory import create_user

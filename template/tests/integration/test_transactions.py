@@ -10,8 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 from sqlalchemy.pool import NullPool
 
 from app.core.config import Settings
-from app.core.database import Database
-from app.core.database import create_engine
+from app.core.database import Database, create_engine
 from app.core.logging import configure_logging
 from app.core.passwords import hash_password
 from app.domain.models.user import Role

@@ -8,7 +8,7 @@ from loguru import logger
 
 from app.core.config import Settings
 from app.core.context import request_id
-from app.core.logging import configure_logging, log_request
+from app.core.logging import configure_logging
 
 
 @pytest.fixture(params=["json", "text"])
@@ -72,7 +72,7 @@ def test_an_exception_is_told_without_the_values_of_variables(capsys: pytest.Cap
 
 def test_every_line_has_its_time_in_utc_and_in_one_form(log_format: str, capsys: pytest.CaptureFixture[str]) -> None:
     logger.info("of Loguru")
-    log_request(method="GET")
+    logging.getLogger("some.library").warning("of the standard library")
 
     between = "T" if log_format == "json" else " "
     form = r"\d+-\d\d-\d\d" + between + r"\d\d:\d\d:\d\d\.\d+\+00:00"

@@ -1,7 +1,5 @@
 """Every module of this package is imported here, so that `Base.metadata` knows every table."""
 
-from importlib import import_module
-from pkgutil import iter_modules
+from app.discovery import modules_of
 
-for _module in iter_modules(__path__):
-    import_module(f"{__name__}.{_module.name}")
+MODULES = list(modules_of(__name__))

@@ -10,10 +10,10 @@ from httpx2 import AsyncClient
 from redis.asyncio import Redis
 from sqlalchemy.orm.exc import DetachedInstanceError
 
-from app.integrations.cache.client import LEASE_LIFETIME, LIFETIME, Cache
 from app.core.config import Settings
 from app.core.database import Database
 from app.domain.models.user import User
+from app.integrations.cache.client import LEASE_LIFETIME, LIFETIME, Cache
 from app.integrations.cache.user_repository import CachedUserRepository
 from tests.factories.user_factory import create_user
 

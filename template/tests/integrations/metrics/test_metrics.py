@@ -18,8 +18,7 @@ from sqlalchemy import event, text
 from sqlalchemy.exc import DisconnectionError
 
 from app.core.config import Settings
-from app.core.database import Database
-from app.core.database import create_engine
+from app.core.database import Database, create_engine
 from app.integrations.metrics.registry import exposition
 from tests.server import Server, running_server
 

@@ -7,8 +7,8 @@ import pytest
 
 from app.core.config import DISTRIBUTION
 from tests import database as database_server
-from tests.integrations.receiver import receiving
 from tests.integrations.cache.valkey import Valkey
+from tests.integrations.receiver import receiving
 from tests.integrations.tasks.worker import running_worker
 
 pytestmark = pytest.mark.xdist_group("server")

@@ -1,0 +1,137 @@
+"""One property limits what a repository may see, in every read and every write, for each instance by itself."""
+
+from contextvars import ContextVar
+from typing import Any
+
+import pytest
+from sqlalchemy import ColumnElement
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.domain.models.user import Role, User
+from app.domain.schemas.user import UserListQuery
+from app.repository.user_repository import UserRepository
+from tests.factories.user_factory import create_user
+
+TENANT: ContextVar[str] = ContextVar("tenant")
+
+
+class TenantUsers(UserRepository):
+    """A rule by a value of the instance."""
+
+    def __init__(self, session: AsyncSession, tenant: str) -> None:
+        super().__init__(session)
+        self.tenant = tenant
+        TENANT.set(tenant)
+
+    @property
+    def rule(self) -> ColumnElement[bool]:
+        return User.full_name == self.tenant
+
+
+class ByScope(TenantUsers):
+    @property
+    def scope(self) -> ColumnElement[bool]:
+        return super().scope & self.rule
+
+
+class ByNameOfBefore(TenantUsers):
+    """Projects of 0.3.0 override this property."""
+
+    @property
+    def _live(self) -> ColumnElement[bool]:
+        return super()._live & self.rule
+
+
+class ByValueOfTheRequest(TenantUsers):
+    @property
+    def scope(self) -> ColumnElement[bool]:
+        return super().scope & (User.full_name == TENANT.get())
+
+
+class ByMethod(TenantUsers):
+    """Overrides each method in which a statement is built."""
+
+    def _select(self, record_id: Any) -> Any:
+        return super()._select(record_id).where(self.rule)
+
+    def _page(self, query: Any, matches: Any = ()) -> Any:
+        return super()._page(query, (*matches, self.rule))
+
+
+class ByMatches(TenantUsers):
+    def _matches(self, query: Any) -> Any:
+        return (*super()._matches(query), self.rule)
+
+
+SCOPED: list[type[TenantUsers]] = [ByScope, ByNameOfBefore, ByValueOfTheRequest]
+
+
+@pytest.fixture
+async def a(session: AsyncSession) -> User:
+    return await create_user(session, full_name="A", role=Role.ADMIN)
+
+
+@pytest.fixture
+async def b(session: AsyncSession) -> User:
+    return await create_user(session, full_name="B", role=Role.ADMIN)
+
+
+@pytest.mark.parametrize("kind", [*SCOPED, ByMethod, ByMatches])
+@pytest.mark.parametrize("count", [True, False])
+@pytest.mark.parametrize("search", [None, "test"])
+async def test_each_instance_lists_its_own(
+    session: AsyncSession, a: User, b: User, kind: type[TenantUsers], search: str | None, *, count: bool
+) -> None:
+    query = UserListQuery(search=search, count=count)
+
+    for user in (a, b):
+        found = await kind(session, user.full_name).list(query)
+        assert (found.items, found.total) == ([user], 1 if count else None)
+
+
+@pytest.mark.parametrize("kind", SCOPED)
+async def test_each_instance_counts_its_own_past_the_end(
+    session: AsyncSession, a: User, b: User, kind: type[TenantUsers]
+) -> None:
+    for user in (a, b):
+        assert (await kind(session, user.full_name).list(UserListQuery(page=2))).total == 1
+
+
+@pytest.mark.parametrize("kind", [*SCOPED, ByMethod])
+async def test_each_instance_reads_its_own(session: AsyncSession, a: User, b: User, kind: type[TenantUsers]) -> None:
+    for user, other in ((a, b), (b, a)):
+        assert await kind(session, user.full_name).get(user.id) is user
+        assert await kind(session, user.full_name).get(other.id) is None
+
+
+@pytest.mark.parametrize("kind", SCOPED)
+async def test_the_statements_of_users_obey_it_too(
+    session: AsyncSession, a: User, b: User, kind: type[TenantUsers]
+) -> None:
+    users = kind(session, "A")
+
+    assert (await users.get_by_email(a.email), await users.get_by_email(b.email)) == (a, None)
+    assert (await users.lock(a.id), await users.lock(b.id)) == (a, None)
+    assert await users.lock_admins() == [a.id]
+
+
+@pytest.mark.parametrize("kind", [*SCOPED, ByMethod])
+async def test_each_instance_writes_its_own(session: AsyncSession, a: User, b: User, kind: type[TenantUsers]) -> None:
+    users = kind(session, "A")
+
+    assert await users.update(b.id, email="taken@example.com") is None
+    assert await users.delete(b.id) is False
+    assert await users.delete(a.id) is True
+    assert await kind(session, "B").get(b.id) is b
+
+
+async def test_columns_of_one_instance_are_not_those_of_another(session: AsyncSession, a: User, b: User) -> None:
+    class Users(UserRepository):
+        def __init__(self, session: AsyncSession, *columns: Any) -> None:
+            super().__init__(session)
+            self.searchable = columns  # type: ignore[misc]
+
+    query = UserListQuery(search=a.email)
+
+    assert (await Users(session, User.email).list(query)).items == [a]
+    assert (await Users(session, User.full_name).list(query)).items == []
