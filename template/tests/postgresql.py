@@ -16,7 +16,7 @@ from sqlalchemy.pool import NullPool
 
 from app.core.config import Settings
 from scripts.local_postgres import local_postgres
-from tests.server import free_port
+from scripts.ports import free_port
 
 # A URL in the forms in which it may come, and in the one that is used.
 URL = "postgresql+asyncpg://a:b@c/d"

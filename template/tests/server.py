@@ -1,7 +1,6 @@
 """A real server in a process of its own, for what an in-process client cannot show."""
 
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -12,14 +11,9 @@ from typing import BinaryIO
 
 import httpx2
 
+from scripts.ports import free_port
+
 START_TIMEOUT = 60.0
-
-
-def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-    return port
 
 
 @dataclass(frozen=True)

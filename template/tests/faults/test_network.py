@@ -8,11 +8,12 @@ from httpx2 import AsyncClient
 from sqlalchemy import make_url, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from scripts.ports import free_port
 from tests.database import Service
 from tests.faults.conftest import ADMIN, LIMITS, NewUser
 from tests.faults.proxy import Moment, Proxy, running_proxy
 from tests.faults.test_database import LONGEST_WAIT, assert_unavailable, timed, until_it_answers
-from tests.server import free_port, running_server
+from tests.server import running_server
 
 
 @pytest.fixture

@@ -10,8 +10,9 @@ from app.domain.models.user import Role
 from app.repository.user_repository import UserRepository
 from scripts import seed
 from scripts.healthcheck import healthy
+from scripts.ports import free_port
 from tests.database import URL
-from tests.server import free_port, running_server
+from tests.server import running_server
 
 ADMIN = {"FIRST_ADMIN_EMAIL": "Root@Example.com", "FIRST_ADMIN_PASSWORD": "correct horse battery"}
 

@@ -13,7 +13,7 @@ from app.core.config import Settings
 from app.core.database import Database, create_engine
 from app.core.logging import configure_logging
 from app.core.passwords import hash_password
-from app.domain.models.user import Role
+from app.domain.models.user import Role, User
 from app.repository.user_repository import UserRepository
 from tests.database import ALLOW_COMMITS, REFUSE_COMMITS, REFUSED
 from tests.factories.user_factory import create_user
@@ -101,6 +101,24 @@ async def test_of_many_refreshes_at_once_one_succeeds_and_the_session_ends(clien
     assert sorted(answer.status_code for answer in answers) == [200, *[401] * 9]
     (renewed,) = (answer.json() for answer in answers if answer.status_code == 200)
     assert (await client.post("/auth/refresh", json={"refresh_token": renewed["refresh_token"]})).status_code == 401
+
+
+async def test_a_change_waits_for_a_deletion_that_came_first(settings: Settings) -> None:
+    database = Database(settings)
+    async with database.transaction() as session:
+        user = await create_user(session)
+
+    async def change() -> User | None:
+        async with database.transaction() as session:
+            return await UserRepository(session).update(user.id, full_name="too late")
+
+    async with database.transaction() as session:
+        await UserRepository(session).delete(user.id)
+        changing = asyncio.create_task(change())
+        await asyncio.sleep(0.3)
+
+    assert await changing is None
+    await database.close()
 
 
 async def test_debug_logs_statements_without_their_values(

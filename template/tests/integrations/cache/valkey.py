@@ -7,7 +7,7 @@ import psutil
 from redis import Redis
 
 from scripts.local_valkey import local_valkey
-from tests.server import free_port
+from scripts.ports import free_port
 
 
 class Valkey:

@@ -14,9 +14,10 @@ from pydantic import SecretStr, ValidationError
 from app.core.config import DISTRIBUTION, Settings
 from app.core.logging import configure_logging
 from app.integrations.sentry.client import start_sentry, stop_sentry
+from scripts.ports import free_port
 from tests import database as database_server
 from tests.integrations.receiver import Receiver, receiving
-from tests.server import free_port, running_server
+from tests.server import running_server
 
 CREDENTIALS = {"username": "typed@example.com", "password": "typed password"}
 

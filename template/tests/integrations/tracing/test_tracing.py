@@ -12,9 +12,10 @@ from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, Span
 from pydantic import SecretStr, ValidationError
 
 from app.core.config import DISTRIBUTION, Settings
+from scripts.ports import free_port
 from tests import database as database_server
 from tests.integrations.receiver import Receiver, receiving
-from tests.server import free_port, running_server
+from tests.server import running_server
 
 DATABASES = {"postgresql", "sqlite"}
 CREDENTIALS = {"username": "typed@example.com", "password": "typed password"}
