@@ -173,6 +173,7 @@ REFUSED = [
     ("invoice", "number:str(20)!!", "same suffix twice"),
     ("invoice", "number:str(601)!", "at most 600 characters"),
     ("invoice", "number:str(2)=abc", "longer than 2 characters"),
+    ("invoice", "number:str(20)=:a", "does not fit its type"),
     ("invoice", "total:decimal(16,2)", "at most 15 digits"),
     ("invoice", "total:decimal(2,2)", "before the point"),
     ("invoice", "total:decimal(3,2)=10", "too many digits"),
