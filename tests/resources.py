@@ -1,0 +1,59 @@
+"""Renders resources without a project around them, which is quick."""
+
+import json
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from scripts.new import ROOT
+
+TEMPLATE = ROOT / "extensions/resource"
+# As copier.yml has Copier set it up.
+ENVIRONMENT = Environment(
+    loader=FileSystemLoader(ROOT),
+    autoescape=False,  # noqa: S701 (writes code and sentences, renders no page)
+    extensions=["jinja2_ansible_filters.AnsibleCoreFiltersExtension"],
+    trim_blocks=True,
+    lstrip_blocks=True,
+    keep_trailing_newline=True,
+    undefined=StrictUndefined,
+)
+
+
+@dataclass(frozen=True)
+class Resource:
+    name: str
+    fields: str
+    access: str = "signed-in"
+    plural: str = ""
+
+
+def macro(module: str, name: str) -> Callable[..., str]:
+    exported: Any = ENVIRONMENT.get_template(f"macros/{module}.jinja").module
+    return lambda *arguments: str(getattr(exported, name)(*arguments))
+
+
+def types() -> dict[str, dict[str, str]]:
+    """The table of field types."""
+    exported: Any = ENVIRONMENT.get_template("macros/types.jinja").module
+    table: dict[str, dict[str, str]] = exported.types
+    return table
+
+
+def render(resources: Iterable[Resource], folder: Path) -> None:
+    files = [path.relative_to(ROOT) for path in TEMPLATE.rglob("*.jinja")]
+    for resource in resources:
+        plural = resource.plural or macro("naming", "plural_of")(resource.name)
+        columns = json.loads(macro("fields", "parse")(resource.fields, resource.name, plural))
+        for file in files:
+            target = folder / file.relative_to(TEMPLATE.relative_to(ROOT)).with_suffix("")
+            target = target.with_name(target.name.replace("{{ resource }}", resource.name))
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_text(
+                ENVIRONMENT.get_template(file.as_posix()).render(
+                    resource=resource.name, access=resource.access, plural=plural, columns=columns
+                )
+            )

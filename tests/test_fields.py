@@ -1,0 +1,150 @@
+"""What the fields of a resource become: clean code for whatever is accepted, and all of a type from its row."""
+
+import random
+import shutil
+from collections.abc import Iterator
+from functools import cache
+from itertools import combinations
+from pathlib import Path
+
+import pytest
+from copier import run_copy
+
+from scripts.new import ROOT
+from tests.conftest import commit, run
+from tests.resources import Resource, macro, render, types
+
+ACCESS = ["signed-in", "owner", "admin", "public"]
+LONG = "n" * 24
+CHOICES = ",".join(f"choice_{number:02}_{'w' * 20}" for number in range(40))
+# How each type can be written, from the shortest to the longest code that comes of it.
+SPELLINGS = {
+    "str": ["str(1)", "str(20)=draft", f"str(100)={'w' * 100}", "str(9999)"],
+    "text": ["text", "text=é", f"text={'w' * 100}"],
+    "int": ["int", "int=-007"],
+    "bigint": ["bigint", "bigint=900000000000000"],
+    "float": ["float", "float=1", "float=-0.50", "float=0.000000001"],
+    "decimal": ["decimal(1,0)", "decimal(12,2)=10", "decimal(15,14)=-0.50000000000000"],
+    "bool": ["bool", "bool=true", "bool=false"],
+    "enum": ["enum(i,o,l)=o", "enum(password,token)", f"enum({CHOICES})=choice_00_{'w' * 20}"],
+    "ref": ["ref(user)", f"ref({'z' * 24})", "ref(item)"],
+}
+
+
+def accepted(resource: Resource) -> bool:
+    fault = macro("fields", "fields_fault")(resource.fields, resource.name, resource.access, "/nowhere")
+    return fault == "" or fault.startswith("There is no resource")
+
+
+@cache
+def possible() -> list[str]:
+    """Each spelling of each type with each set of suffixes that it can have."""
+    spelled = [
+        (*spelling.partition("="), "".join(suffixes))
+        for kind, row in types().items()
+        for spelling in SPELLINGS.get(kind, [row["example"]])
+        for size in range(len(row["suffixes"]) + 1)
+        for suffixes in combinations(row["suffixes"], size)
+    ]
+    fields = [
+        form + suffixes + (equals + default if "!" not in suffixes else "")
+        for form, equals, default, suffixes in spelled
+    ]
+    return [field for field in fields if accepted(Resource("thing", f"a:{field}"))]
+
+
+def one_field_each() -> Iterator[Resource]:
+    """Every type with every set of suffixes, by itself and beside a reference."""
+    for number, field in enumerate(possible()):
+        yield Resource(f"single_{number}", f"{LONG}:{field}", ACCESS[number % 4])
+        yield Resource(f"pair_{number}", f"a:{field} parent:ref(pair_{number})? buyer:ref(user)!", ACCESS[number % 4])
+
+
+def longest() -> Iterator[Resource]:
+    """Names as long as they may be, and as many fields as there may be."""
+    for start, access in enumerate(ACCESS):
+        chosen = possible()[start :: len(possible()) // 40][:40]
+        names = [f"{number:x}{LONG}"[:24].replace("0", "z") for number in range(0xA00, 0xA00 + len(chosen))]
+        text = " ".join(f"{name}:{field}" for name, field in zip(names, chosen, strict=True))
+        yield Resource(f"{'abcd'[start]}{'w' * 23}", text, access, f"{'abcd'[start]}{'w' * 27}")
+
+
+def drawn(count: int) -> Iterator[Resource]:
+    """Names that sort before, between and after those that the code imports anyway, and any fields."""
+    draw = random.Random(20261126)
+    fields = [field for field in possible() if not field.startswith("ref(z")]
+    others = ["a", "a2", "a10", "a_1", "b01", "b1", "base", "item", "user", "zoo"]
+    while count:
+        name = draw.choice(["", "a", "base", "common", "conf", "types", "use", "user", "z"]) + "".join(
+            draw.choices("abz019", k=draw.randint(1, 3))
+        )
+        labels = draw.sample(
+            ["a", "a1", "a10", "a9", "b_c", "bc", "password", "some_token", "i", "z"], draw.randint(1, 6)
+        )
+        references = [f"{label}r:ref({draw.choice(others)})?" for label in labels[::2]]
+        text = " ".join([f"{label}:{draw.choice(fields)}" for label in labels] + references)
+        resource = Resource(name, text, draw.choice(ACCESS))
+        plural = macro("naming", "plural_of")(name)
+        faults = macro("fields", "resource_fault")(name, "/nowhere") + macro("fields", "plural_fault")(plural, name)
+        if faults == "" and accepted(resource):
+            yield resource
+            count -= 1
+
+
+def test_whatever_is_accepted_is_rendered_as_ruff_leaves_it(tmp_path: Path) -> None:
+    resources = [*one_field_each(), *longest(), *drawn(150)]
+    assert [resource for resource in resources if not accepted(resource)] == []
+    shutil.copy(ROOT / "template/ruff.toml", tmp_path)
+
+    render(resources, tmp_path)
+
+    run("ruff", "format", "--no-cache", "--diff", ".", cwd=tmp_path)
+    run("ruff", "check", "--no-cache", "--output-format=concise", ".", cwd=tmp_path)
+
+
+PERCENT = """
+percent:
+  example: percent=50
+  suffixes: '?^'
+  default: '100|[1-9]?[0-9]'
+  python: int
+  request: '{type}'
+  request_imports: |
+    from typing import Annotated,
+    from pydantic import Field
+  alias: Annotated[int, Field(strict=True, ge=0, le=100)]
+  column: sa.SmallInteger
+  python_default: '{whole}'
+  server_default: sa.text("{default}")
+  sample: '99'
+  wrong: '101'
+"""
+
+
+def test_a_new_type_needs_nothing_but_its_row(clone: Path, tmp_path: Path) -> None:
+    template = Path(shutil.copytree(clone, tmp_path / "template"))
+    table = template / "macros/types.jinja"
+    table.write_text(table.read_text().replace("{% endraw %}", f"{PERCENT}{{% endraw %}}"))
+    commit(template)
+    project = tmp_path / "project"
+    run_copy(str(template), project, defaults=True, quiet=True, vcs_ref="HEAD")
+    data = {"kind": "resource", "resource": "coupon", "fields": "rebate:percent^=10 share:percent?"}
+
+    run_copy(str(template), project, data=data, defaults=True, quiet=True, vcs_ref="HEAD")
+
+    model = (project / "app/domain/models/coupon.py").read_text()
+    assert "share: Mapped[int | None] = mapped_column(sa.SmallInteger)\n" in model
+    assert 'sa.SmallInteger,\n        default=10,\n        server_default=sa.text("10"),\n' in model
+    schemas = (project / "app/domain/schemas/coupon.py").read_text()
+    assert "CouponRebate = Annotated[int, Field(strict=True, ge=0, le=100)]\n" in schemas
+    assert "rebate: CouponRebate = 10\n    share: CouponShare | None = None\n" in schemas
+    assert "share: int | None\n" in schemas
+    assert '"rebate": 99,\n' in (project / "tests/factories/coupon_factory.py").read_text()
+    assert '("share", 101),\n' in (project / "tests/integration/test_coupon_api.py").read_text()
+    run("ruff", "format", "--no-cache", "--check", ".", cwd=project)
+    run("ruff", "check", "--no-cache", ".", cwd=project)
+
+
+@pytest.mark.parametrize("kind", types())
+def test_the_example_of_a_type_is_accepted(kind: str) -> None:
+    assert accepted(Resource("thing", f"field:{types()[kind]['example']}"))
