@@ -9,8 +9,16 @@ from app.repository.base import Repository
 
 class UserRepository(Repository[User]):
     model = User
-    sortable = (User.created_at, User.updated_at, User.email, User.full_name)
-    searchable = (User.email, User.full_name)
+    sortable = (
+        User.created_at,
+        User.updated_at,
+        User.email,
+        User.full_name,
+    )
+    searchable = (
+        User.email,
+        User.full_name,
+    )
 
     async def get_by_email(self, email: str) -> User | None:
         """`email` as `normalize_email` spells it."""

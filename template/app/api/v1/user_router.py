@@ -26,27 +26,41 @@ from app.domain.schemas.user import (
 )
 from app.service.user_service import UserService
 
-router = APIRouter(prefix="/users", tags=["users"], responses=errors(401, 503))
-
+router = APIRouter(
+    prefix="/users",
+    tags=["users"],
+    responses=errors(401, 503),
+)
 
 ADMIN = [Depends(require(Role.ADMIN))]
 STAFF = [Depends(require(Role.ADMIN, Role.MODERATOR))]
 
 
-async def get_user_service(users: UserRepositoryDep, refresh_tokens: RefreshTokenRepositoryDep) -> UserService:
+async def get_user_service(
+    users: UserRepositoryDep,
+    refresh_tokens: RefreshTokenRepositoryDep,
+) -> UserService:
     return UserService(users, refresh_tokens)
 
 
-UserServiceDep = Annotated[UserService, Depends(get_user_service)]
+UserServiceDep = Annotated[
+    UserService,
+    Depends(get_user_service),
+]
 
 
+# Before `/{user_id}`, which would take `me` for an ID.
 @router.get("/me")
 async def get_me(current_user: CurrentUser) -> UserResponse:
     return UserResponse.model_validate(current_user)
 
 
 @router.patch("/me", responses=errors(*BODY))
-async def update_me(data: ProfileUpdate, current_user: CurrentUser, service: UserServiceDep) -> UserResponse:
+async def update_me(
+    data: ProfileUpdate,
+    current_user: CurrentUser,
+    service: UserServiceDep,
+) -> UserResponse:
     return UserResponse.model_validate(await service.update(current_user.id, data))
 
 
@@ -63,35 +77,58 @@ async def change_my_password(
 
 
 @router.get("", dependencies=STAFF, responses=errors(403, 422))
-async def list_users(query: Annotated[UserListQuery, Query()], service: UserServiceDep) -> Page[UserResponse]:
+async def list_users(
+    query: Annotated[UserListQuery, Query()],
+    service: UserServiceDep,
+) -> Page[UserResponse]:
     return Page[UserResponse].model_validate(await service.list(query))
 
 
 @router.post("", status_code=201, dependencies=ADMIN, responses=errors(*BODY, 403, 409))
-async def create_user(data: UserCreate, service: UserServiceDep, request: Request, response: Response) -> UserResponse:
-    user = await service.create(data)
-    response.headers["Location"] = f"{request.url.path}/{user.id}"
-    return UserResponse.model_validate(user)
+async def create_user(
+    data: UserCreate,
+    service: UserServiceDep,
+    request: Request,
+    response: Response,
+) -> UserResponse:
+    created = await service.create(data)
+    response.headers["Location"] = f"{request.url.path}/{created.id}"
+    return UserResponse.model_validate(created)
 
 
 @router.get("/{user_id}", responses=errors(404, 422))
-async def get_user(user_id: UUID, current_user: CurrentUser, service: UserServiceDep) -> UserResponse:
+async def get_user(
+    user_id: UUID,
+    current_user: CurrentUser,
+    service: UserServiceDep,
+) -> UserResponse:
     if current_user.id != user_id and current_user.role is Role.USER:
         raise NotFoundError  # the same as for a user that does not exist
     return UserResponse.model_validate(await service.get(user_id))
 
 
 @router.patch("/{user_id}", dependencies=ADMIN, responses=errors(*BODY, 403, 404, 409))
-async def update_user(user_id: UUID, data: UserUpdate, service: UserServiceDep) -> UserResponse:
+async def update_user(
+    user_id: UUID,
+    data: UserUpdate,
+    service: UserServiceDep,
+) -> UserResponse:
     return UserResponse.model_validate(await service.update(user_id, data))
 
 
 @router.delete("/{user_id}", dependencies=ADMIN, responses=errors(403, 404, 409, 422))
-async def delete_user(user_id: UUID, service: UserServiceDep) -> MessageResponse:
+async def delete_user(
+    user_id: UUID,
+    service: UserServiceDep,
+) -> MessageResponse:
     await service.delete(user_id)
     return MessageResponse(message="User deleted successfully")
 
 
 @router.post("/{user_id}/password", status_code=204, dependencies=ADMIN, responses=errors(*BODY, 403, 404))
-async def reset_password(user_id: UUID, data: PasswordReset, service: UserServiceDep) -> None:
+async def reset_password(
+    user_id: UUID,
+    data: PasswordReset,
+    service: UserServiceDep,
+) -> None:
     await service.reset_password(user_id, data)

@@ -50,7 +50,12 @@ class PasswordReset(RequestModel):
 
 
 class UserListQuery(SearchQuery):
-    sort_by: Literal["created_at", "updated_at", "email", "full_name"] = "created_at"
+    sort_by: Literal[
+        "created_at",
+        "updated_at",
+        "email",
+        "full_name",
+    ] = "created_at"
 
 
 class UserResponse(ResponseModel):
