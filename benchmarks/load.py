@@ -4,12 +4,13 @@ import json
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 from time import perf_counter
 from typing import Any
+from urllib.parse import urlsplit
 
 import psutil
 
@@ -19,6 +20,12 @@ WRK_SCRIPT = """
 wrk.method = {method}
 wrk.body = {body}
 {headers}
+local paths, number = {paths}, 0
+request = function()
+  number = number + 1
+  local body = wrk.body and string.gsub(wrk.body, "%[<id>%]", number)
+  return wrk.format(nil, paths[number % #paths + 1], nil, body)
+end
 done = function(summary, latency)
   local errors = summary.errors
   io.write(string.format('{{"requests": %d, "failed": %d, "seconds": %f, "p50": %f, "p99": %f}}',
@@ -30,12 +37,14 @@ end
 
 @dataclass(frozen=True)
 class Call:
-    """A request; `path` begins after the address."""
+    """A request; `path` begins after the address, and `[<id>]` in the body is another number each time."""
 
     path: str
     method: str = "GET"
     body: str = ""
     headers: Mapping[str, str] = field(default_factory=dict)
+    # More paths, which wrk takes in turn.
+    others: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -72,7 +81,13 @@ def require_generator() -> str:
 
 def _wrk(url: str, call: Call, seconds: int, connections: int) -> dict[str, Any]:
     headers = "\n".join(f"wrk.headers[{_lua(name)}] = {_lua(value)}" for name, value in call.headers.items())
-    script = WRK_SCRIPT.format(method=_lua(call.method), body=_lua(call.body) if call.body else "nil", headers=headers)
+    prefix = urlsplit(url).path.removesuffix(call.path)
+    script = WRK_SCRIPT.format(
+        method=_lua(call.method),
+        body=_lua(call.body) if call.body else "nil",
+        headers=headers,
+        paths="{" + ", ".join(_lua(prefix + path) for path in (call.path, *call.others)) + "}",
+    )
     with NamedTemporaryFile("w", suffix=".lua") as file:
         Path(file.name).write_text(script, encoding="utf-8")
         printed = _run("wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "20s", "-s", file.name, url)
@@ -81,7 +96,7 @@ def _wrk(url: str, call: Call, seconds: int, connections: int) -> dict[str, Any]
 
 def _autocannon(url: str, call: Call, seconds: int, connections: int) -> dict[str, Any]:
     options = ["--json", "--connections", str(connections), "--duration", str(seconds), "--timeout", "20"]
-    options += ["--method", call.method, *(["--body", call.body] if call.body else [])]
+    options += ["--idReplacement", "--method", call.method, *(["--body", call.body] if call.body else [])]
     options += [part for header in call.headers.items() for part in ("--headers", "=".join(header))]
     told = json.loads(_run("npx", "--yes", "autocannon@8", *options, url))
     return {

@@ -93,6 +93,13 @@ class ArticleCreate(BaseModel):
     published_at: datetime | None = None
 
 
+class ArticleUpdate(BaseModel):
+    title: str | None = Field(default=None, max_length=200)
+    body: str | None = None
+    views: int | None = None
+    published_at: datetime | None = None
+
+
 class ArticleRead(ArticleCreate):
     model_config = ConfigDict(from_attributes=True)
 
@@ -201,4 +208,17 @@ async def get_article(article_id: UUID, session: SessionDep) -> Article:
     article = await session.get(Article, article_id)
     if article is None or article.deleted_at is not None:
         raise HTTPException(404)
+    return article
+
+
+@app.patch("/api/v1/articles/{article_id}", response_model=ArticleRead)
+async def update_article(article_id: UUID, data: ArticleUpdate, session: SessionDep, _: CurrentUser) -> Article:
+    article = await session.get(Article, article_id)
+    if article is None or article.deleted_at is not None:
+        raise HTTPException(404)
+    for name, value in data.model_dump(exclude_unset=True).items():
+        setattr(article, name, value)
+    article.updated_at = datetime.now(UTC)
+    await session.commit()
+    await session.refresh(article)
     return article

@@ -35,6 +35,9 @@ LIST_ALL = LIST.replace(" AND title ILIKE $1", "").replace("$2", "$1").replace("
 INSERT = f"""
 INSERT INTO articles (id, title, body, views, published_at) VALUES ($1, $2, $3, $4, $5) RETURNING {ARTICLE}
 """  # noqa: S608
+UPDATE = f"""
+UPDATE articles SET title = $2, updated_at = now() WHERE id = $1 AND deleted_at IS NULL RETURNING {ARTICLE}
+"""  # noqa: S608
 GET_USER = """
 SELECT id, email, full_name, role, is_active, created_at, updated_at FROM users
 WHERE id = $1 AND is_active AND deleted_at IS NULL
@@ -45,6 +48,10 @@ INSERT INTO refresh_tokens (id, session_id, user_id, token_hash, expires_at) VAL
 """
 
 hasher = PasswordHash([Argon2Hasher(memory_cost=19 * 1024, time_cost=2, parallelism=1)])
+
+
+class ArticleUpdate(BaseModel):
+    title: str = Field(max_length=200)
 
 
 class ArticleCreate(BaseModel):
@@ -122,6 +129,18 @@ async def create_article(request: Request) -> Response:
     return answer(dict(await request.app.state.pool.fetchrow(INSERT, *values)), 201)
 
 
+async def update_article(request: Request) -> Response:
+    await current_user(request)
+    try:
+        data = ArticleUpdate.model_validate_json(await request.body())
+    except ValidationError:
+        raise HTTPException(422) from None
+    row = await request.app.state.pool.fetchrow(UPDATE, request.path_params["article_id"], data.title)
+    if row is None:
+        raise HTTPException(404)
+    return answer(dict(row))
+
+
 async def get_article(request: Request) -> Response:
     row = await request.app.state.pool.fetchrow(GET, request.path_params["article_id"])
     if row is None:
@@ -138,5 +157,6 @@ app = Starlette(
         Route("/api/v1/articles", list_articles),
         Route("/api/v1/articles", create_article, methods=["POST"]),
         Route("/api/v1/articles/{article_id:uuid}", get_article),
+        Route("/api/v1/articles/{article_id:uuid}", update_article, methods=["PATCH"]),
     ],
 )

@@ -48,7 +48,10 @@ class WriteSession(AsyncSession):
             if kind is None:
                 await self.commit()
         finally:
-            await super().__aexit__(kind, *error)
+            if self.in_transaction():
+                await super().__aexit__(kind, *error)
+            else:
+                await self.close()
 
     async def commit(self) -> None:
         await super().commit()
