@@ -10,7 +10,6 @@ from pathlib import Path
 from tempfile import NamedTemporaryFile
 from time import perf_counter
 from typing import Any
-from urllib.parse import urlsplit
 
 import psutil
 
@@ -81,12 +80,11 @@ def require_generator() -> str:
 
 def _wrk(url: str, call: Call, seconds: int, connections: int) -> dict[str, Any]:
     headers = "\n".join(f"wrk.headers[{_lua(name)}] = {_lua(value)}" for name, value in call.headers.items())
-    prefix = urlsplit(url).path.removesuffix(call.path)
     script = WRK_SCRIPT.format(
         method=_lua(call.method),
         body=_lua(call.body) if call.body else "nil",
         headers=headers,
-        paths="{" + ", ".join(_lua(prefix + path) for path in (call.path, *call.others)) + "}",
+        paths="{" + ", ".join(_lua(path) for path in (call.path, *call.others)) + "}",
     )
     with NamedTemporaryFile("w", suffix=".lua") as file:
         Path(file.name).write_text(script, encoding="utf-8")
