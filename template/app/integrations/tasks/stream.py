@@ -52,6 +52,11 @@ class _FailureMiddleware(TaskiqMiddleware):
     """Notes that the task of this message failed: Taskiq would acknowledge it nevertheless."""
 
     @override
+    def pre_execute(self, message: TaskiqMessage) -> TaskiqMessage:
+        _has_failed.set(False)
+        return message
+
+    @override
     def on_error(self, message: TaskiqMessage, result: TaskiqResult[Any], exception: BaseException) -> None:
         # Either another message has taken the place of this one, or the task wants to see it never again.
         is_settled = isinstance(result.error, NoResultError | TaskRejectedError)

@@ -1,4 +1,4 @@
-"""A job that fails is told to Sentry, too."""
+"""A task that fails is reported to Sentry, too."""
 
 import time
 from pathlib import Path
@@ -7,9 +7,9 @@ import pytest
 
 from app.core.config import DISTRIBUTION
 from tests import database as database_server
-from tests.integrations.receiver import receiving
 from tests.integrations.cache.valkey import Valkey
-from tests.integrations.tasks.worker import running_worker
+from tests.integrations.receiver import receiving
+from tests.integrations.tasks.worker import SCHEDULER, WORKER, running
 
 pytestmark = pytest.mark.xdist_group("server")
 
@@ -20,7 +20,10 @@ async def test_a_job_that_fails_is_reported(worker_id: str, tmp_path: Path) -> N
     broker.start()
     with receiving() as receiver:
         dsn = f"http://key@{receiver.address}/7"
-        with running_worker(without_tables, broker.url, tmp_path / "log", SENTRY_DSN=dsn):
+        with (
+            running(WORKER, without_tables, broker.url, tmp_path / "worker.log", SENTRY_DSN=dsn),
+            running(SCHEDULER, without_tables, broker.url, tmp_path / "scheduler.log"),
+        ):
             deadline = time.monotonic() + 30
             while not receiver.posts and time.monotonic() < deadline:
                 time.sleep(0.1)  # noqa: ASYNC251 (nothing else runs)
