@@ -19,9 +19,10 @@ scheduler = TaskiqScheduler(broker, [SharedSchedule(broker)])
 async def start_scheduler(state: TaskiqState) -> None:
     if not broker.is_scheduler_process:
         return
-    # Taskiq's command ends well when it is cancelled, and takes SIGTERM, which stops containers, for no such thing.
+    # Taskiq's command shuts down when it is cancelled, but does not handle SIGTERM, which stops containers.
     if (command := asyncio.current_task()) is not None:
-        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, command.cancel)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, command.cancel)
     await start_application(state)
     logger.info("scheduler started")
 
