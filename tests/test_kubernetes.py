@@ -210,8 +210,7 @@ def stopping_fits_its_grace(release: Release) -> None:
     assert sleep > 0
     assert delay > 0
     assert pod["terminationGracePeriodSeconds"] > sleep + delay + int(server)
-    for worker in [deployment for deployment in release.of_kind("Deployment") if deployment["metadata"]["name"] == "worker"]:
-        pod = worker["spec"]["template"]["spec"]
+    for pod in [pod for pod, container in release.pods if container["name"] == "worker"]:
         [tasks] = re.findall(r"--wait-tasks-timeout=(\d+)", " ".join(pod["containers"][0]["command"]))
         assert pod["terminationGracePeriodSeconds"] > int(tasks)
 

@@ -373,7 +373,11 @@ PROTECTIONS = {
         TASKIQ,
     ),
     "one scheduler sends what is due": Protection(
-        "app/integrations/tasks/schedule.py", "nx=True, ", "", "tests/integrations/tasks/test_schedule.py -k once", TASKIQ
+        "app/integrations/tasks/schedule.py",
+        "nx=True, ",
+        "",
+        "tests/integrations/tasks/test_schedule.py -k send_it_once",
+        TASKIQ,
     ),
     "an outage costs no period": Protection(
         "app/integrations/tasks/schedule.py",

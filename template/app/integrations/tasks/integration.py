@@ -8,6 +8,7 @@ from fastapi import FastAPI
 from app.api.deps import Providers
 from app.core.config import Settings
 from app.integrations.tasks.broker import broker
+from app.integrations.tasks.discovery import discover_tasks
 from app.integrations.tasks.erase_sessions import ErasingRefreshTokenRepository
 from app.tasks.queue import Queue
 
@@ -20,6 +21,7 @@ async def running(app: FastAPI, settings: Settings) -> AsyncIterator[None]:
     # Taskiq's own commands start the broker, and the application with it.
     is_client = not (broker.is_worker_process or broker.is_scheduler_process)
     if is_client:
+        discover_tasks()
         await broker.startup()
     yield
     if is_client:

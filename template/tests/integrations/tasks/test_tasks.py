@@ -276,10 +276,9 @@ async def test_a_task_that_requeues_itself_leaves_one_message(redis: Redis, brok
 
 async def test_a_task_that_takes_too_long_fails(redis: Redis, broker: StreamBroker) -> None:
     async def wait() -> None:
-        await asyncio.sleep(60)
+        await asyncio.sleep(5)
 
-    async with asyncio.timeout(30):
-        await run(broker, wait)
+    await run(broker, wait)
 
     assert await redis.xlen("jobs") == 1
 
