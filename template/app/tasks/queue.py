@@ -1,5 +1,8 @@
 """Deprecated: how jobs were sent before 0.4.0. It goes in 0.5.0: docs/tasks.md shows `kiq` and `send`."""
 
+from typing import Any
+
+from taskiq import AsyncTaskiqDecoratedTask
 from taskiq.kicker import AsyncKicker
 
 from app.core.config import Settings
@@ -12,9 +15,9 @@ class Queue:
     def __init__(self, settings: Settings) -> None:
         """The broker has read the settings."""
 
-    async def send(self, job: Job, **arguments: object) -> None:
+    async def send(self, job: Job | AsyncTaskiqDecoratedTask[..., Any], **arguments: object) -> None:
         """Sends the job within CACHE_TIMEOUT; a failure is only logged."""
-        await send(AsyncKicker[..., None](job.name, broker, {}), **arguments)
+        await send(AsyncKicker[..., None](job.name, broker, {}) if isinstance(job, Job) else job, **arguments)
 
     async def close(self) -> None:
         """The broker closes its connections itself."""

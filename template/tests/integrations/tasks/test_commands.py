@@ -1,6 +1,9 @@
 """Taskiq's own commands run the tasks of a project, and so does the command of 0.3.0."""
 
 import asyncio
+import os
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -153,6 +156,26 @@ async def test_a_task_that_fails_is_rolled_back_and_delivered_again(
     assert len(worker.done("app.tasks.users:add_user")) == 1
     assert await emails() == ["kept@example.com"]
     assert await redis.xlen("jobs") == 1
+
+
+def test_without_a_cache_the_broker_is_imported_and_no_process_starts(settings: Settings, tmp_path: Path) -> None:
+    environment = {name: value for name, value in os.environ.items() if name != "CACHE_URL"}
+    environment["DATABASE_URL"] = settings.database_url
+    imports = (sys.executable, "-c", "from app.integrations.tasks.broker import broker")
+
+    imported, worker, scheduler = (
+        subprocess.run(command, cwd=project_with(folder), env=environment, capture_output=True, text=True, check=False)
+        for command, folder in (
+            (imports, tmp_path / "1"),
+            ((*WORKER, "--max-fails=1"), tmp_path / "2"),
+            (SCHEDULER, tmp_path / "3"),
+        )
+    )
+
+    assert imported.returncode == 0, imported.stderr
+    for process in (worker, scheduler):
+        assert process.returncode != 0
+        assert "CACHE_URL is not set: set it" in process.stderr
 
 
 @pytest.mark.usefixtures("broker")

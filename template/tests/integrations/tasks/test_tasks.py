@@ -11,7 +11,8 @@ import pytest
 from fastapi import FastAPI
 from httpx2 import AsyncClient
 from sqlalchemy import select
-from taskiq import Context, TaskiqDepends, TaskiqMessage
+from taskiq import Context, SimpleRetryMiddleware, TaskiqDepends, TaskiqMessage
+from taskiq.acks import AcknowledgeType
 from taskiq.exceptions import SendTaskError
 from taskiq.kicker import AsyncKicker
 from taskiq.receiver import Receiver
@@ -19,6 +20,7 @@ from taskiq.utils import maybe_awaitable
 from uuid_utils.compat import uuid7
 
 from app.api.deps import Providers
+from app.core.config import Settings
 from app.core.context import request_id
 from app.core.database import Database
 from app.domain.models.base import utc_now
@@ -31,6 +33,7 @@ from app.integrations.tasks.ended_session_service import EndedSessionService
 from app.integrations.tasks.erase_sessions import ErasingRefreshTokenRepository, erase_sessions
 from app.integrations.tasks.sending import send
 from app.integrations.tasks.stream import MAXIMUM_ATTEMPTS, StreamBroker
+from app.tasks.queue import Queue
 from tests.factories.user_factory import create_user
 from tests.integrations.cache.valkey import Valkey
 
@@ -138,6 +141,14 @@ async def test_kiq_sends_at_once(database: Database, redis: Redis, broker: Strea
         assert [message.task_name for message in await sent(redis, broker)] == ["erase_sessions"]
 
 
+async def test_the_queue_of_0_3_0_sends_a_task_too(
+    redis: Redis, broker: StreamBroker, broker_settings: Settings
+) -> None:
+    await Queue(broker_settings).send(erase_sessions, user_id=uuid7())
+
+    assert [message.task_name for message in await sent(redis, broker)] == ["erase_sessions"]
+
+
 async def test_kiq_raises_what_taskiq_documents_and_send_only_logs_it(
     broker: StreamBroker, valkey: Valkey, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -229,13 +240,15 @@ def task_of(broker: StreamBroker, work: Callable[..., Any]) -> Iterator[None]:
     del broker.local_task_registry["example"]
 
 
-async def run(broker: StreamBroker, work: Callable[..., Any], **arguments: object) -> None:
+async def run(
+    broker: StreamBroker, work: Callable[..., Any], ack_type: str = "when_saved", **arguments: object
+) -> None:
     """Sends the task and handles its message as `taskiq worker` does."""
     with task_of(broker, work):
-        await AsyncKicker[..., None]("example", broker, {}).kiq(**arguments)
+        await AsyncKicker[..., None]("example", broker, {"retry_on_error": True}).kiq(**arguments)
         async with asyncio.timeout(30):
             message = await anext(broker.listen())
-        await Receiver(broker, max_async_tasks=1).callback(message)
+        await Receiver(broker, max_async_tasks=1, ack_type=AcknowledgeType(ack_type)).callback(message)
 
 
 async def test_a_task_that_succeeds_leaves_the_stream(redis: Redis, broker: StreamBroker) -> None:
@@ -246,11 +259,13 @@ async def test_a_task_that_succeeds_leaves_the_stream(redis: Redis, broker: Stre
     assert await redis.xlen("jobs") == 0
 
 
-async def test_a_task_that_fails_is_not_acknowledged(redis: Redis, broker: StreamBroker) -> None:
-    async def fail() -> None:
-        raise ValueError
+async def fail() -> None:
+    raise ValueError
 
-    await run(broker, fail)
+
+@pytest.mark.parametrize("ack_type", ["when_executed", "when_saved"])
+async def test_a_task_that_fails_is_not_acknowledged(redis: Redis, broker: StreamBroker, ack_type: str) -> None:
+    await run(broker, fail, ack_type)
 
     assert await redis.xlen("jobs") == 1
     assert (await redis.xpending("jobs", "workers"))["pending"] == 1
@@ -272,6 +287,17 @@ async def test_a_task_that_requeues_itself_leaves_one_message(redis: Redis, brok
     await run(broker, requeue)
 
     assert [message.labels["X-Taskiq-requeue"] for message in await sent(redis, broker)] == ["1"]
+
+
+async def test_the_retry_of_a_middleware_takes_the_place_of_the_message(
+    redis: Redis, broker: StreamBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(broker, "middlewares", [*broker.middlewares])
+    broker.add_middlewares(SimpleRetryMiddleware())
+
+    await run(broker, fail)
+
+    assert [message.labels["_retries"] for message in await sent(redis, broker)] == ["1"]
 
 
 async def test_a_task_that_takes_too_long_fails(redis: Redis, broker: StreamBroker) -> None:
