@@ -35,7 +35,7 @@ ANSWERS: dict[str, tuple[str, ...]] = {
     "python_version": ("`requires-python`, `.python-version`, the base image, the versions that CI runs",),
     "database": ("the engine, the driver and what `make dev` starts; SQLite is a file on one machine",),
     "cache": ("limits shared by all processes, users read through a cache, `CACHE_URL`",),
-    "tasks": ("jobs in `app/tasks/`, done by `make worker`; needs `cache=valkey`",),
+    "tasks": ("Taskiq: tasks in `app/tasks/`, run by `make worker`; needs `cache=valkey`",),
     "observability": ("any of: `/metrics` for Prometheus, OpenTelemetry spans, errors to Sentry",),
     "kubernetes": ("manifests in `kubernetes/`; needs `database=postgresql`",),
     "ci": ("the workflow or pipeline that runs `make check`",),

@@ -392,5 +392,8 @@ def test_the_worker_does_its_job(new_stack: NewStack) -> None:
     }:
         assert time.monotonic() < deadline, stack.log("worker")
         time.sleep(0.5)
+    while "erase_all_sessions" not in {line.get("job") for line in stack.log("worker")}:
+        assert time.monotonic() < deadline, stack.log("scheduler")
+        time.sleep(0.5)
     assert published(stack, "cache") == []
-    assert stack.stop("worker") == 0
+    assert [stack.stop(name) for name in ("worker", "scheduler")] == [0, 0]

@@ -209,9 +209,9 @@ def stopping_fits_its_grace(release: Release) -> None:
     [server] = re.findall(r"^TIMEOUT_GRACEFUL_SHUTDOWN = (\d+)", release.file("app/__main__.py"), re.MULTILINE)
     assert delay > release.application["defaults"]["SHUTDOWN_DELAY"]
     assert pod["terminationGracePeriodSeconds"] > delay + int(server)
-    for worker in release.of_kind("Deployment")[1:]:
-        [jobs] = re.findall(r"^TIMEOUT_GRACEFUL_SHUTDOWN = (\d+)", release.file("app/worker.py"), re.MULTILINE)
-        assert worker["spec"]["template"]["spec"]["terminationGracePeriodSeconds"] > int(jobs)
+    for pod in [pod for pod, container in release.pods if container["name"] == "worker"]:
+        [tasks] = re.findall(r"--wait-tasks-timeout=(\d+)", " ".join(pod["containers"][0]["command"]))
+        assert pod["terminationGracePeriodSeconds"] > int(tasks)
 
 
 def no_replica_goes_before_another_comes(release: Release) -> None:
@@ -246,7 +246,12 @@ def settings_reach_every_process(release: Release) -> None:
 
 def connections_fit_the_database(release: Release) -> None:
     of_a_process = int(release.settings["DB_POOL_SIZE"]) + 1
-    others = [workload["spec"].get("replicas", 1) + 1 for workload in release.workloads[1:]]
+    # The scheduler asks the database for nothing.
+    others = [
+        workload["spec"].get("replicas", 1) + 1
+        for workload in release.workloads
+        if workload["metadata"]["name"] not in {"app", "scheduler"}
+    ]
     assert connections(release) + sum(others) * of_a_process <= CONNECTIONS
 
 
@@ -340,11 +345,12 @@ def test_the_versions_are_those_that_the_project_checks(release: Release) -> Non
     assert f"\nKUBERNETES_VERSIONS := {' '.join(VERSIONS)}\n" in release.file("kubernetes/targets.mk")
 
 
-def test_the_worker_is_there_with_its_tasks(render: Render) -> None:
+def test_the_worker_and_the_scheduler_are_there_with_their_tasks(render: Render) -> None:
     with_tasks, without = render(profile="full"), render(profile="full", tasks="none")
 
-    assert Release(with_tasks, {}).one("Deployment", "worker")
-    assert not (without / "kubernetes/base/worker.yaml").exists()
+    for name in ("worker", "scheduler"):
+        assert Release(with_tasks, {}).one("Deployment", name)
+        assert not (without / f"kubernetes/base/{name}.yaml").exists()
     assert [document["metadata"]["name"] for document in Release(without, {}).of_kind("Deployment")] == ["app"]
 
 

@@ -363,42 +363,67 @@ PROTECTIONS = {
         "",
         "tests/integration/test_session.py",
     ),
-    "a killed worker's job": Protection(
-        "app/tasks/broker.py",
+    "a killed worker's task": Protection(
+        "app/integrations/tasks/stream.py",
         "                async for message in self._overdue(client):\n                    yield message\n",
         "",
         "tests/faults/test_tasks.py -k killed",
         TASKIQ,
     ),
-    "a job is done before it leaves": Protection(
-        "app/worker.py",
-        "        async with asyncio.timeout(settings.JOB_TIMEOUT)",
-        "        await context.ack()\n        async with asyncio.timeout(settings.JOB_TIMEOUT)",
-        "tests/faults/test_tasks.py -k tried_again",
+    "a failed task stays in the stream": Protection(
+        "app/integrations/tasks/stream.py",
+        "            if not _has_failed.get():\n                await self._remove(identifier)\n",
+        "            await self._remove(identifier)\n",
+        "tests/integrations/tasks/test_tasks.py -k is_not_acknowledged",
         TASKIQ,
     ),
-    "a job that fails for ever": Protection(
-        "app/tasks/broker.py",
+    "a failed task changes nothing": Protection(
+        "app/integrations/tasks/deps.py",
+        "        yield session\n",
+        "        try:\n            yield session\n        finally:\n            await session.commit()\n",
+        "tests/integrations/tasks/test_commands.py -k rolled_back",
+        TASKIQ,
+    ),
+    "a task that fails for ever": Protection(
+        "app/integrations/tasks/stream.py",
         "if attempts >= MAXIMUM_ATTEMPTS:",
         "if False:",
-        "tests/integration/test_tasks.py -k given_up",
+        "tests/integrations/tasks/test_tasks.py -k given_up",
         TASKIQ,
     ),
-    "jobs of another version": Protection(
-        "app/tasks/broker.py",
-        "if self.find_task(self._job_of(fields)) is None:",
+    "a task that takes too long": Protection(
+        "app/integrations/tasks/broker.py",
+        "LogMiddleware(), TimeLimitMiddleware()",
+        "LogMiddleware()",
+        "tests/integrations/tasks/test_tasks.py -k too_long",
+        TASKIQ,
+    ),
+    "tasks of another version": Protection(
+        "app/integrations/tasks/stream.py",
+        "if self.find_task(name) is None:",
         "if False:",
-        "tests/integration/test_tasks.py -k another_version",
+        "tests/integrations/tasks/test_tasks.py -k another_version",
         TASKIQ,
     ),
-    "one worker starts what is due": Protection(
-        "app/worker.py", "nx=True, ", "", "tests/integration/test_tasks.py -k workers_do", TASKIQ
+    "one scheduler sends what is due": Protection(
+        "app/integrations/tasks/schedule.py",
+        "nx=True, ",
+        "",
+        "tests/integrations/tasks/test_schedule.py -k send_it_once",
+        TASKIQ,
+    ),
+    "an outage costs no period": Protection(
+        "app/integrations/tasks/schedule.py",
+        "                task.interval = 1\n",
+        "",
+        "tests/integrations/tasks/test_schedule.py -k each_second",
+        TASKIQ,
     ),
     "what is done leaves the stream": Protection(
-        "app/tasks/broker.py",
+        "app/integrations/tasks/stream.py",
         "            pipeline.xdel(self.queue_name, identifier)\n",
         "",
-        "tests/integration/test_tasks.py -k again",
+        "tests/integrations/tasks/test_tasks.py -k again",
         TASKIQ,
     ),
 }

@@ -22,13 +22,21 @@ from app.middleware.response import ResponseMiddleware
 
 
 @asynccontextmanager
-async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-    settings: Settings = app.state.settings
+async def running(app: FastAPI) -> AsyncIterator[None]:
+    """What requests need while they are served; a process without a server enters it too."""
     providers: Providers = app.state.providers
     async with AsyncExitStack() as stack:
         stack.push_async_callback(providers.database.close)
         await run_integrations(app, stack)
         collect_less()
+        yield
+
+
+@asynccontextmanager
+async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+    settings: Settings = app.state.settings
+    providers: Providers = app.state.providers
+    async with running(app):
         logger.bind(environment=settings.ENVIRONMENT, version=settings.VERSION).info("started")
         with providers.shutdown.announced():
             yield

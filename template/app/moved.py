@@ -22,7 +22,8 @@ MOVED = {
     "app.repository.cached_user_repository": "app.integrations.cache.user_repository",
     "app.repository.ended_session_repository": "app.integrations.tasks.ended_session_repository",
     "app.service.ended_session_service": "app.integrations.tasks.ended_session_service",
-    "app.tasks.broker": "app.integrations.tasks.broker",
+    "app.tasks.broker": "app.integrations.tasks.stream",
+    "app.tasks.erase_sessions_job": "app.integrations.tasks.erase_sessions",
     "app.utils": "app.middleware",
     "app.utils.routes": "app.middleware.routes",
 }
@@ -40,4 +41,4 @@ class _Finder(MetaPathFinder, Loader):
         sys.modules[old] = import_module(new)
 
 
-sys.meta_path.append(_Finder())
+sys.meta_path.insert(0, _Finder())

@@ -1,1 +1,1 @@
-"""Jobs: what is done beside the requests. A module named `*_job` is found by being here."""
+"""Your tasks: every module here is found by being here. docs/tasks.md shows how to write one."""

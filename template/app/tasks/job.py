@@ -1,21 +1,26 @@
-"""What a job is, and which ones there are."""
+"""Deprecated: jobs as they were written before 0.4.0. It goes in 0.5.0: docs/tasks.md shows `@broker.task`."""
 
+import sys
+import warnings
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
-from importlib import import_module
-from pkgutil import iter_modules
+from typing import Annotated, Any
 
-import app.tasks as package
+from pydantic import ConfigDict, validate_call
+from sqlalchemy.ext.asyncio import AsyncSession
+from taskiq import TaskiqDepends
 
-# It gets a session in one transaction, which is committed before the job counts as done, and its arguments by name.
+from app.integrations.tasks.broker import broker
+from app.integrations.tasks.deps import get_session
+from app.integrations.tasks.discovery import discover_tasks
+
+# It gets a session in one transaction, and its arguments by name.
 type Work = Callable[..., Awaitable[None]]
 
 
 @dataclass(frozen=True)
 class Job:
-    """Done at least once: what it does a second time must change nothing."""
-
     name: str
     work: Work
     # How often it is started by itself, if at all.
@@ -23,12 +28,29 @@ class Job:
 
 
 def job(*, every: timedelta | None = None) -> Callable[[Work], Job]:
-    """Makes a job of a function."""
-    return lambda work: Job(work.__name__, work, every)
+    """Makes a task of a function and gives it back as a job."""
+    warnings.warn("app.tasks.job is now broker.task; the old name goes in 0.5.0.", DeprecationWarning, stacklevel=2)
+
+    def decorate(work: Work) -> Job:
+        made = Job(work.__name__, work, every)
+        _register(made)
+        return made
+
+    return decorate
 
 
 def discover_jobs() -> list[Job]:
-    names = sorted(module.name for module in iter_modules(package.__path__) if module.name.endswith("_job"))
-    modules = [import_module(f"{package.__name__}.{name}") for name in names]
+    discover_tasks()
+    modules = [module for name, module in sorted(sys.modules.items()) if name.startswith("app.tasks.")]
     found = [value for module in modules for value in vars(module).values() if isinstance(value, Job)]
     return list({job.name: job for job in found}.values())
+
+
+def _register(job: Job) -> None:
+    work = validate_call(config=ConfigDict(arbitrary_types_allowed=True))(job.work)
+
+    async def run(session: Annotated[AsyncSession, TaskiqDepends(get_session)], **arguments: Any) -> None:
+        await work(session, **arguments)
+
+    labels = {"schedule": [{"interval": job.every}]} if job.every else {}
+    broker.register_task(run, job.name, **labels)

@@ -1,34 +1,23 @@
-"""Where requests leave jobs."""
+"""Deprecated: how jobs were sent before 0.4.0. It goes in 0.5.0: docs/tasks.md shows `kiq` and `send`."""
 
-import asyncio
+from typing import Any
 
-from loguru import logger
-from taskiq.exceptions import SendTaskError
+from taskiq import AsyncTaskiqDecoratedTask
 from taskiq.kicker import AsyncKicker
 
 from app.core.config import Settings
-from app.core.context import request_id
-from app.tasks.broker import StreamBroker
+from app.integrations.tasks.broker import broker
+from app.integrations.tasks.sending import send
 from app.tasks.job import Job
-
-UNSENT = (SendTaskError, TimeoutError)
 
 
 class Queue:
-    """One instance a process. It connects when it is first used."""
-
     def __init__(self, settings: Settings) -> None:
-        self._timeout = settings.CACHE_TIMEOUT
-        self._broker = StreamBroker(settings, timeout=self._timeout)
+        """The broker has read the settings."""
 
-    async def send(self, job: Job, **arguments: object) -> None:
-        """Leaves the job for a worker. For `after_commit`: it ends in time, and where it fails, only the log tells."""
-        kicker = AsyncKicker[..., None](job.name, self._broker, {"request_id": request_id.get() or ""})
-        try:
-            async with asyncio.timeout(self._timeout):
-                await kicker.kiq(**arguments)
-        except UNSENT as error:
-            logger.bind(job=job.name, error=type(error.__cause__ or error).__name__).error("a job was not sent")
+    async def send(self, job: Job | AsyncTaskiqDecoratedTask[..., Any], **arguments: object) -> None:
+        """Sends the job within CACHE_TIMEOUT; a failure is only logged."""
+        await send(AsyncKicker[..., None](job.name, broker, {}) if isinstance(job, Job) else job, **arguments)
 
     async def close(self) -> None:
-        await self._broker.connection_pool.disconnect()
+        """The broker closes its connections itself."""

@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from app.repository.ended_session_repository import EndedSessionRepository
+from app.integrations.tasks.ended_session_repository import EndedSessionRepository
 
 
 class EndedSessionService:

@@ -1,4 +1,4 @@
-"""A job that fails is told to Sentry, too."""
+"""A task that fails is reported to Sentry, too."""
 
 import time
 from pathlib import Path
@@ -16,14 +16,17 @@ pytestmark = pytest.mark.xdist_group("server")
 
 async def test_a_job_that_fails_is_reported(worker_id: str, tmp_path: Path) -> None:
     from tests.integrations.cache.valkey import Valkey  # noqa: PLC0415 (goes with the option)
-    from tests.integrations.tasks.worker import running_worker  # noqa: PLC0415
+    from tests.integrations.tasks.worker import SCHEDULER, WORKER, running  # noqa: PLC0415
 
     without_tables = await database_server.create(f"{worker_id}_jobs")
     broker = Valkey(tmp_path / "valkey")
     broker.start()
     with receiving() as receiver:
         dsn = f"http://key@{receiver.address}/7"
-        with running_worker(without_tables, broker.url, tmp_path / "log", SENTRY_DSN=dsn):
+        with (
+            running(WORKER, without_tables, broker.url, tmp_path / "worker.log", SENTRY_DSN=dsn),
+            running(SCHEDULER, without_tables, broker.url, tmp_path / "scheduler.log"),
+        ):
             deadline = time.monotonic() + 30
             while not receiver.posts and time.monotonic() < deadline:
                 time.sleep(0.1)  # noqa: ASYNC251 (nothing else runs)

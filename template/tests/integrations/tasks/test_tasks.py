@@ -1,86 +1,48 @@
-"""Jobs: what starts them, what they do, and that none is lost or done without need."""
+"""Tasks: what sends them, what they do, and that none is lost."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import ExitStack
+from contextlib import contextmanager
 from datetime import timedelta
-from functools import partial
-from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import pytest
 from fastapi import FastAPI
 from httpx2 import AsyncClient
-from pydantic import SecretStr
-from redis.asyncio import Redis as Client
-from sqlalchemy import delete, select
-from taskiq.message import TaskiqMessage
+from sqlalchemy import select
+from taskiq import Context, SimpleRetryMiddleware, TaskiqDepends, TaskiqMessage
+from taskiq.acks import AcknowledgeType
+from taskiq.exceptions import SendTaskError
+from taskiq.kicker import AsyncKicker
+from taskiq.receiver import Receiver
 from taskiq.utils import maybe_awaitable
 from uuid_utils.compat import uuid7
 
+from app.api.deps import Providers
 from app.core.config import Settings
 from app.core.context import request_id
 from app.core.database import Database
 from app.domain.models.base import utc_now
 from app.domain.models.refresh_token import RefreshToken
 from app.domain.models.user import User
-from app.repository import ended_session_repository
-from app.repository.ended_session_repository import EndedSessionRepository
-from app.service.ended_session_service import EndedSessionService
-from app.tasks.broker import MAXIMUM_ATTEMPTS, StreamBroker
-from app.tasks.erase_sessions_job import ErasingRefreshTokenRepository
-from app.tasks.job import Job, discover_jobs
+from app.integrations.tasks import ended_session_repository
+from app.integrations.tasks.deps import get_session
+from app.integrations.tasks.ended_session_repository import EndedSessionRepository
+from app.integrations.tasks.ended_session_service import EndedSessionService
+from app.integrations.tasks.erase_sessions import ErasingRefreshTokenRepository, erase_sessions
+from app.integrations.tasks.sending import send
+from app.integrations.tasks.stream import MAXIMUM_ATTEMPTS, StreamBroker
 from app.tasks.queue import Queue
 from tests.factories.user_factory import create_user
 from tests.integrations.cache.valkey import Valkey
-from tests.integrations.tasks.worker import Worker, running_worker
 
 pytestmark = pytest.mark.xdist_group("server")
 
-# Its answers are of too many types to check.
+# What it returns is of too many types to check.
 type Redis = Any
 
-# A busy machine is no outage.
-PATIENT = {"CACHE_TIMEOUT": 30}
-
-
-@pytest.fixture(scope="module")
-def valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Valkey]:
-    """A broker of these tests alone: a worker does whatever job it finds."""
-    valkey = Valkey(tmp_path_factory.mktemp("broker"))
-    valkey.start()
-    yield valkey
-    valkey.stop()
-
-
-@pytest.fixture
-async def redis(valkey: Valkey) -> AsyncIterator[Client]:
-    """What is in the broker; nothing at first."""
-    async with Client.from_url(valkey.url) as client:
-        await client.flushall()
-        yield client
-
-
-@pytest.fixture
-def broker_settings(settings: Settings, valkey: Valkey) -> Settings:
-    return settings.model_copy(update=PATIENT | {"CACHE_URL": SecretStr(valkey.url), "JOB_TIMEOUT": 0.1})
-
-
-@pytest.fixture
-async def broker(broker_settings: Settings, redis: Redis) -> AsyncIterator[StreamBroker]:
-    broker = StreamBroker(broker_settings, timeout=30)
-    for job in discover_jobs():
-        broker.register_task(job.work, job.name)
-    yield broker
-    await broker.connection_pool.disconnect()
-
-
-@pytest.fixture
-async def queue(broker_settings: Settings, redis: Redis) -> AsyncIterator[Queue]:
-    queue = Queue(broker_settings)
-    yield queue
-    await queue.close()
+LATER = timedelta(days=1)
 
 
 async def add_token(database: Database, user: User, **values: Any) -> UUID:
@@ -100,7 +62,7 @@ async def add_user(database: Database) -> User:
         return await create_user(session)
 
 
-LATER = timedelta(days=1)
+# --- What the template's own tasks do.
 
 
 async def test_what_is_left_of_ended_sessions_is_erased_batch_by_batch(
@@ -133,13 +95,16 @@ async def test_of_one_user_only_what_was_ended_is_erased(database: Database) -> 
     assert await tokens(database, other) == {others}
 
 
+# --- What is sent, and when.
+
+
 async def sent(redis: Redis, broker: StreamBroker) -> list[TaskiqMessage]:
     return [broker.formatter.loads(fields[b"data"]) for _, fields in await redis.xrange("jobs")]
 
 
 @pytest.fixture
-def app(app: FastAPI, queue: Queue) -> FastAPI:
-    app.state.providers.refresh_token_repository = partial(ErasingRefreshTokenRepository, queue=queue)
+def app(app: FastAPI) -> FastAPI:
+    app.state.providers.refresh_token_repository = ErasingRefreshTokenRepository
     return app
 
 
@@ -148,18 +113,19 @@ async def test_a_request_that_ends_sessions_sends_their_erasure_under_its_id(
 ) -> None:
     user = await add_user(database)
 
-    answer = await admin.post(f"/users/{user.id}/password", json={"new_password": "correct horse battery"})
+    response = await admin.post(f"/users/{user.id}/password", json={"new_password": "correct horse battery"})
 
-    assert answer.status_code == 204
+    assert response.status_code == 204
     (message,) = await sent(redis, broker)
     assert (message.task_name, message.kwargs) == ("erase_sessions", {"user_id": str(user.id)})
-    assert message.labels["request_id"] == answer.headers["X-Request-ID"]
+    assert message.labels["request_id"] == response.headers["X-Request-ID"]
 
 
-async def test_a_request_that_fails_sends_nothing(database: Database, queue: Queue, redis: Redis) -> None:
+@pytest.mark.usefixtures("broker")
+async def test_a_request_that_fails_sends_nothing(database: Database, redis: Redis) -> None:
     async def fail() -> None:
         async with database.transaction() as session:
-            await ErasingRefreshTokenRepository(session, queue).revoke_all(uuid7())
+            await ErasingRefreshTokenRepository(session).revoke_all(uuid7())
             raise ValueError
 
     with pytest.raises(ValueError):  # noqa: PT011 (ours)
@@ -168,23 +134,56 @@ async def test_a_request_that_fails_sends_nothing(database: Database, queue: Que
     assert await redis.exists("jobs") == 0
 
 
-async def nothing() -> None:
-    """The work of a job."""
+async def test_kiq_sends_at_once(database: Database, redis: Redis, broker: StreamBroker) -> None:
+    async with database.transaction():
+        await erase_sessions.kiq(user_id=uuid7())
+
+        assert [message.task_name for message in await sent(redis, broker)] == ["erase_sessions"]
 
 
-async def deliver_in_vain(redis: Redis, attempts: int) -> None:
-    """Has all messages delivered so often, and overdue for as long as there is time."""
+async def test_the_queue_of_0_3_0_sends_a_task_too(
+    redis: Redis, broker: StreamBroker, broker_settings: Settings
+) -> None:
+    await Queue(broker_settings).send(erase_sessions, user_id=uuid7())
+
+    assert [message.task_name for message in await sent(redis, broker)] == ["erase_sessions"]
+
+
+async def test_kiq_raises_what_taskiq_documents_and_send_only_logs_it(
+    broker: StreamBroker, valkey: Valkey, capsys: pytest.CaptureFixture[str]
+) -> None:
+    valkey.stop()
+
+    with pytest.raises(SendTaskError):
+        await erase_sessions.kiq(user_id=uuid7())
+    await send(erase_sessions, user_id=uuid7())
+
+    valkey.start()
+    assert "a job was not sent" in capsys.readouterr().out
+
+
+# --- What becomes of a message.
+
+
+async def deliver_in_vain(redis: Redis, attempts: int, idle: int = 10**9) -> None:
+    """Has all messages delivered so often, the last time so many milliseconds ago."""
     await redis.xgroup_create("jobs", "workers", "0", mkstream=True)
     await redis.xreadgroup("workers", "killed", {"jobs": ">"})
     identifiers = [identifier for identifier, _ in await redis.xrange("jobs")]
-    await redis.xclaim("jobs", "workers", "killed", 0, identifiers, idle=10**9, retrycount=attempts)
+    await redis.xclaim("jobs", "workers", "killed", 0, identifiers, idle=idle, retrycount=attempts)
 
 
-async def test_a_message_that_nobody_acknowledged_is_delivered_again(
-    queue: Queue, redis: Redis, broker: StreamBroker
-) -> None:
+async def until(condition: Callable[[], bool]) -> None:
+    for _ in range(600):
+        if condition():
+            return
+        await asyncio.sleep(0.05)
+    raise AssertionError("it did not happen")
+
+
+async def test_a_message_that_nobody_acknowledged_is_delivered_again(redis: Redis, broker: StreamBroker) -> None:
     user_id = uuid7()
-    await queue.send(Job("erase_sessions", nothing), user_id=user_id)
+    await erase_sessions.kiq(user_id=user_id)
     await deliver_in_vain(redis, attempts=MAXIMUM_ATTEMPTS - 1)
 
     async with asyncio.timeout(30):
@@ -196,9 +195,9 @@ async def test_a_message_that_nobody_acknowledged_is_delivered_again(
 
 
 async def test_a_message_that_fails_for_ever_is_given_up(
-    queue: Queue, redis: Redis, broker: StreamBroker, capsys: pytest.CaptureFixture[str]
+    redis: Redis, broker: StreamBroker, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    await queue.send(Job("erase_sessions", nothing), user_id=uuid7())
+    await erase_sessions.kiq(user_id=uuid7())
     await deliver_in_vain(redis, attempts=MAXIMUM_ATTEMPTS)
 
     listening = asyncio.ensure_future(anext(broker.listen()))
@@ -208,11 +207,9 @@ async def test_a_message_that_fails_for_ever_is_given_up(
     assert await redis.xlen("jobs") == 0
 
 
-async def test_a_job_of_another_version_is_left_for_its_worker(
-    queue: Queue, redis: Redis, broker: StreamBroker
-) -> None:
-    await queue.send(Job("from_the_future", nothing))
-    await queue.send(Job("erase_sessions", nothing), user_id=uuid7())
+async def test_a_task_of_another_version_is_left_for_its_worker(redis: Redis, broker: StreamBroker) -> None:
+    await AsyncKicker[..., None]("from_the_future", broker, {}).kiq()
+    await erase_sessions.kiq(user_id=uuid7())
 
     async with asyncio.timeout(30):
         message = await anext(broker.listen())
@@ -221,55 +218,164 @@ async def test_a_job_of_another_version_is_left_for_its_worker(
     assert [message.task_name for message in await sent(redis, broker)] == ["from_the_future", "erase_sessions"]
 
 
-async def until(condition: Callable[[], bool]) -> None:
-    for _ in range(600):
-        if condition():
-            return
-        await asyncio.sleep(0.05)
-    raise AssertionError("it did not happen")
+async def test_a_task_with_a_longer_limit_is_not_overdue_while_it_may_run(redis: Redis, broker: StreamBroker) -> None:
+    await erase_sessions.kicker().with_labels(timeout=60).kiq(user_id=uuid7())
+    await erase_sessions.kiq(user_id=uuid7())
+    await deliver_in_vain(redis, attempts=1, idle=60_000)
+
+    async with asyncio.timeout(30):
+        message = await anext(broker.listen())
+
+    assert "timeout" not in broker.formatter.loads(message.data).labels
 
 
-@pytest.fixture
-async def committed(settings: Settings) -> AsyncIterator[Database]:
-    """A database whose changes others see."""
-    database = Database(settings)
-    yield database
-    async with database.transaction() as session:
-        await session.execute(delete(User))
-    await database.close()
+# --- What becomes of a task.
 
 
-@pytest.fixture
-def start_two(
-    committed: Database, settings: Settings, valkey: Valkey, tmp_path: Path
-) -> Iterator[Callable[[], list[Worker]]]:
-    with ExitStack() as stack:
-        logs = (tmp_path / "one.log", tmp_path / "other.log")
-        yield lambda: [stack.enter_context(running_worker(settings.database_url, valkey.url, log)) for log in logs]
+@contextmanager
+def task_of(broker: StreamBroker, work: Callable[..., Any]) -> Iterator[None]:
+    """While the broker knows this task."""
+    broker.register_task(work, "example")
+    yield
+    del broker.local_task_registry["example"]
 
 
-async def test_workers_do_what_was_sent_and_what_is_due_once_and_stop_well(
-    start_two: Callable[[], list[Worker]], committed: Database, queue: Queue, redis: Redis
+async def run(
+    broker: StreamBroker, work: Callable[..., Any], ack_type: str = "when_saved", **arguments: object
 ) -> None:
-    user = await add_user(committed)
-    await add_token(committed, user)
-    request_id.set("the-request")
-    await queue.send(Job("erase_sessions", nothing), user_id=user.id)
+    """Sends the task and handles its message as `taskiq worker` does."""
+    with task_of(broker, work):
+        await AsyncKicker[..., None]("example", broker, {"retry_on_error": True}).kiq(**arguments)
+        async with asyncio.timeout(30):
+            message = await anext(broker.listen())
+        await Receiver(broker, max_async_tasks=1, ack_type=AcknowledgeType(ack_type)).callback(message)
 
-    running = start_two()
 
-    def done(job: str) -> list[dict[str, Any]]:
-        return [line for worker in running for line in worker.done(job)]
+async def test_a_task_that_succeeds_leaves_the_stream(redis: Redis, broker: StreamBroker) -> None:
+    async def succeed() -> None: ...
 
-    await until(lambda: bool(done("erase_sessions") and done("erase_all_sessions")))
-    await until(lambda: all(worker.lines("worker started") for worker in running))
-    await asyncio.sleep(2)  # by now both have looked at what is due
-    assert [len(done(job)) for job in ("erase_sessions", "erase_all_sessions")] == [1, 1]
-    assert done("erase_sessions")[0]["request_id"] == "the-request"
-    assert await tokens(committed, user) == set()
+    await run(broker, succeed)
+
     assert await redis.xlen("jobs") == 0
 
-    for worker in running:
-        worker.process.terminate()
-    assert [await asyncio.to_thread(worker.process.wait, 30) for worker in running] == [0, 0]
-    assert all(worker.lines("worker stopped") for worker in running)
+
+async def fail() -> None:
+    raise ValueError
+
+
+@pytest.mark.parametrize("ack_type", ["when_executed", "when_saved"])
+async def test_a_task_that_fails_is_not_acknowledged(redis: Redis, broker: StreamBroker, ack_type: str) -> None:
+    await run(broker, fail, ack_type)
+
+    assert await redis.xlen("jobs") == 1
+    assert (await redis.xpending("jobs", "workers"))["pending"] == 1
+
+
+async def test_a_task_that_rejects_its_message_never_sees_it_again(redis: Redis, broker: StreamBroker) -> None:
+    async def reject(context: Context = TaskiqDepends()) -> None:
+        context.reject()
+
+    await run(broker, reject)
+
+    assert await redis.xlen("jobs") == 0
+
+
+async def test_a_task_that_requeues_itself_leaves_one_message(redis: Redis, broker: StreamBroker) -> None:
+    async def requeue(context: Context = TaskiqDepends()) -> None:
+        await context.requeue()
+
+    await run(broker, requeue)
+
+    assert [message.labels["X-Taskiq-requeue"] for message in await sent(redis, broker)] == ["1"]
+
+
+async def test_the_retry_of_a_middleware_takes_the_place_of_the_message(
+    redis: Redis, broker: StreamBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(broker, "middlewares", [*broker.middlewares])
+    broker.add_middlewares(SimpleRetryMiddleware())
+
+    await run(broker, fail)
+
+    assert [message.labels["_retries"] for message in await sent(redis, broker)] == ["1"]
+
+
+async def test_a_task_that_takes_too_long_fails(redis: Redis, broker: StreamBroker) -> None:
+    async def wait() -> None:
+        await asyncio.sleep(5)
+
+    await run(broker, wait)
+
+    assert await redis.xlen("jobs") == 1
+
+
+@pytest.fixture
+async def with_database(broker: StreamBroker, providers: Providers) -> AsyncIterator[None]:
+    broker.state.providers = providers
+    yield
+    del broker.state.providers
+
+
+@pytest.mark.usefixtures("with_database")
+async def test_a_task_commits_before_its_message_is_acknowledged(
+    database: Database, redis: Redis, broker: StreamBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    user = await add_user(database)
+    await add_token(database, user, revoked_at=utc_now())
+    seen: list[set[UUID]] = []
+    remove = broker._remove
+
+    async def look_and_remove(identifier: bytes) -> None:
+        seen.append(await tokens(database, user))
+        await remove(identifier)
+
+    monkeypatch.setattr(broker, "_remove", look_and_remove)
+
+    async def erase(user_id: UUID, session: Any = TaskiqDepends(get_session)) -> None:
+        await EndedSessionRepository(session).delete_revoked(user_id)
+
+    await run(broker, erase, user_id=user.id)
+
+    assert seen == [set()]
+    assert await redis.xlen("jobs") == 0
+
+
+@pytest.mark.usefixtures("with_database")
+async def test_a_task_whose_commit_fails_is_not_acknowledged(
+    redis: Redis, broker: StreamBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def work(session: Any = TaskiqDepends(get_session)) -> None:
+        async def fail() -> None:
+            raise ConnectionError
+
+        monkeypatch.setattr(session, "commit", fail)
+
+    with pytest.raises(ConnectionError):
+        await run(broker, work)
+
+    assert await redis.xlen("jobs") == 1
+
+
+async def test_a_line_of_the_log_has_the_request_the_name_and_the_duration(
+    broker: StreamBroker, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async def succeed() -> None: ...
+
+    request_id.set("the-request")
+    await run(broker, succeed)
+
+    assert '"request_id":"the-request","job":"example","duration_ms":' in capsys.readouterr().out
+
+
+async def test_a_message_of_0_3_0_is_understood(redis: Redis, broker: StreamBroker) -> None:
+    user_id = uuid7()
+    written = (
+        b'{"task_id":"1","task_name":"erase_sessions","labels":{"request_id":"old"},"labels_types":{"request_id":3},'
+        b'"args":[],"kwargs":{"user_id":"%s"}}' % str(user_id).encode()
+    )
+    await redis.xadd("jobs", {b"data": written})
+
+    async with asyncio.timeout(30):
+        message = await anext(broker.listen())
+
+    assert broker.formatter.loads(message.data).kwargs == {"user_id": str(user_id)}

@@ -1,7 +1,9 @@
-"""A real worker in a process of its own."""
+"""The processes of the tasks: real workers and schedulers, as they are deployed."""
 
 import json
 import os
+import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -9,18 +11,26 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from app.core.config import ROOT
+
 STOP_TIMEOUT = 30.0
+
+TASKIQ = str(Path(sys.executable).with_name("taskiq"))
+WORKER = (TASKIQ, "worker", "app.integrations.tasks.broker:broker", "--workers", "1", "--log-level=WARNING")
+SCHEDULER = (TASKIQ, "scheduler", "app.integrations.tasks.scheduler:scheduler", "--log-level=WARNING")
+# Deprecated: goes in 0.5.0.
+BOTH = (sys.executable, "-m", "app.worker")
 
 
 class Worker:
-    """What it does, and what it said."""
+    """A process, and what it has logged."""
 
     def __init__(self, process: subprocess.Popen[bytes], log: Path) -> None:
         self.process = process
         self._log = log
 
     def lines(self, message: str) -> list[dict[str, Any]]:
-        """The lines of its log that say this."""
+        """The lines of its log with this message."""
         written, _, _ = self._log.read_text(encoding="utf-8").rpartition("\n")
         lines = [json.loads(line) for line in written.splitlines()]
         return [line for line in lines if line["message"] == message]
@@ -28,15 +38,39 @@ class Worker:
     def done(self, job: str) -> list[dict[str, Any]]:
         return [line for line in self.lines("job") if line["job"] == job]
 
+    def kill(self) -> None:
+        """With the processes that it has started."""
+        os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+
+    def stop(self) -> int:
+        """Returns its exit status."""
+        if self.process.poll() is None:
+            self.process.terminate()
+        return self.process.wait(STOP_TIMEOUT)
+
 
 @contextmanager
-def running_worker(database_url: str, cache_url: str, log: Path, **environment: str) -> Iterator[Worker]:
-    """A worker on this database and this broker, with these settings."""
+def running(
+    command: tuple[str, ...], database_url: str, cache_url: str, log: Path, folder: Path = ROOT, /, **environment: str
+) -> Iterator[Worker]:
+    """A process of the project in that folder, on this database and this broker, with these settings."""
     settings = {"DATABASE_URL": database_url, "CACHE_URL": cache_url} | environment
     with log.open("wb") as output:
-        process = subprocess.Popen([sys.executable, "-m", "app.worker"], env=os.environ | settings, stdout=output)
+        process = subprocess.Popen(
+            command, env=os.environ | settings, stdout=output, cwd=folder, start_new_session=True
+        )
+    worker = Worker(process, log)
     try:
-        yield Worker(process, log)
+        yield worker
     finally:
-        process.terminate()
-        process.wait(STOP_TIMEOUT)
+        worker.stop()
+
+
+def project_with(folder: Path, **modules: str) -> Path:
+    """A copy of this project with these modules in `app/tasks`."""
+    shutil.copytree(ROOT / "app", folder / "app", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "pyproject.toml", folder)
+    for name, text in modules.items():
+        (folder / f"app/tasks/{name}.py").write_text(text, encoding="utf-8")
+    return folder

@@ -1,0 +1,1 @@
+"""Taskiq: what is done beside the requests, in processes of its own. docs/tasks.md describes it."""

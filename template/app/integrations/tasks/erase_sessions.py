@@ -1,0 +1,38 @@
+"""Erases what sessions have left behind: when and for how long somebody was here is nobody's business afterwards.
+
+Whoever changes a password, or deletes or deactivates a user, ends sessions and has theirs erased at once. The schedule
+erases all of them, with those that expired and those whose erasure could not be sent.
+"""
+
+from datetime import timedelta
+from functools import partial
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+from taskiq import TaskiqDepends
+
+from app.core.session import after_commit
+from app.integrations.tasks.broker import broker
+from app.integrations.tasks.deps import get_session
+from app.integrations.tasks.ended_session_repository import EndedSessionRepository
+from app.integrations.tasks.ended_session_service import EndedSessionService
+from app.integrations.tasks.sending import send
+from app.repository.refresh_token_repository import RefreshTokenRepository
+
+
+@broker.task("erase_sessions")
+async def erase_sessions(user_id: UUID, session: AsyncSession = TaskiqDepends(get_session)) -> None:
+    await EndedSessionService(EndedSessionRepository(session)).erase(user_id)
+
+
+@broker.task("erase_all_sessions", schedule=[{"interval": timedelta(hours=1)}])
+async def erase_all_sessions(session: AsyncSession = TaskiqDepends(get_session)) -> None:
+    await EndedSessionService(EndedSessionRepository(session)).erase_all()
+
+
+class ErasingRefreshTokenRepository(RefreshTokenRepository):
+    """Has the sessions erased that it ended, once that is committed."""
+
+    async def revoke_all(self, user_id: UUID, *, but: UUID | None = None) -> None:
+        await super().revoke_all(user_id, but=but)
+        after_commit(self.session, partial(send, erase_sessions, user_id=user_id))

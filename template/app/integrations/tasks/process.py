@@ -1,0 +1,36 @@
+"""The processes of `taskiq worker` and `taskiq scheduler`: each is the application without its server."""
+
+import logging
+from contextlib import AsyncExitStack
+from importlib import import_module
+
+from loguru import logger
+from taskiq import TaskiqState
+
+from app.integrations.tasks.discovery import discover_tasks
+
+_application = AsyncExitStack()
+
+
+async def start_application(state: TaskiqState) -> None:
+    """Enters the database and the integrations, and configures the log."""
+    main = import_module("app.main")  # not before: it imports the broker
+    # Taskiq's commands have it report every message; like other libraries it shall report trouble only.
+    logging.getLogger("taskiq").setLevel(logging.NOTSET)
+    await _application.enter_async_context(main.running(main.app))
+    state.providers = main.app.state.providers
+
+
+async def stop_application(_: TaskiqState) -> None:
+    await _application.aclose()
+
+
+async def start_worker(state: TaskiqState) -> None:
+    discover_tasks()
+    await start_application(state)
+    logger.info("worker started")
+
+
+async def stop_worker(state: TaskiqState) -> None:
+    await stop_application(state)
+    logger.info("worker stopped")
