@@ -23,7 +23,7 @@ def test_a_module_has_its_old_name_as_well(old: str, new: str) -> None:
         assert import_module(old) is import_module(new)
 
 
-@pytest.mark.parametrize("old", [old for old, new in MOVED.items() if not exists(new)])
-def test_a_module_of_an_option_that_is_left_out_is_not_found(old: str) -> None:
-    with pytest.raises(ModuleNotFoundError), warnings.catch_warnings(action="ignore"):
-        import_module(old)
+def test_a_module_of_an_option_that_is_left_out_is_not_found() -> None:
+    for old in [old for old, new in MOVED.items() if not exists(new)]:
+        with pytest.raises(ModuleNotFoundError), warnings.catch_warnings(action="ignore"):
+            import_module(old)
