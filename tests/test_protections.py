@@ -427,7 +427,7 @@ def with_resources(clone: Path, tmp_path_factory: pytest.TempPathFactory) -> Pat
             "RESOURCE_ACCESS": access,
             "RESOURCE_FIELDS": "title:str(50)! author:ref(user)?",
         }
-        run(sys.executable, "-m", "scripts.resource", cwd=project, environment=resource)
+        run(sys.executable, "-m", "scripts.template.resource", cwd=project, environment=resource)
     return project
 
 
