@@ -14,10 +14,10 @@ from tests.releases import NOW, answers, contents, edit, render, source, templat
 
 pytestmark = pytest.mark.slow
 
-# A release that adds, changes and removes, one that renames, one that fails midway, and one that Ctrl-C stops midway.
-CHANGES, RENAMES, FAILS, STOPS = "v1001.0.0", "v1002.0.0", "v1003.0.0", "v1004.0.0"
+# A release that adds, changes and removes, one that moves, one that fails midway, and one that Ctrl-C stops midway.
+CHANGES, MOVES, FAILS, STOPS = "v1001.0.0", "v1002.0.0", "v1003.0.0", "v1004.0.0"
 ANSWERS = ".copier-answers.yml"
-RENAMED, RENAMED_TO = "app/utils/routes.py", "app/utils/paths.py"
+MOVED, MOVED_TO = "app/utils/routes.py", "app/utils/paths.py"
 
 MIGRATION = '''"""nickname"""
 
@@ -39,7 +39,7 @@ def upgrade() -> None:
 def downgrade() -> None:
     op.drop_column("users", "nickname")
 '''
-MOVE = f'\n[[move]]\nfrom = "{RENAMED}"\nto = "{RENAMED_TO}"\n'
+MOVE = f'\n[[move]]\nfrom = "{MOVED}"\nto = "{MOVED_TO}"\n'
 NICKNAME = "    nickname: Mapped[str | None] = mapped_column(sa.String(50))\n"
 DOCUMENTED = "Questions about the route table, which FastAPI keeps as a tree."
 
@@ -57,13 +57,13 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     source(template, "template/SECURITY.md").unlink()
     release(template, CHANGES)
 
-    run("git", "mv", f"template/{RENAMED}", f"template/{RENAMED_TO}", cwd=template)
-    edit(template, f"template/{RENAMED_TO}", DOCUMENTED, f"{DOCUMENTED} Renamed.")
+    run("git", "mv", f"template/{MOVED}", f"template/{MOVED_TO}", cwd=template)
+    edit(template, f"template/{MOVED_TO}", DOCUMENTED, f"{DOCUMENTED} Moved.")
     for name in ("logging", "error_handler"):
         edit(template, f"template/app/middleware/{name}.py", "app.utils.routes", "app.utils.paths")
     with (template / "moves.toml").open("a") as file:
         file.write(MOVE)
-    release(template, RENAMES)
+    release(template, MOVES)
 
     questions = (template / "copier.yml").read_text() + "\n_migrations:\n"
     for version, command in ((FAILS, "exit 3"), (STOPS, "kill -INT $PPID; sleep 60")):
@@ -147,15 +147,15 @@ def test_conflicts_are_told_in_words_and_nothing_is_lost(project: Path) -> None:
 
 
 def test_a_moved_file_keeps_what_the_project_changed_and_needs_no_trust(project: Path) -> None:
-    edit(project, RENAMED, "    return sorted(\n", "    # Ours: in order.\n    return sorted(\n")
+    edit(project, MOVED, "    return sorted(\n", "    # Ours: in order.\n    return sorted(\n")
     commit(project)
 
-    said = update(project, RENAMES)
+    said = update(project, MOVES)
 
-    assert f"and your changes went along:\n    {RENAMED} -> {RENAMED_TO}\n" in said
-    assert not (project / RENAMED).exists()
-    text = (project / RENAMED_TO).read_text()
-    assert f"{DOCUMENTED} Renamed." in text
+    assert f"and your changes went along:\n    {MOVED} -> {MOVED_TO}\n" in said
+    assert not (project / MOVED).exists()
+    text = (project / MOVED_TO).read_text()
+    assert f"{DOCUMENTED} Moved." in text
     assert "# Ours: in order." in text
 
 
@@ -176,10 +176,12 @@ def test_an_update_that_ends_midway_changes_nothing(project: Path, version: str,
 
 def test_the_status_says_whether_something_is_newer(project: Path) -> None:
     said = run(".venv/bin/python", "-m", "scripts.template.update", "check", cwd=project, status=2)
+    until_0_5 = run(".venv/bin/python", "-m", "scripts.update", "check", cwd=project, status=2)
     edit(project, ANSWERS, "/template\n", "/moved\n")
     unknown = run(".venv/bin/python", "-m", "scripts.template.update", "check", cwd=project, status=1)
 
     assert said == f"The project is at {NOW}, and the template at {STOPS}: run make update.\n"
+    assert until_0_5 == f"scripts.update goes in 0.5.0: call scripts.template.update instead.\n{said}"
     assert "cannot be reached" in unknown
 
 

@@ -1,10 +1,10 @@
 """Repairs an update that did not follow the template's moves: plain `copier update`, or `make update` until 0.3.0."""
 
-from contextlib import suppress
+from contextlib import ExitStack
 from dataclasses import replace
 
 from scripts.template.git import git
-from scripts.template.moves import Carried, Update, carry
+from scripts.template.moves import Carried, Moves, Update, carry
 from scripts.template.project import ANSWERS, ROOT, Origin, fresh_render, recorded_origin
 from scripts.template.versions import Versions
 
@@ -27,19 +27,21 @@ def in_progress(project: Origin) -> bool:
 def heal(project: Origin, versions: Versions) -> tuple[Update, Carried] | None:
     """None where the last update needs no healing, or its earlier version cannot be rendered any more."""
     update = last_update(project)
-    if update and versions.knows(update.before.version):
-        with suppress(SystemExit):
-            if carried := carried_over(update, versions):
-                record(project.version)
-                return update, carried
-    return None
-
-
-def carried_over(update: Update, versions: Versions) -> Carried | None:
-    moves = versions.moves_between(update.before.version, update.after.version)
-    if not moves:
+    if update is None or not versions.knows(update.before.version):
         return None
-    with fresh_render(update.before) as old:
+    moves = versions.moves_between(update.before.version, project.version)
+    if not moves or not (carried := carried_over(update, moves)):
+        return None
+    record(project.version)
+    return update, carried
+
+
+def carried_over(update: Update, moves: Moves) -> Carried | None:
+    with ExitStack() as stack:
+        try:
+            old = stack.enter_context(fresh_render(update.before))
+        except SystemExit:
+            return None
         return carry(update, moves, old)
 
 

@@ -26,10 +26,10 @@ def merge(name: str, sides: Sides) -> None:
     """Writes the merged file; a conflict is one for git as well."""
     base, ours, theirs = sides.base, sides.ours, sides.theirs
     status, content = merged(sides)
-    executable = theirs.executable if ours.executable == base.executable else ours.executable
-    write(ROOT / name, File(ours.content if status == BINARY else content, executable))
     if status:
         mark_conflict(name, sides)
+    executable = theirs.executable if ours.executable == base.executable else ours.executable
+    write(ROOT / name, File(ours.content if status == BINARY else content, executable))
 
 
 def merged(sides: Sides) -> tuple[int, bytes]:

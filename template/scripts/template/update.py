@@ -33,7 +33,9 @@ def main() -> None:
         require_repository()
         if not in_progress(project):
             require_committed()
-        if found := heal(project, versions):
+        with plain_errors():
+            found = heal(project, versions)
+        if found:
             print(healed(*found))
         else:
             require_committed()
