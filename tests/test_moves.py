@@ -13,29 +13,43 @@ from tests.releases import NOW, conflicts, contents, edit, render, source, templ
 
 pytestmark = pytest.mark.slow
 
-# A release that moves a file and removes one, and one that moves it again.
+# A release that moves files and removes one, and one that moves them again.
 MOVES, MOVES_AGAIN = "v1001.0.0", "v1002.0.0"
 OLD, NEW, NEWEST = "app/utils/routes.py", "app/utils/paths.py", "app/utils/route_paths.py"
 REMOVED = "SECURITY.md"
+# The same with a file that leaves another one behind.
+GUIDE, GUIDE_MOVED, GUIDE_MOVED_AGAIN = "AGENTS.md", "CODING.md", "GUIDE.md"
+GUIDANCE, FORWARDER = "For people and for coding agents.\n", "# See CODING.md\n"
 DOCUMENTED = "Questions about the route table, which FastAPI keeps as a tree."
 KEPT = "which stay because you changed them: move what you still need to where it belongs now, and delete them:\n"
 PLACE, OURS = "    return sorted(\n", "    # Ours: in order.\n"
-HEALED = "had lost your changes in files that the template moved, and they are back.\n"
+HEALED = "did not carry your changes over to files that the template moved: that is done now.\n"
 
 
 @pytest.fixture(scope="module")
 def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     template = template_with_releases(tmp_path_factory.mktemp("released") / "template")
     source(template, f"template/{REMOVED}").unlink()
-    for version, old, new in ((MOVES, OLD, NEW), (MOVES_AGAIN, NEW, NEWEST)):
-        run("git", "mv", f"template/{old}", f"template/{new}", cwd=template)
-        edit(template, f"template/{new}", DOCUMENTED, f"{DOCUMENTED} Moved.")
-        with (template / "moves.toml").open("a") as file:
-            file.write(f'\n[[move]]\nfrom = "{old}"\nto = "{new}"\n')
-        commit(template)
-        run("git", "tag", version, cwd=template)
-        edit(template, f"template/{new}", f"{DOCUMENTED} Moved.", DOCUMENTED)
+    move(template, OLD, NEW)
+    move(template, GUIDE, GUIDE_MOVED)
+    edit(template, f"template/{NEW}", DOCUMENTED, f"{DOCUMENTED} Moved.")
+    (template / "template" / GUIDE).write_text(FORWARDER)
+    release(template, MOVES)
+    move(template, NEW, NEWEST)
+    move(template, GUIDE_MOVED, GUIDE_MOVED_AGAIN)
+    release(template, MOVES_AGAIN)
     return template
+
+
+def move(template: Path, old: str, new: str) -> None:
+    run("git", "mv", f"template/{old}", f"template/{new}", cwd=template)
+    with (template / "moves.toml").open("a") as file:
+        file.write(f'\n[[move]]\nfrom = "{old}"\nto = "{new}"\n')
+
+
+def release(template: Path, version: str) -> None:
+    commit(template)
+    run("git", "tag", version, cwd=template)
 
 
 @pytest.fixture(scope="module")
@@ -107,6 +121,28 @@ def test_edits_follow_where_the_template_has_no_tags(template: Path, tmp_path: P
     assert_carried(project, NEWEST)
 
 
+def test_what_the_template_put_at_the_old_place_is_as_it_put_it(project: Path) -> None:
+    edit(project, GUIDE, GUIDANCE, f"{GUIDANCE}Ours.\n")
+    commit(project)
+
+    update(project, MOVES)
+
+    assert conflicts(project) == []
+    assert (project / GUIDE).read_text() == FORWARDER
+    assert f"{GUIDANCE}Ours.\n" in (project / GUIDE_MOVED).read_text()
+
+
+def test_a_move_of_a_release_that_the_project_has_is_not_followed_again(template: Path, tmp_path: Path) -> None:
+    project = render(template, tmp_path / "backend", MOVES)
+    edit(project, GUIDE, FORWARDER, f"{FORWARDER}Ours.\n")
+    commit(project)
+
+    update(project, MOVES_AGAIN)
+
+    assert (project / GUIDE).read_text() == f"{FORWARDER}Ours.\n"
+    assert "Ours." not in (project / GUIDE_MOVED_AGAIN).read_text()
+
+
 def test_what_both_changed_is_in_conflict_with_both_sides(project: Path) -> None:
     edit(project, OLD, DOCUMENTED, "Our questions.")
     commit(project)
@@ -153,7 +189,7 @@ def test_a_removed_file_stays_only_where_the_project_changed_it(project: Path, r
 
     assert f"{KEPT}    {REMOVED}\n" in said
     assert (project / REMOVED).read_text().startswith("# Ours: ")
-    assert f"which you had not changed:\n    {REMOVED}\n" in said_of_unedited
+    assert f"which you had not changed:\n    {REMOVED}\n\n" in said_of_unedited
     assert not (unedited / REMOVED).exists()
 
 

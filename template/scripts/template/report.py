@@ -44,7 +44,9 @@ def report(before: State, after: State, moves: Moves, carried: Carried) -> str:
 def healed(update: Update, carried: Carried) -> str:
     """What became of an earlier update that had not followed the moves."""
     versions = f"from {update.before.version} to {update.after.version}"
-    begin = f"The update {versions} had lost your changes in files that the template moved, and they are back.\n"
+    begin = (
+        f"The update {versions} did not carry your changes over to files that the template moved: that is done now.\n"
+    )
     parts = [begin, conflicts(), *followed(carried), f"{following()} After that, make update brings what is newer."]
     return "\n".join(filter(None, parts))
 
