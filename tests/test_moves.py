@@ -8,32 +8,56 @@ from pathlib import Path
 import pytest
 from copier import VcsRef, run_update
 
+from scripts.new import ROOT
 from tests.conftest import commit, run
-from tests.releases import NOW, conflicts, contents, edit, render, source, template_with_releases
+from tests.releases import NOW, conflicts, contents, edit, render
 
 pytestmark = pytest.mark.slow
 
 # A release that moves files and removes one, and one that moves them again.
 MOVES, MOVES_AGAIN = "v1001.0.0", "v1002.0.0"
-OLD, NEW, NEWEST = "app/utils/routes.py", "app/utils/paths.py", "app/utils/route_paths.py"
+OLD, NEW, NEWEST = "app/routes.py", "app/paths.py", "app/core/paths.py"
 REMOVED = "SECURITY.md"
-# The same with a file that leaves another one behind.
+PICTURE, PICTURE_MOVED = "logo.bin", "app.bin"
+# A file that leaves another one behind where it was.
 GUIDE, GUIDE_MOVED, GUIDE_MOVED_AGAIN = "AGENTS.md", "CODING.md", "GUIDE.md"
-GUIDANCE, FORWARDER = "For people and for coding agents.\n", "# See CODING.md\n"
-DOCUMENTED = "Questions about the route table, which FastAPI keeps as a tree."
+GUIDANCE, FORWARDER = "For people.\n", "# See CODING.md\n"
+DOCUMENTED = "The paths that the application serves."
+ANSWERS = "{{ _copier_conf.answers_file }}.jinja"
+QUESTIONS = """
+_subdirectory: template
+_envops:
+  keep_trailing_newline: true
+_exclude: []
+mail:
+  type: str
+  default: smtp
+"""
+CODE = f'''"""{DOCUMENTED}"""
+
+from collections.abc import Iterable
+
+
+def paths(served: Iterable[str]) -> list[str]:
+    return sorted(served)
+'''
+FILES = {OLD: CODE, GUIDE: f"# Guide\n\n{GUIDANCE}", REMOVED: "# Security\n", PICTURE: "\0old"}
 KEPT = "which stay because you changed them: move what you still need to where it belongs now, and delete them:\n"
-PLACE, OURS = "    return sorted(\n", "    # Ours: in order.\n"
+PLACE, OURS = "    return sorted(served)\n", "    # Ours: in order.\n"
 HEALED = "did not carry your changes over to files that the template moved: that is done now.\n"
 
 
 @pytest.fixture(scope="module")
 def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    template = template_with_releases(tmp_path_factory.mktemp("released") / "template")
-    source(template, f"template/{REMOVED}").unlink()
+    """A small one that has our own tooling, so that an update takes a second."""
+    template = first_release(tmp_path_factory.mktemp("released") / "template")
+    (template / "template" / REMOVED).unlink()
     move(template, OLD, NEW)
     move(template, GUIDE, GUIDE_MOVED)
+    move(template, PICTURE, PICTURE_MOVED)
     edit(template, f"template/{NEW}", DOCUMENTED, f"{DOCUMENTED} Moved.")
     (template / "template" / GUIDE).write_text(FORWARDER)
+    (template / "template" / PICTURE_MOVED).write_text("\0new")
     release(template, MOVES)
     move(template, NEW, NEWEST)
     move(template, GUIDE_MOVED, GUIDE_MOVED_AGAIN)
@@ -41,7 +65,21 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return template
 
 
+def first_release(template: Path) -> Path:
+    shutil.copytree(ROOT / "template/scripts", template / "template/scripts")
+    for name in (".gitignore", ANSWERS):
+        shutil.copy2(ROOT / "template" / name, template / "template" / name)
+    for name, text in FILES.items():
+        (template / "template" / name).parent.mkdir(exist_ok=True)
+        (template / "template" / name).write_text(text)
+    (template / "copier.yml").write_text(QUESTIONS)
+    run("git", "init", "-q", cwd=template)
+    release(template, NOW)
+    return template
+
+
 def move(template: Path, old: str, new: str) -> None:
+    (template / "template" / new).parent.mkdir(exist_ok=True)
     run("git", "mv", f"template/{old}", f"template/{new}", cwd=template)
     with (template / "moves.toml").open("a") as file:
         file.write(f'\n[[move]]\nfrom = "{old}"\nto = "{new}"\n')
@@ -160,6 +198,35 @@ def test_what_both_changed_is_in_conflict_with_both_sides(project: Path) -> None
     assert (project / NEW).read_text().startswith(ours)
 
 
+def test_a_file_that_is_no_text_is_in_conflict_and_stays_as_the_project_has_it(project: Path) -> None:
+    (project / PICTURE).write_bytes(b"\0ours")
+    commit(project)
+
+    update(project, MOVES)
+
+    assert conflicts(project) == [PICTURE_MOVED]
+    assert (project / PICTURE_MOVED).read_bytes() == b"\0ours"
+    run("git", "checkout", "--theirs", PICTURE_MOVED, cwd=project)
+    assert (project / PICTURE_MOVED).read_bytes() == b"\0new"
+
+
+def test_edits_follow_in_a_project_that_is_a_folder_of_a_repository(rendered: Path, tmp_path: Path) -> None:
+    repository = tmp_path / "repository"
+    project = repository / "services/backend"
+    shutil.copytree(rendered, project, ignore=shutil.ignore_patterns(".git"))
+    run("git", "init", "-q", cwd=repository)
+    edit(project, OLD, PLACE, OURS + PLACE)
+    edit(project, GUIDE, "# Guide", "# Ours")
+    (project / OLD).chmod(0o755)
+    commit(repository)
+    update_without_moves(project, MOVES)
+    commit(repository)
+
+    assert HEALED in update(project, MOVES)
+
+    assert_carried(project, NEW)
+
+
 def test_a_file_that_the_project_deleted_stays_away(project: Path) -> None:
     (project / OLD).unlink()
     commit(project)
@@ -275,3 +342,16 @@ def test_only_an_update_that_lost_edits_may_be_uncommitted(project: Path) -> Non
 
     assert "There are changes that are not committed" in update(project, MOVES, status=1)
     assert contents(project) == before
+
+
+@pytest.mark.parametrize("moves", ["[[move", '[[move]]\nfrom = "a"\n', '[[move]]\nfrom = "a"\nto = "../a"\n'])
+def test_moves_that_are_not_valid_change_nothing(template: Path, tmp_path: Path, moves: str) -> None:
+    broken = Path(shutil.copytree(template, tmp_path / "template"))
+    (broken / "moves.toml").write_text(moves)
+    release(broken, "v1003.0.0")
+    project = render(broken, tmp_path / "backend")
+
+    said = update(project, status=1)
+
+    assert said == "moves.toml of the template's v1003.0.0 is not valid: tell those who maintain the template.\n"
+    assert run("git", "status", "--porcelain", cwd=project) == ""
