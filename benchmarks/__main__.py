@@ -53,7 +53,7 @@ def render(template: Path, backend: Path) -> None:
     subprocess.run(["make", "--silent", "install"], cwd=backend, check=True, capture_output=True)
     answers = {"RESOURCE_NAME": "article", "RESOURCE_ACCESS": "public", "RESOURCE_FIELDS": ARTICLE}
     subprocess.run(
-        [".venv/bin/python", "-m", "scripts.resource"],
+        [".venv/bin/python", "-m", "scripts.template.resource"],
         cwd=backend,
         env=os.environ | answers,
         check=True,

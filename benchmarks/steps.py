@@ -47,7 +47,7 @@ class _Unused:""",
     ),
     "reads without a transaction": Step(
         "app/core/database.py",
-        "async_sessionmaker(read, class_=ReadSession,",
+        "async_sessionmaker(self._engine, class_=ReadSession,",
         "async_sessionmaker(write, class_=ReadSession,",
     ),
     "tokens that are verified once": Step("app/core/security.py", "lru_cache(VERIFIED)(self._verify)", "self._verify"),

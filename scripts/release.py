@@ -9,6 +9,7 @@ from pathlib import Path
 import yaml
 
 from scripts.answers import Contract, contract, taken_away
+from scripts.moves import Move, declared, undeclared
 
 ROOT = Path(__file__).resolve().parents[1]
 RELEASES = ROOT / "releases.toml"
@@ -65,10 +66,26 @@ def refuse_changes(last: str) -> None:
         sys.exit(f"Answers are only added: {faults[0]}")
     if changed := git("diff", "--name-only", "--diff-filter=a", last, "HEAD", "--", "template/alembic/versions"):
         sys.exit(f"A shipped migration is never changed: {changed.split()[0]}.")
+    known = moves_at(last)
+    new = [move for move in moves_at("HEAD") if move not in known]
+    for fault in undeclared(renames_since(last), new):
+        sys.exit(fault)
 
 
 def contract_at(commit: str) -> Contract:
     return contract(yaml.safe_load(git("show", f"{commit}:copier.yml")))
+
+
+def moves_at(commit: str) -> list[Move]:
+    """None where the commit is older than moves.toml."""
+    name = f"{commit}:moves.toml"
+    return declared(git("show", name)) if succeeds("cat-file", "-e", name) else []
+
+
+def renames_since(commit: str) -> str:
+    """The files of the template that git finds under another name, however many there are."""
+    similar = ("--find-renames=50%", "--no-rename-empty", "-l0", "--diff-filter=R", "--name-status")
+    return git("-c", "core.quotePath=off", "diff", *similar, commit, "HEAD", "--", "template")
 
 
 def numbers(version: str) -> list[int]:

@@ -71,7 +71,7 @@ PROTECTIONS = {
     ),
     "no write in a session that reads": Protection(
         "app/core/database.py",
-        "        refuse_writes(read.sync_engine)\n",
+        "        refuse_writes(self._engine.sync_engine)\n",
         "",
         "tests/integration/test_session.py",
     ),
@@ -485,7 +485,7 @@ def with_resources(clone: Path, tmp_path_factory: pytest.TempPathFactory) -> Pat
             "RESOURCE_ACCESS": access,
             "RESOURCE_FIELDS": "title:str(50)! author:ref(user)?",
         }
-        run(sys.executable, "-m", "scripts.resource", cwd=project, environment=resource)
+        run(sys.executable, "-m", "scripts.template.resource", cwd=project, environment=resource)
     return project
 
 

@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from scripts.answers import contract, taken_away
+from scripts.moves import declared, destination, rendered
 from scripts.new import ROOT
 from tests.conftest import commit, run
 from tests.releases import RELEASES, require_history, template_with_releases
@@ -62,6 +63,13 @@ def test_what_is_taken_away_is_named() -> None:
         "The choice a of chosen is gone.",
         "The question free took any answer and takes some only.",
     ]
+
+
+def test_what_moved_is_where_the_moves_lead() -> None:
+    moves = declared((ROOT / "moves.toml").read_text("utf-8"))
+    files = run("git", "ls-files", "-co", "--exclude-standard", "--", "template", cwd=ROOT).splitlines()
+
+    assert {destination(new, moves) for _, new in moves} <= {rendered(name) for name in files}
 
 
 def test_releases_are_listed_in_order_and_in_the_changelog() -> None:
@@ -136,6 +144,47 @@ def test_what_must_not_be_released_is_refused(repository: Path, name: str, old: 
     assert sentence in release(repository, status=1)
     assert run("git", "tag", "--list", "v7*", cwd=repository) == ""
     assert run("git", "status", "--porcelain", cwd=repository) == ""
+
+
+def move(repository: Path, old: str, new: str) -> None:
+    run("git", "mv", f"template/{old}", f"template/{new}", cwd=repository)
+    publish(repository)
+
+
+def declare(repository: Path, old: str, new: str) -> None:
+    with (repository / "moves.toml").open("a") as file:
+        file.write(f'\n[[move]]\nfrom = "{old}"\nto = "{new}"\n')
+    publish(repository)
+
+
+def test_a_move_since_the_last_release_has_to_be_declared(repository: Path) -> None:
+    old, between, new = "app/core/passwords.py", "app/core/hashes.py", "app/core/hashing.py"
+    move(repository, old, new)
+
+    assert f"{old} moved to {new}: declare it in moves.toml." in release(repository, status=1)
+    declare(repository, old, between)
+    assert f"{old} moved to {new}: declare it in moves.toml." in release(repository, status=1)
+    declare(repository, between, new)
+    release(repository)
+
+
+def test_a_move_of_an_earlier_release_declares_no_later_one(repository: Path) -> None:
+    old, new = "app/core/passwords.py", "app/core/hashing.py"
+    declare(repository, old, new)
+    release(repository)
+    publish(repository)
+    move(repository, old, new)
+    changelog = repository / "CHANGELOG.md"
+    changelog.write_text(changelog.read_text().replace(SECTION, f"{SECTION.replace('7.0', '8.0')}{SECTION}"))
+    publish(repository)
+
+    assert f"{old} moved to {new}: declare it in moves.toml." in release(repository, "8.0.0", status=1)
+
+
+def test_a_file_that_gains_jinja_has_not_moved(repository: Path) -> None:
+    move(repository, "app/core/passwords.py", "app/core/passwords.py.jinja")
+
+    release(repository)
 
 
 def test_only_a_new_version_of_a_commit_that_stays_is_released(repository: Path) -> None:

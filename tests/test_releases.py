@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from copier import run_update
 
+from scripts.new import ROOT
 from tests.conftest import commit, run
 from tests.releases import README, RELEASES, answers, conflicts, contents, edit, render, template_with_releases
 from tests.variants import choices
@@ -233,3 +234,26 @@ def test_what_both_changed_is_in_conflict_and_nothing_is_lost(template: Path, tm
     theirs = rest.partition(">>>>>>> after updating\n")[0]
     assert "return await self.ours(user_id)" in ours
     assert "return found(await self.users.get(user_id))" in theirs
+
+
+@pytest.mark.slow
+def test_edits_that_the_make_update_of_an_old_release_lost_come_back(template: Path, tmp_path: Path) -> None:
+    project = render(template, tmp_path / "backend", "v0.3.0")
+    edit(project, "scripts/versions.py", "ALIASES = {", "# Ours: how we write addresses.\nALIASES = {")
+    edit(project, "scripts/update.py", "what that means for it.\n", "what that means for it. Ours.\n")
+    run("make", "install", cwd=project)
+    commit(project)
+    assert "took them away with your changes" in run("make", "update", cwd=project)
+    assert conflicts(project) == ["scripts/update.py"]
+
+    said = run("make", "update", cwd=project)
+
+    assert "The update from v0.3.0 to v1000.0.0 did not carry your changes over" in said
+    assert conflicts(project) == []
+    assert "# Ours: how we write addresses.\nALIASES = {" in (project / "scripts/template/versions.py").read_text()
+    assert "what that means for it. Ours.\n" in (project / "scripts/template/update.py").read_text()
+    assert (project / "scripts/update.py").read_bytes() == (ROOT / "template/scripts/update.py").read_bytes()
+    commit(project)
+    assert run("make", "update", cwd=project) == "The project is at v1000.0.0: nothing is newer.\n"
+    run("make", "lint", cwd=project)
+    assert run("git", "status", "--porcelain", cwd=project) == ""

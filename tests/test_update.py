@@ -10,14 +10,14 @@ import pytest
 import yaml
 
 from tests.conftest import commit, run
-from tests.releases import NOW, answers, conflicts, contents, edit, render, source, template_with_releases
+from tests.releases import NOW, answers, contents, edit, render, source, template_with_releases
 
 pytestmark = pytest.mark.slow
 
-# A release that adds, changes and removes, one that renames, one that fails midway, and one that Ctrl-C stops midway.
-CHANGES, RENAMES, FAILS, STOPS = "v1001.0.0", "v1002.0.0", "v1003.0.0", "v1004.0.0"
+# A release that adds, changes and removes, one that moves, one that fails midway, and one that Ctrl-C stops midway.
+CHANGES, MOVES, FAILS, STOPS = "v1001.0.0", "v1002.0.0", "v1003.0.0", "v1004.0.0"
 ANSWERS = ".copier-answers.yml"
-RENAMED, RENAMED_TO = "app/utils/routes.py", "app/utils/paths.py"
+MOVED, MOVED_TO = "app/utils/routes.py", "app/utils/paths.py"
 
 MIGRATION = '''"""nickname"""
 
@@ -39,11 +39,7 @@ def upgrade() -> None:
 def downgrade() -> None:
     op.drop_column("users", "nickname")
 '''
-MIGRATIONS = """
-_migrations:
-  - version: v1002.0.0
-    command: [sh, "{{ _copier_conf.src_path }}/scripts/rename.sh", app/utils/routes.py, app/utils/paths.py]
-"""
+MOVE = f'\n[[move]]\nfrom = "{MOVED}"\nto = "{MOVED_TO}"\n'
 NICKNAME = "    nickname: Mapped[str | None] = mapped_column(sa.String(50))\n"
 DOCUMENTED = "Questions about the route table, which FastAPI keeps as a tree."
 
@@ -61,15 +57,15 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     source(template, "template/SECURITY.md").unlink()
     release(template, CHANGES)
 
-    run("git", "mv", f"template/{RENAMED}", f"template/{RENAMED_TO}", cwd=template)
-    edit(template, f"template/{RENAMED_TO}", DOCUMENTED, f"{DOCUMENTED} Renamed.")
+    run("git", "mv", f"template/{MOVED}", f"template/{MOVED_TO}", cwd=template)
+    edit(template, f"template/{MOVED_TO}", DOCUMENTED, f"{DOCUMENTED} Moved.")
     for name in ("logging", "error_handler"):
         edit(template, f"template/app/middleware/{name}.py", "app.utils.routes", "app.utils.paths")
-    with (template / "copier.yml").open("a") as file:
-        file.write(MIGRATIONS)
-    release(template, RENAMES)
+    with (template / "moves.toml").open("a") as file:
+        file.write(MOVE)
+    release(template, MOVES)
 
-    questions = (template / "copier.yml").read_text()
+    questions = (template / "copier.yml").read_text() + "\n_migrations:\n"
     for version, command in ((FAILS, "exit 3"), (STOPS, "kill -INT $PPID; sleep 60")):
         (template / "copier.yml").write_text(f"{questions}  - version: {version}\n    command: {command}\n")
         release(template, version)
@@ -104,7 +100,7 @@ def test_it_says_what_it_brings_and_what_to_run_next(project: Path) -> None:
 
     assert said.startswith(f"From {NOW} to {CHANGES}.\n")
     assert "What is new:\n\n    1001.0.0 (2030-01-01)\n    Nicknames.\n\n" in said
-    assert "took them away with your changes:\n    SECURITY.md\n\n" in said
+    assert "The template removed these files, which you had not changed:\n    SECURITY.md\n\n" in said
     assert "New settings, in .env.example:\n    DB_NAP\n\n" in said
     assert "Settings that are gone from .env.example:\n    API_V1_PREFIX\n\n" in said
     assert "New migrations:\n    alembic/versions/0003_nickname.py\n\n" in said
@@ -150,43 +146,17 @@ def test_conflicts_are_told_in_words_and_nothing_is_lost(project: Path) -> None:
     assert "## Start here\n" in (project / "README.md").read_text()
 
 
-def test_a_renamed_file_keeps_what_the_project_changed(project: Path) -> None:
-    edit(project, RENAMED, "    return sorted(\n", "    # Ours: in order.\n    return sorted(\n")
+def test_a_moved_file_keeps_what_the_project_changed_and_needs_no_trust(project: Path) -> None:
+    edit(project, MOVED, "    return sorted(\n", "    # Ours: in order.\n    return sorted(\n")
     commit(project)
-    before = contents(project)
 
-    refused = update(project, RENAMES, status=2)
-    unchanged = contents(project)
-    said = update(project, RENAMES, "trust=1")
+    said = update(project, MOVES)
 
-    assert "run make update trust=1." in refused
-    assert unchanged == before
-    assert "There are no conflicts" in said
-    assert not (project / RENAMED).exists()
-    text = (project / RENAMED_TO).read_text()
-    assert f"{DOCUMENTED} Renamed." in text
+    assert f"and your changes went along:\n    {MOVED} -> {MOVED_TO}\n" in said
+    assert not (project / MOVED).exists()
+    text = (project / MOVED_TO).read_text()
+    assert f"{DOCUMENTED} Moved." in text
     assert "# Ours: in order." in text
-
-
-def test_a_renamed_file_is_in_conflict_where_both_changed_it(project: Path) -> None:
-    edit(project, RENAMED, DOCUMENTED, "Our questions.")
-    commit(project)
-
-    said = update(project, RENAMES, "trust=1")
-
-    assert f"There are conflicts, from <<<<<<< to >>>>>>>, in:\n    {RENAMED_TO}\n" in said
-    assert conflicts(project) == [RENAMED_TO]
-    text = (project / RENAMED_TO).read_text()
-    assert text.startswith('<<<<<<< before updating\n"""Our questions."""\n=======\n')
-
-
-def test_a_renamed_file_that_the_project_lacks_stays_away(project: Path) -> None:
-    (project / RENAMED).unlink()
-    commit(project)
-
-    update(project, RENAMES, "trust=1")
-
-    assert not (project / RENAMED_TO).exists()
 
 
 @pytest.mark.parametrize(
@@ -195,19 +165,23 @@ def test_a_renamed_file_that_the_project_lacks_stays_away(project: Path) -> None
 def test_an_update_that_ends_midway_changes_nothing(project: Path, version: str, sentence: str) -> None:
     before = contents(project)
 
+    refused = update(project, version, status=2)
     said = update(project, version, "trust=1", status=2)
 
+    assert "run make update trust=1." in refused
     assert sentence in said
     assert contents(project) == before
     assert run("git", "status", "--porcelain", cwd=project) == ""
 
 
 def test_the_status_says_whether_something_is_newer(project: Path) -> None:
-    said = run(".venv/bin/python", "-m", "scripts.update", "check", cwd=project, status=2)
+    said = run(".venv/bin/python", "-m", "scripts.template.update", "check", cwd=project, status=2)
+    until_0_5 = run(".venv/bin/python", "-m", "scripts.update", "check", cwd=project, status=2)
     edit(project, ANSWERS, "/template\n", "/moved\n")
-    unknown = run(".venv/bin/python", "-m", "scripts.update", "check", cwd=project, status=1)
+    unknown = run(".venv/bin/python", "-m", "scripts.template.update", "check", cwd=project, status=1)
 
     assert said == f"The project is at {NOW}, and the template at {STOPS}: run make update.\n"
+    assert until_0_5 == f"scripts.update goes in 0.5.0: call scripts.template.update instead.\n{said}"
     assert "cannot be reached" in unknown
 
 

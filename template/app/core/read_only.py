@@ -7,8 +7,9 @@ from typing import Any
 from sqlalchemy import event
 from sqlalchemy.engine import Engine, ExecutionContext
 
-# The execution option that marks an engine, a connection or a statement as one that only reads.
+# The execution option that marks an engine, a connection or a statement as one that only reads, or takes the mark away.
 READ_ONLY = {"app_read_only": True}
+WRITABLE = {"app_read_only": False}
 
 # What a statement quotes says nothing about what it does.
 _QUOTED = re.compile(r"'(?:[^']|'')*'|\"[^\"]*\"|--[^\n]*|/\*.*?\*/", re.DOTALL)

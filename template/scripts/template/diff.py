@@ -4,8 +4,8 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from scripts.template import ANSWERS, ROOT, fresh_render, origin
-from scripts.versions import versions_of
+from scripts.template.project import ANSWERS, ROOT, fresh_render, origin
+from scripts.template.versions import versions_of
 
 # What the template gives once, and is the project's from then on.
 SEEDED = {"README.md"}

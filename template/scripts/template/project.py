@@ -14,7 +14,7 @@ from typing import Any
 import yaml
 from copier import run_copy
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 ANSWERS = ".copier-answers.yml"
 
 
@@ -29,14 +29,20 @@ class Origin:
 
 def origin() -> Origin:
     """Raises SystemExit with one sentence when there is no record of it."""
-    try:
-        recorded = yaml.safe_load((ROOT / ANSWERS).read_text(encoding="utf-8"))
-        source, version = recorded.pop("_src_path"), recorded.pop("_commit", "")
-    except Exception:  # noqa: BLE001 (no file, no YAML, no mapping or no source: what to do is the same)
-        source = version = None
-    if not isinstance(source, str) or not isinstance(version, str):
+    path = ROOT / ANSWERS
+    if not path.is_file() or not (recorded := recorded_origin(path.read_bytes())):
         sys.exit(f"{ANSWERS} is not as Copier wrote it: take it back from git (git log {ANSWERS}).")
-    return Origin(source, version, recorded)
+    return recorded
+
+
+def recorded_origin(text: str | bytes) -> Origin | None:
+    """None where the text is not as Copier writes it."""
+    try:
+        answers = yaml.safe_load(text)
+        source, version = answers.pop("_src_path"), answers.pop("_commit", "")
+    except Exception:  # noqa: BLE001 (no YAML, no mapping or no source: what to do is the same)
+        return None
+    return Origin(source, version, answers) if isinstance(source, str) and isinstance(version, str) else None
 
 
 @contextmanager

@@ -2,13 +2,19 @@
 
 import subprocess
 
-from scripts.template import ROOT
+from scripts.template.project import ROOT
 
 
 def git(*arguments: str) -> str:
     """What it prints; nothing where it fails, as outside of a repository."""
     command = ["git", "-c", "core.quotePath=off", *arguments]
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False).stdout
+
+
+def git_bytes(*arguments: str, stdin: bytes = b"") -> bytes:
+    """Raises CalledProcessError where it fails."""
+    command = ["git", *arguments]
+    return subprocess.run(command, cwd=ROOT, input=stdin, capture_output=True, check=True).stdout
 
 
 def changed(kind: str, folder: str = ".") -> list[str]:

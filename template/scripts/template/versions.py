@@ -3,12 +3,13 @@
 import re
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from scripts.template import ANSWERS, ROOT, Origin
+from scripts.template.project import ANSWERS, ROOT, Origin
 
 ALIASES = {"gh:": "https://github.com/", "gl:": "https://gitlab.com/", "git+": ""}
 RELEASE = re.compile(r"v?\d+(\.\d+)*(\.post\d+)?")
@@ -43,6 +44,18 @@ class Versions:
     def changelog(self, version: str) -> str:
         return self._run("show", f"{version}:CHANGELOG.md").stdout
 
+    def moves(self, version: str) -> list[tuple[str, str]]:
+        """The files that the template moved until that version, in the order in which it did, from where to where."""
+        text = self._run("show", "--end-of-options", f"{version}:moves.toml").stdout
+        try:
+            return [(inside(move["from"]), inside(move["to"])) for move in tomllib.loads(text).get("move", [])]
+        except (ValueError, KeyError, TypeError):
+            sys.exit(f"moves.toml of the template's {version} is not valid: tell those who maintain the template.")
+
+    def moves_between(self, version: str, later: str) -> list[tuple[str, str]]:
+        known = self.moves(version)
+        return [move for move in self.moves(later) if move not in known]
+
     def _run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         command = ["git", *arguments]
         return subprocess.run(command, cwd=self.repository, capture_output=True, text=True, check=False)
@@ -74,6 +87,13 @@ def versions_of(project: Origin) -> Iterator[Versions]:
                 "that it has there, the nearest to what the project was rendered from, and commit that."
             )
         yield versions
+
+
+def inside(name: str) -> str:
+    """Raises ValueError for a path that leads out of the project."""
+    if Path(name).is_absolute() or ".." in Path(name).parts:
+        raise ValueError(name)
+    return name
 
 
 def address(source: str) -> str:

@@ -20,7 +20,7 @@ from copier import run_copy
 from sqlalchemy import Table, false, func, true
 from sqlalchemy.exc import SQLAlchemyError
 
-from scripts.template import ROOT, muted, origin, plain_errors, tidy
+from scripts.template.project import ROOT, muted, origin, plain_errors, tidy
 
 # The answers of the template, and the variables that they come from.
 ANSWERS = {

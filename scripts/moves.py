@@ -1,0 +1,32 @@
+"""The files of the template that moved, as moves.toml declares them."""
+
+import tomllib
+from collections.abc import Iterator, Sequence
+
+Move = tuple[str, str]
+
+
+def declared(text: str) -> list[Move]:
+    """From where to where, oldest first."""
+    return [(move["from"], move["to"]) for move in tomllib.loads(text).get("move", [])]
+
+
+def destination(name: str, moves: Sequence[Move]) -> str:
+    """Where a file lies after all moves."""
+    for old, new in moves:
+        if name == old:
+            name = new
+    return name
+
+
+def undeclared(renames: str, moves: Sequence[Move]) -> Iterator[str]:
+    """One sentence for each rename, of those that `git diff --name-status` lists, that no chain of moves leads to."""
+    for line in renames.splitlines():
+        old, new = map(rendered, line.split("\t")[1:])
+        if destination(old, moves) != new:
+            yield f"{old} moved to {new}: declare it in moves.toml."
+
+
+def rendered(path: str) -> str:
+    """The name that a file of the template has in a project."""
+    return path.removeprefix("template/").removesuffix(".jinja")
