@@ -257,3 +257,170 @@ def test_edits_that_the_make_update_of_an_old_release_lost_come_back(template: P
     assert run("make", "update", cwd=project) == "The project is at v1000.0.0: nothing is newer.\n"
     run("make", "lint", cwd=project)
     assert run("git", "status", "--porcelain", cwd=project) == ""
+
+
+# --- Code as projects of 0.3.0 have it, by every name that they could import or override.
+
+OLD_CODE = {
+    "app/api/v1/memo_router.py": '''from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Request
+
+from app.api.deps import CurrentUser, SessionDep
+from app.api.errors import errors
+from app.api.routing import ResourceRouter
+from app.core.exceptions import found
+from app.domain.models.user import User
+from app.domain.schemas.base import UNSET, Name, RequestModel
+from app.domain.schemas.types import BigInteger, Boolean, Date, DateTime, Float, Integer, JsonObject, Text, Url
+from app.domain.schemas.user import UserListQuery, UserResponse
+from app.repository.base import Slice
+from app.repository.memo_repository import OwnUserRepository
+
+router = ResourceRouter(prefix="/memos", tags=["memos"], responses=errors(401, 503))
+
+
+class MemoUpdate(RequestModel):
+    name: Name = UNSET
+    count: Integer = UNSET
+    total: BigInteger = UNSET
+    share: Float = UNSET
+    done: Boolean = UNSET
+    due: Date = UNSET
+    at: DateTime = UNSET
+    text: Text = UNSET
+    url: Url = UNSET
+    more: JsonObject = UNSET
+
+
+async def get_repository(session: SessionDep, current_user: CurrentUser) -> OwnUserRepository:
+    return OwnUserRepository(session, current_user.id)
+
+
+@router.get("")
+async def list_memos(repository: Annotated[OwnUserRepository, Depends(get_repository)]) -> list[UserResponse]:
+    page: Slice[User] = await repository.list(UserListQuery())
+    return [UserResponse.model_validate(user) for user in page.items]
+
+
+@router.get("/{user_id}", responses=errors(404, 422))
+async def get_memo(user_id: UUID, repository: Annotated[OwnUserRepository, Depends(get_repository)]) -> UserResponse:
+    return UserResponse.model_validate(found(await repository.get(user_id)))
+
+
+@router.patch("/{user_id}", responses=errors(400, 404, 413, 422))
+async def update_memo(
+    user_id: UUID,
+    data: MemoUpdate,
+    repository: Annotated[OwnUserRepository, Depends(get_repository)],
+    request: Request,
+) -> dict[str, str]:
+    changes = data.model_dump(exclude_unset=True, include={"name"})
+    user = found(await repository.update(user_id, full_name=changes["name"]))
+    return {"name": user.full_name, "project": request.app.state.settings.PROJECT_NAME}
+
+
+plain = APIRouter()
+''',
+    "app/repository/memo_repository.py": '''from uuid import UUID
+
+from sqlalchemy import ColumnElement
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.domain.models.user import User
+from app.repository.user_repository import UserRepository
+
+
+class OwnUserRepository(UserRepository):
+    def __init__(self, session: AsyncSession, owner_id: UUID) -> None:
+        super().__init__(session)
+        self.owner_id = owner_id
+
+    @property
+    def _live(self) -> ColumnElement[bool]:
+        return super()._live & (User.id == self.owner_id)
+''',
+    "app/tasks/memo_job.py": '''from datetime import timedelta
+from functools import partial
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.core.cache import Cache
+from app.core.session import after_commit
+from app.tasks.job import Job, job
+from app.tasks.queue import Queue
+from app.utils.routes import route_template
+
+USED = (Cache, Job, route_template)
+
+
+@job(every=timedelta(days=1))
+async def count_memos(session: AsyncSession) -> None: ...
+
+
+def count_later(session: AsyncSession, queue: Queue) -> None:
+    after_commit(session, partial(queue.send, count_memos))
+''',
+    "tests/integration/test_memos.py": '''from fastapi import FastAPI
+from httpx2 import AsyncClient
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.core.config import Settings
+from app.core.database import Database
+from app.domain.models.user import Role
+from app.domain.schemas.user import UserCreate
+from app.repository.user_repository import UserRepository
+from app.tasks.job import discover_jobs
+from tests.conftest import SignIn
+from tests.factories.user_factory import create_user
+
+
+async def test_each_user_has_one(sign_in: SignIn, session: AsyncSession, users: UserRepository) -> None:
+    other = await create_user(session, full_name="Ada")
+    client = await sign_in(Role.USER)
+
+    [own] = (await client.get("/memos")).json()
+    changed = await client.patch(f"/memos/{own['id']}", json={"name": "Me"})
+
+    assert changed.json()["name"] == "Me"
+    assert (await client.patch(f"/memos/{other.id}", json={"name": "Me"})).status_code == 404
+    assert (await client.get(f"/memos/{other.id}")).status_code == 404
+    assert await users.get(other.id) is other
+
+
+async def test_settings_can_be_replaced(
+    app: FastAPI, client: AsyncClient, settings: Settings, database: Database, new_user: UserCreate
+) -> None:
+    app.state.settings = settings.model_copy(update={"REGISTRATION_ENABLED": True})
+
+    assert (await client.post("/auth/register", json=new_user.model_dump(exclude={"role"}))).status_code == 201
+    async with database.reading() as session:
+        assert await UserRepository(session).get_by_email(new_user.email) is not None
+
+
+def test_the_job_is_found() -> None:
+    assert "count_memos" in {job.name for job in discover_jobs()}
+''',
+}
+
+
+@pytest.mark.slow
+def test_code_of_0_3_0_works_after_the_update_without_a_change(template: Path, tmp_path: Path) -> None:
+    project = render(template, tmp_path / "backend", "v0.3.0", profile="full")
+    for name, text in OLD_CODE.items():
+        (project / name).write_text(text)
+    run("make", "install", cwd=project)
+    commit(project)
+    run("make", "test", "ARGS=tests/integration/test_memos.py", cwd=project)
+
+    run("make", "update", cwd=project)
+
+    assert conflicts(project) == []
+    assert {name: text for name, text in contents(project).items() if name in OLD_CODE} == {
+        name: text.encode() for name, text in OLD_CODE.items()
+    }
+    commit(project)
+    run("make", "install", cwd=project)
+    run("make", "lint", cwd=project)
+    run("make", "test", "ARGS=-n 2", cwd=project)

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.slow
 # A release that adds, changes and removes, one that moves, one that fails midway, and one that Ctrl-C stops midway.
 CHANGES, MOVES, FAILS, STOPS = "v1001.0.0", "v1002.0.0", "v1003.0.0", "v1004.0.0"
 ANSWERS = ".copier-answers.yml"
-MOVED, MOVED_TO = "app/utils/routes.py", "app/utils/paths.py"
+MOVED, MOVED_TO = "app/middleware/routes.py", "app/middleware/paths.py"
 
 MIGRATION = '''"""nickname"""
 
@@ -41,7 +41,7 @@ def downgrade() -> None:
 '''
 MOVE = f'\n[[move]]\nfrom = "{MOVED}"\nto = "{MOVED_TO}"\n'
 NICKNAME = "    nickname: Mapped[str | None] = mapped_column(sa.String(50))\n"
-DOCUMENTED = "Questions about the route table, which FastAPI keeps as a tree."
+DOCUMENTED = "Looks up routes in FastAPI's route table, which is a tree."
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +60,7 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     run("git", "mv", f"template/{MOVED}", f"template/{MOVED_TO}", cwd=template)
     edit(template, f"template/{MOVED_TO}", DOCUMENTED, f"{DOCUMENTED} Moved.")
     for name in ("logging", "error_handler"):
-        edit(template, f"template/app/middleware/{name}.py", "app.utils.routes", "app.utils.paths")
+        edit(template, f"template/app/middleware/{name}.py", "app.middleware.routes", "app.middleware.paths")
     with (template / "moves.toml").open("a") as file:
         file.write(MOVE)
     release(template, MOVES)

@@ -46,15 +46,21 @@ class Providers:
         return Database(self._settings)
 
 
+# Plain functions beside the dependencies: FastAPI solves each further dependency again for every request.
+
+
+def settings_of(connection: HTTPConnection) -> Settings:
+    settings: Settings = connection.app.state.settings
+    return settings
+
+
 def providers_of(connection: HTTPConnection) -> Providers:
-    """A plain function where dependencies need it: FastAPI solves each further dependency again for every request."""
     providers: Providers = connection.app.state.providers
     return providers
 
 
 async def get_app_settings(connection: HTTPConnection) -> Settings:
-    settings: Settings = connection.app.state.settings
-    return settings
+    return settings_of(connection)
 
 
 async def get_providers(connection: HTTPConnection) -> Providers:

@@ -1,10 +1,10 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 from loguru import logger
 
-from app.api.deps import ProvidersDep, SettingsDep
+from app.api.deps import ProvidersDep, settings_of
 from app.api.errors import errors
 from app.core.database import PING_TIMEOUT
 from app.core.exceptions import ServiceUnavailableError
@@ -14,8 +14,9 @@ router = APIRouter(prefix="/health", tags=["health"])
 
 
 @router.get("")
-async def live(settings: SettingsDep) -> HealthResponse:
+async def live(request: Request) -> HealthResponse:
     """Whether the process responds. It touches nothing else, so that no outage restarts the process."""
+    settings = settings_of(request)
     return HealthResponse(version=settings.VERSION, environment=settings.ENVIRONMENT)
 
 
