@@ -262,7 +262,7 @@ def test_edits_that_the_make_update_of_an_old_release_lost_come_back(template: P
 # --- Code as projects of 0.3.0 have it, by every name that they could import or override.
 
 OLD_CODE = {
-    "app/api/v1/memo_router.py": '''from typing import Annotated
+    "app/api/v1/memo_router.py": """from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Request
@@ -322,8 +322,8 @@ async def update_memo(
 
 
 plain = APIRouter()
-''',
-    "app/repository/memo_repository.py": '''from uuid import UUID
+""",
+    "app/repository/memo_repository.py": """from uuid import UUID
 
 from sqlalchemy import ColumnElement
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -340,8 +340,8 @@ class OwnUserRepository(UserRepository):
     @property
     def _live(self) -> ColumnElement[bool]:
         return super()._live & (User.id == self.owner_id)
-''',
-    "app/tasks/memo_job.py": '''from datetime import timedelta
+""",
+    "app/tasks/memo_job.py": """from datetime import timedelta
 from functools import partial
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -361,8 +361,8 @@ async def count_memos(session: AsyncSession) -> None: ...
 
 def count_later(session: AsyncSession, queue: Queue) -> None:
     after_commit(session, partial(queue.send, count_memos))
-''',
-    "tests/integration/test_memos.py": '''from fastapi import FastAPI
+""",
+    "tests/integration/test_memos.py": """from fastapi import FastAPI
 from httpx2 import AsyncClient
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -401,7 +401,7 @@ async def test_settings_can_be_replaced(
 
 def test_the_job_is_found() -> None:
     assert "count_memos" in {job.name for job in discover_jobs()}
-''',
+""",
 }
 
 

@@ -198,7 +198,8 @@ async def test_a_project_of_0_3_0_works_unchanged(
     await until(lambda: bool(worker.done("name_user") and worker.done("count_users")))
     assert await named() == 1
     (line,) = worker.lines("users")
-    assert (line["users"], line["jobs"]) == (1, ["count_users", "name_user"])
+    assert line["users"] == 1
+    assert {"count_users", "name_user"} <= set(line["jobs"])
     await until(lambda: bool(worker.done("erase_all_sessions")))
     assert await redis.xlen("jobs") == 0
     assert await asyncio.to_thread(worker.stop) == 0
