@@ -37,7 +37,6 @@ class Shelf(Aside):
     deleted_at: Mapped[datetime | None] = mapped_column(sa.DateTime(timezone=True))
     name: Mapped[str] = mapped_column()
     shouted: Mapped[str] = column_property(sa.func.upper(name))
-    books: Mapped[list["Book"]] = relationship(back_populates="shelf")
 
 
 class Book(Aside):
@@ -51,7 +50,7 @@ class Book(Aside):
     pages: Mapped[int] = mapped_column(server_default=sa.text("1"))
     essay: Mapped[str | None] = mapped_column(deferred=True)
     shelf_id: Mapped[UUID | None] = mapped_column(sa.ForeignKey(Shelf.id))
-    shelf: Mapped[Shelf | None] = relationship(back_populates="books")
+    shelf: Mapped[Shelf | None] = relationship(backref="books")
 
     @validates("title")
     def _trim(self, _: str, title: str) -> str:
