@@ -12,6 +12,8 @@ from tempfile import TemporaryDirectory
 from scripts.template.project import ANSWERS, ROOT, Origin
 
 ALIASES = {"gh:": "https://github.com/", "gl:": "https://gitlab.com/", "git+": ""}
+# What reading moves.toml raises when it does not hold what it should.
+INVALID = (ValueError, KeyError, TypeError)
 RELEASE = re.compile(r"v?\d+(\.\d+)*(\.post\d+)?")
 
 
@@ -49,7 +51,7 @@ class Versions:
         text = self._run("show", "--end-of-options", f"{version}:moves.toml").stdout
         try:
             return [(inside(move["from"]), inside(move["to"])) for move in tomllib.loads(text).get("move", [])]
-        except (ValueError, KeyError, TypeError):
+        except INVALID:
             sys.exit(f"moves.toml of the template's {version} is not valid: tell those who maintain the template.")
 
     def moves_between(self, version: str, later: str) -> list[tuple[str, str]]:
