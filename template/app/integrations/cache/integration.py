@@ -22,5 +22,7 @@ async def running(app: FastAPI, settings: Settings) -> AsyncIterator[None]:
     providers.user_repository = partial(CachedUserRepository, cache=cache)
     providers.reported_checks["cache"] = cache.ping
     app.state.cache = cache
-    yield
-    await cache.close()
+    try:
+        yield
+    finally:
+        await cache.close()

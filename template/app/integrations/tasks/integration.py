@@ -23,6 +23,8 @@ async def running(app: FastAPI, settings: Settings) -> AsyncIterator[None]:
     if is_client:
         discover_tasks()
         await broker.startup()
-    yield
-    if is_client:
-        await broker.shutdown()
+    try:
+        yield
+    finally:
+        if is_client:
+            await broker.shutdown()

@@ -15,5 +15,7 @@ def install(_: FastAPI, settings: Settings) -> None:
 
 @asynccontextmanager
 async def running(_: FastAPI, __: Settings) -> AsyncIterator[None]:
-    yield
-    stop_tracing()
+    try:
+        yield
+    finally:
+        stop_tracing()
