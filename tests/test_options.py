@@ -125,7 +125,9 @@ def test_an_option_can_be_deleted_by_hand(render: Render, tmp_path: Path, option
     assert left == contents(expected), "an option has more than its folder, its tests and lines of wiring"
     run("git", "init", "-q", cwd=project)
     run("make", "install", cwd=project)
-    run("make", "lint", "coverage", cwd=project)
+    run("make", "lint", cwd=project)
+    # The tests of the options that are left run in the profiles; here those of the rest, and all of them once.
+    run("make", "test", f"ARGS=-n 2 {'' if option == 'cache' else 'tests/unit tests/integration'}", cwd=project)
 
 
 def test_every_question_with_choices_is_an_option_here_or_changes_one_word() -> None:

@@ -439,13 +439,13 @@ OF_RESOURCES = {
     ),
     "sign-in": Protection(
         "app/api/v1/task_router.py",
-        "dependencies=SIGNED_IN, ",
+        "    dependencies=SIGNED_IN,\n",
         "",
         "tests/integration/test_task_api.py",
     ),
     "administrators only": Protection(
         "app/api/v1/plan_router.py",
-        "dependencies=ADMIN, ",
+        "    dependencies=ADMIN,\n",
         "",
         "tests/integration/test_plan_api.py",
     ),
