@@ -96,6 +96,7 @@ ITS_OWN = {
         "app/worker.py",
         "docs/tasks.md",
         "kubernetes/base/worker.yaml",
+        "kubernetes/base/scheduler.yaml",
         "tests/faults/test_tasks.py",
     ],
     "cache": ["docs/cache.md", "scripts/local_valkey.py", "tests/faults/test_cache.py"],
@@ -106,7 +107,7 @@ WIRING = re.compile(
     r"|SECURITY\.md|\.copier-answers\.yml"
 )
 # Tests of two options together, which say that one of them is missing.
-OF_TWO = {"tests/integrations/tracing/test_traced_cache.py", "tests/integrations/sentry/test_reported_jobs.py"}
+OF_TWO = {"tests/integrations/tracing/test_traced_cache.py", "tests/integrations/tasks/test_reported_jobs.py"}
 
 
 @pytest.mark.parametrize("option", DELETED)

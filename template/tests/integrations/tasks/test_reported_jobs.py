@@ -7,17 +7,16 @@ import pytest
 
 from app.core.config import DISTRIBUTION
 from tests import database as database_server
+from tests.integrations.cache.valkey import Valkey
 from tests.integrations.receiver import receiving
+from tests.integrations.tasks.worker import SCHEDULER, WORKER, running
 
-pytest.importorskip("app.integrations.tasks", reason="there are no jobs to report")
+pytest.importorskip("app.integrations.sentry", reason="nothing is reported")
 
 pytestmark = pytest.mark.xdist_group("server")
 
 
 async def test_a_job_that_fails_is_reported(worker_id: str, tmp_path: Path) -> None:
-    from tests.integrations.cache.valkey import Valkey  # noqa: PLC0415 (goes with the option)
-    from tests.integrations.tasks.worker import SCHEDULER, WORKER, running  # noqa: PLC0415
-
     without_tables = await database_server.create(f"{worker_id}_jobs")
     broker = Valkey(tmp_path / "valkey")
     broker.start()
