@@ -122,7 +122,7 @@ READS = [
     sa.select(User.id).where(User.full_name == "INSERT INTO users FOR UPDATE"),
     sa.select(User.id.label("for update")),
     sa.text("SELECT 'DELETE FROM users'"),
-    sa.text("(SELECT id FROM users)"),
+    sa.text("SELECT id FROM users UNION SELECT id FROM users"),
     sa.text("WITH every AS (SELECT id FROM users) SELECT * FROM every -- for update"),
     sa.text("VALUES (1)"),
 ]
