@@ -65,7 +65,7 @@ async def test_form(client: AsyncClient, method: str, path: str, status: int) ->
     ("path", "allowed"),
     [
         ("/users", "GET, POST"),
-        ("/auth/login", "POST"),
+        ("/users/me", "GET, PATCH"),
         ("/users/01900000-0000-7000-8000-000000000000", "DELETE, GET, PATCH"),
         ("/health", "GET"),
     ],

@@ -2,6 +2,7 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query, Request, Response
+from starlette.convertors import StringConvertor, register_url_convertor
 
 from app.api.deps import (
     AttemptDep,
@@ -32,6 +33,16 @@ router = APIRouter(
     responses=errors(401, 503),
 )
 
+
+class UserIdConvertor(StringConvertor):
+    """Any ID but `me`, which is a resource of its own: a method that it lacks is 405, not one of `/{user_id}`."""
+
+    regex = "(?!me(?:/|$))[^/]+"
+
+
+register_url_convertor("user_id", UserIdConvertor())
+ONE = "/{user_id:user_id}"
+
 ADMIN = [Depends(require(Role.ADMIN))]
 STAFF = [Depends(require(Role.ADMIN, Role.MODERATOR))]
 
@@ -49,7 +60,6 @@ UserServiceDep = Annotated[
 ]
 
 
-# Before `/{user_id}`, which would take `me` for an ID.
 @router.get("/me")
 async def get_me(current_user: CurrentUser) -> UserResponse:
     return UserResponse.model_validate(current_user)
@@ -96,7 +106,7 @@ async def create_user(
     return UserResponse.model_validate(created)
 
 
-@router.get("/{user_id}", responses=errors(404, 422))
+@router.get(ONE, responses=errors(404, 422))
 async def get_user(
     user_id: UUID,
     current_user: CurrentUser,
@@ -107,7 +117,7 @@ async def get_user(
     return UserResponse.model_validate(await service.get(user_id))
 
 
-@router.patch("/{user_id}", dependencies=ADMIN, responses=errors(*BODY, 403, 404, 409))
+@router.patch(ONE, dependencies=ADMIN, responses=errors(*BODY, 403, 404, 409))
 async def update_user(
     user_id: UUID,
     data: UserUpdate,
@@ -116,7 +126,7 @@ async def update_user(
     return UserResponse.model_validate(await service.update(user_id, data))
 
 
-@router.delete("/{user_id}", dependencies=ADMIN, responses=errors(403, 404, 409, 422))
+@router.delete(ONE, dependencies=ADMIN, responses=errors(403, 404, 409, 422))
 async def delete_user(
     user_id: UUID,
     service: UserServiceDep,
@@ -125,7 +135,7 @@ async def delete_user(
     return MessageResponse(message="User deleted successfully")
 
 
-@router.post("/{user_id}/password", status_code=204, dependencies=ADMIN, responses=errors(*BODY, 403, 404))
+@router.post(f"{ONE}/password", status_code=204, dependencies=ADMIN, responses=errors(*BODY, 403, 404))
 async def reset_password(
     user_id: UUID,
     data: PasswordReset,
