@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from redis.asyncio import Redis
 from sqlalchemy import func, select
 from taskiq.kicker import AsyncKicker
 
@@ -66,7 +65,6 @@ async def add_user(email: str, fails: bool, session: Annotated[AsyncSession, Tas
 JOB = """
 from datetime import timedelta
 
-from redis.asyncio import Redis
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from loguru import logger
