@@ -267,10 +267,11 @@ from uuid import UUID
 
 from fastapi import APIRouter, Depends, Request
 
-from app.api.deps import CurrentUser, SessionDep
+from app.api.deps import CurrentUser, SessionDep, ShutdownDep
 from app.api.errors import errors
 from app.api.routing import ResourceRouter
 from app.core.exceptions import found
+from app.core.logging import log_request
 from app.domain.models.user import User
 from app.domain.schemas.base import UNSET, Name, RequestModel
 from app.domain.schemas.types import BigInteger, Boolean, Date, DateTime, Float, Integer, JsonObject, Text, Url
@@ -294,11 +295,15 @@ class MemoUpdate(RequestModel):
     more: JsonObject = UNSET
 
 
+async def note_shutdown(shutdown: ShutdownDep) -> None:
+    log_request(is_announced=shutdown.is_announced)
+
+
 async def get_repository(session: SessionDep, current_user: CurrentUser) -> OwnUserRepository:
     return OwnUserRepository(session, current_user.id)
 
 
-@router.get("")
+@router.get("", dependencies=[Depends(note_shutdown)])
 async def list_memos(repository: Annotated[OwnUserRepository, Depends(get_repository)]) -> list[UserResponse]:
     page: Slice[User] = await repository.list(UserListQuery())
     return [UserResponse.model_validate(user) for user in page.items]

@@ -1,12 +1,11 @@
 """Finds modules by their place: what lies in a package belongs to the application."""
 
-from collections.abc import Iterator
 from importlib import import_module
 from pkgutil import iter_modules
 from types import ModuleType
 
 
-def modules_of(package: str) -> Iterator[ModuleType]:
+def modules_of(package: str) -> list[ModuleType]:
     """Imports every module and package that lies directly in this one, in the order of their names."""
-    for name in sorted(module.name for module in iter_modules(import_module(package).__path__)):
-        yield import_module(f"{package}.{name}")
+    names = sorted(module.name for module in iter_modules(import_module(package).__path__))
+    return [import_module(f"{package}.{name}") for name in names]

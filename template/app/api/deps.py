@@ -1,4 +1,4 @@
-"""What routes ask for: settings, a session, repositories, and the user who is calling."""
+"""The dependencies of routes: settings, a session, repositories, and the calling user."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
@@ -25,7 +25,7 @@ SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 class Providers:
-    """What all requests share; one instance an application.
+    """The objects that all requests share; there is one instance per application.
 
     An integration replaces what it does better, such as a repository that reads through a cache.
     """
@@ -117,6 +117,14 @@ async def get_refresh_token_repository(connection: HTTPConnection, session: Sess
 
 UserRepositoryDep = Annotated[UserRepository, Depends(get_user_repository)]
 RefreshTokenRepositoryDep = Annotated[RefreshTokenRepository, Depends(get_refresh_token_repository)]
+
+
+async def get_shutdown(connection: HTTPConnection) -> Shutdown:
+    """Deprecated: take ProvidersDep. This name and ShutdownDep go in 0.5.0."""
+    return providers_of(connection).shutdown
+
+
+ShutdownDep = Annotated[Shutdown, Depends(get_shutdown)]
 
 
 async def get_client(connection: HTTPConnection) -> str:

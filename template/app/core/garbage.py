@@ -1,13 +1,13 @@
-"""How often Python looks for garbage."""
+"""The settings of Python's garbage collector."""
 
 import gc
 
 
 def collect_less() -> None:
-    """Has the garbage collector leave out what exists by now, and come less often.
+    """Freezes the objects that exist now, and makes collections rarer.
 
-    What a process has loaded at its start stays, and each collection looks through all that requests in progress hold,
-    hardly any of which is garbage.
+    What a process loads at its start stays for good, and each collection walks through everything that requests in
+    progress hold, hardly any of which is garbage.
     """
     gc.collect()
     gc.freeze()

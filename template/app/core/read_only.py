@@ -8,8 +8,9 @@ from sqlalchemy import event
 from sqlalchemy.engine import Engine, ExecutionContext
 
 # The execution option that marks an engine, a connection or a statement as one that only reads, or takes the mark away.
-READ_ONLY = {"app_read_only": True}
-WRITABLE = {"app_read_only": False}
+_MARK = "app_read_only"
+READ_ONLY = {_MARK: True}
+WRITABLE = {_MARK: False}
 
 # What a statement quotes says nothing about what it does.
 _QUOTED = re.compile(r"'(?:[^']|'')*'|\"[^\"]*\"|--[^\n]*|/\*.*?\*/", re.DOTALL)
@@ -42,7 +43,7 @@ def _check(cursor: Any, statement: str, _: Any, context: ExecutionContext) -> No
 
 
 def _check_without_parameters(_: Any, statement: str, context: ExecutionContext) -> None:
-    if context.execution_options.get("app_read_only") and not _only_reads(statement):
+    if context.execution_options.get(_MARK) and not _only_reads(statement):
         raise ReadOnlySessionError
 
 

@@ -22,9 +22,9 @@ def _refuse_flush(*_: object) -> None:
 
 
 class ReadSession(AsyncSession):
-    """Has no transaction: each statement stands alone, which saves BEGIN and ROLLBACK.
+    """Has no transaction: each statement runs by itself, which saves BEGIN and ROLLBACK.
 
-    Raises ReadOnlySessionError when it is asked to write, at the latest at the end of its block.
+    It raises ReadOnlySessionError when it is asked to write, at the latest at the end of its block.
     """
 
     sync_session_class = ReadOnlySession
@@ -48,10 +48,7 @@ class WriteSession(AsyncSession):
             if kind is None:
                 await self.commit()
         finally:
-            if self.in_transaction():
-                await super().__aexit__(kind, *error)
-            else:
-                await self.close()
+            await super().__aexit__(kind, *error)
 
     async def commit(self) -> None:
         await super().commit()

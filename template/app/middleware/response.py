@@ -34,6 +34,9 @@ class ResponseMiddleware:
         return self.app(scope, receive, send_response)
 
 
+AnswerMiddleware = ResponseMiddleware  # deprecated: this name goes in 0.5.0
+
+
 def has_begun(scope: Scope) -> bool:
     """Whether a part of the response was sent."""
     return _STATUS in scope

@@ -133,7 +133,7 @@ async def test_columns_of_one_instance_are_not_those_of_another(session: AsyncSe
     first = await create_user(session, full_name="A", email="z@example.com")
     last = await create_user(session, full_name="B", email="a@example.com")
     by_name, by_email = UserRepository(session), UserRepository(session)
-    by_email.sortable = (User.email.label("full_name"),)  # type: ignore[misc, assignment]
+    by_email.sortable = (User.email.label("full_name"),)  # type: ignore[misc, assignment]  # what no class should do
     query = UserListQuery(sort_by="full_name", sort_order="asc")
 
     assert (await by_name.list(query)).items == [first, last]

@@ -15,16 +15,16 @@ router = APIRouter(prefix="/health", tags=["health"])
 
 @router.get("")
 async def live(request: Request) -> HealthResponse:
-    """Whether the process responds. It touches nothing else, so that no outage restarts the process."""
+    """Responds while the process runs. It touches nothing else, so that an outage elsewhere restarts nobody."""
     settings = settings_of(request)
     return HealthResponse(version=settings.VERSION, environment=settings.ENVIRONMENT)
 
 
 @router.get("/ready", responses=errors(503))
 async def ready(providers: ProvidersDep) -> ReadinessResponse:
-    """Whether requests should be sent here: the process is not about to stop, and the database responds in time.
+    """Tells a load balancer whether to send requests here: the process is not stopping, and the database responds.
 
-    Services that it can do without are reported, and do not change the status.
+    Services that the application can do without are reported, but do not change the status.
     """
     if providers.shutdown.is_announced:
         raise ServiceUnavailableError({"process": "stopping"})

@@ -35,7 +35,7 @@ router = APIRouter(
 
 
 class UserIdConvertor(StringConvertor):
-    """Any ID but `me`, which is a resource of its own: a method that it lacks is 405, not one of `/{user_id}`."""
+    """Matches any ID but `me`, so that a method that `/users/me` lacks is 405 and does not reach `/{user_id}`."""
 
     regex = "(?!me(?:/|$))[^/]+"
 

@@ -2,4 +2,4 @@
 
 from app.discovery import modules_of
 
-MODULES = list(modules_of(__name__))
+modules_of(__name__)

@@ -21,7 +21,7 @@ async def running(app: FastAPI, settings: Settings) -> AsyncIterator[None]:
     providers.attempt_limiter = AttemptLimiter(settings, SharedStorage(cache))
     providers.user_repository = partial(CachedUserRepository, cache=cache)
     providers.reported_checks["cache"] = cache.ping
-    app.state.cache = cache
+    app.state.cache = cache  # deprecated: goes in 0.5.0
     try:
         yield
     finally:

@@ -52,7 +52,7 @@ class SharedSchedule(LabelScheduleSource):
             raise ScheduledTaskCancelledError
 
     @override
-    async def post_send(self, task: ScheduledTask) -> None:  # type: ignore[override]
+    async def post_send(self, task: ScheduledTask) -> None:  # type: ignore[override]  # Taskiq awaits either
         super().post_send(task)
         if task.schedule_id in self._periods:
             await self._client.expire(_turn(task)[0], self._periods[task.schedule_id])

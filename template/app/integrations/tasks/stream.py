@@ -90,7 +90,7 @@ class StreamBroker(RedisStreamBroker):
         self.add_middlewares(_FailureMiddleware())
 
     @cached_property
-    def connection_pool(self) -> BlockingConnectionPool:  # type: ignore[override]
+    def connection_pool(self) -> BlockingConnectionPool:  # type: ignore[override]  # an attribute there, made at once
         """Raises SystemExit, with a sentence that says what to do, when there is no CACHE_URL."""
         settings = self._settings()
         is_client = not (self.is_worker_process or self.is_scheduler_process)
