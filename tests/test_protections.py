@@ -151,7 +151,7 @@ PROTECTIONS = {
         "app/core/logging.py", ".translate(_CONTROL_CHARACTERS)", "", "tests/unit/test_logging.py"
     ),
     "safe settings": Protection(
-        "app/core/config.py", "self.is_deployed and (problems", "False and (problems", "tests/unit/test_config.py"
+        "app/core/config.py", "self.is_deployed and problems", "False and problems", "tests/unit/test_config.py"
     ),
     "closed documentation": Protection(
         "app/main.py", "if is_public else None", "if True else None", "tests/integration/test_access_api.py"
