@@ -1,9 +1,14 @@
 """Files as git keeps them: what they hold, and whether they can be run."""
 
+import signal
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from scripts.template.git import git, git_bytes
+from scripts.template.project import ROOT
 
 
 @dataclass(frozen=True)
@@ -36,3 +41,29 @@ def committed(commit: str, name: str) -> File | None:
         return None
     mode, _, blob = entry.split()[:3]
     return File(git_bytes("cat-file", "blob", blob), mode == "100755")
+
+
+@contextmanager
+def staged(files: Mapping[str, File | None]) -> Iterator[Callable[[], None]]:
+    """Writes the files beside the project, and yields what puts them into it, all or none; None deletes a file.
+
+    A full disk is met while nothing has changed yet, and Ctrl-C waits until everything has.
+    """
+    with TemporaryDirectory(dir=ROOT, prefix=".staged-") as folder:
+        for name, file in files.items():
+            if file:
+                write(Path(folder) / name, file)
+                (ROOT / name).parent.mkdir(parents=True, exist_ok=True)
+        yield lambda: put(Path(folder), files)
+
+
+def put(folder: Path, files: Mapping[str, File | None]) -> None:
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        for name, file in files.items():
+            if file:
+                (folder / name).replace(ROOT / name)
+            else:
+                (ROOT / name).unlink(missing_ok=True)
+    finally:
+        signal.signal(signal.SIGINT, before)

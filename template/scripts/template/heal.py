@@ -24,16 +24,13 @@ def in_progress(project: Origin) -> bool:
     return committed is not None and committed.version != project.version
 
 
-def heal(project: Origin, versions: Versions) -> tuple[Update, Carried] | None:
-    """None where the last update needs no healing, or its earlier version cannot be rendered any more."""
-    update = last_update(project)
-    if update is None or not versions.knows(update.before.version):
+def heal(update: Update, versions: Versions) -> Carried | None:
+    """None where the update needs no healing, or its earlier version cannot be rendered any more."""
+    moves = versions.moves_between(update.before.version, update.after.version)
+    if is_recorded(update) or not moves or not (carried := carried_over(update, moves)):
         return None
-    moves = versions.moves_between(update.before.version, project.version)
-    if not moves or not (carried := carried_over(update, moves)):
-        return None
-    record(project.version)
-    return update, carried
+    record(update.after.version)
+    return carried
 
 
 def carried_over(update: Update, moves: Moves) -> Carried | None:
@@ -45,18 +42,23 @@ def carried_over(update: Update, moves: Moves) -> Carried | None:
         return carry(update, moves, old)
 
 
-def last_update(project: Origin) -> Update | None:
-    """None where there was none, or the changes have followed its moves."""
-    line = f"{RECORD}{project.version}"
-    if in_progress(project):
-        commit = "HEAD"
-        recorded = line in (ROOT / ANSWERS).read_text(encoding="utf-8").splitlines()
-    else:
-        commit = git("log", "-1", "--format=%H^", "-G^_commit:", "--", ANSWERS).strip()
-        recorded = bool(git("log", "-1", "--format=%H", f"-S{line}", f"{commit}..", "--", ANSWERS))
+def last_update(project: Origin, versions: Versions) -> Update | None:
+    """None where there was none, or the template does not know any more where it began."""
+    until = "" if in_progress(project) else git("log", "-1", "--format=%H", "-G^_commit:", "--", ANSWERS).strip()
+    commit = f"{until}^" if until else "HEAD"
     before = origin_at(commit)
+    if before is None or not versions.knows(before.version):
+        return None
     # The template may have moved since.
-    return Update(commit, replace(before, source=project.source), project) if before and not recorded else None
+    return Update(commit, replace(before, source=project.source), project, until)
+
+
+def is_recorded(update: Update) -> bool:
+    """Whether the changes have followed its moves."""
+    line = f"{RECORD}{update.after.version}"
+    if not update.until:
+        return line in (ROOT / ANSWERS).read_text(encoding="utf-8").splitlines()
+    return bool(git("log", "-1", "--format=%H", f"-S{line}", f"{update.commit}..", "--", ANSWERS))
 
 
 def origin_at(commit: str) -> Origin | None:

@@ -22,6 +22,7 @@ class Update:
     commit: str
     before: Origin
     after: Origin
+    until: str = ""  # the commit that it ended in; empty where it is not committed yet
 
 
 @dataclass(frozen=True)

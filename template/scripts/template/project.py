@@ -62,6 +62,17 @@ def plain_errors() -> Iterator[None]:
 
 
 @contextmanager
+def nothing_changed() -> Iterator[None]:
+    """For what leaves the project alone when it fails. Raises SystemExit with one sentence on Ctrl-C or a full disk."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        sys.exit("Stopped; nothing was changed.")
+    except OSError as error:
+        sys.exit(f"Nothing was changed: {error.strerror or error}.")
+
+
+@contextmanager
 def fresh_render(project: Origin) -> Iterator[Path]:
     """The project as its version rendered it. Raises SystemExit with one sentence when its answers are not from there:
     Copier would replace those that are wrong in silence."""

@@ -1,9 +1,10 @@
 """What an update did to the project, in words."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from scripts.template.follow import Followed
 from scripts.template.git import changed
 from scripts.template.moves import Carried, Edit, Moves, Update, destination
 from scripts.template.project import ROOT
@@ -27,35 +28,50 @@ def state() -> State:
     return State(frozenset(SETTING.findall(settings)), frozenset(migrations))
 
 
-def report(before: State, after: State, moves: Moves, carried: Carried) -> str:
+def report(before: State, after: State, moves: Moves, carried: Carried, followed: Followed) -> str:
     removed = [name for name in changed("D") if destination(name, moves) == name]
     migrations = after.migrations - before.migrations
     parts = [
         conflicts(),
-        *followed(carried),
+        *moved(carried),
         listed("The template removed these files, which you had not changed", removed),
         listed(f"New settings, in {SETTINGS}", after.settings - before.settings),
         listed(f"Settings that are gone from {SETTINGS}", before.settings - after.settings),
         listed("New migrations", migrations),
+        *own(followed),
     ]
-    return "\n".join([*filter(None, parts), following(migrate=bool(migrations))])
+    commands = ["make install", *(["make migrate-up"] if migrations or followed.migration else [])]
+    return "\n".join([*filter(None, parts), following(commands)])
 
 
-def healed(update: Update, carried: Carried) -> str:
-    """What became of an earlier update that had not followed the moves."""
-    versions = f"from {update.before.version} to {update.after.version}"
-    begin = (
-        f"The update {versions} did not carry your changes over to files that the template moved: that is done now.\n"
-    )
-    parts = [begin, conflicts(), *followed(carried), f"{following()} After that, make update brings what is newer."]
-    return "\n".join(filter(None, parts))
+def finished(update: Update, carried: Carried, followed: Followed) -> str:
+    """What became of an earlier update that was left undone."""
+    begin = f"The update from {update.before.version} to {update.after.version} was not finished: that is done now.\n"
+    commands = ["make install", *(["make migrate-up"] if followed.migration or followed.merge else [])]
+    end = f"{following(commands)} After that, make update brings what is newer."
+    return "\n".join([begin, *filter(None, [conflicts(), *moved(carried), *own(followed)]), end])
+
+
+def own(followed: Followed) -> Iterator[str]:
+    """What became of resources, tables and migrations of the project."""
+    yield listed("The template's changes reached your resources", followed.resources)
+    if followed.merge:
+        heads = "There were several newest migrations, of the template and of the project"
+        yield f"{heads}: {followed.merge} merges them.\n"
+    if followed.migration:
+        yield f"The tables of your models changed: {followed.migration} brings that to the database.\n"
+    if followed.fault:
+        yield (
+            f"{followed.fault} Whether the tables of your models changed is not known: when that is resolved, run "
+            "make migrate-create name=follow_the_template.\n"
+        )
 
 
 def conflicts() -> str:
     return listed("There are conflicts, from <<<<<<< to >>>>>>>, in", changed("U"))
 
 
-def followed(carried: Carried) -> list[str]:
+def moved(carried: Carried) -> list[str]:
     kept = [edit.name for edit in carried.kept]
     return [
         listed("The template moved these files, and your changes went along", map(arrow, carried.merged)),
@@ -72,11 +88,11 @@ def arrow(edit: Edit) -> str:
     return f"{edit.name} -> {edit.to}"
 
 
-def following(*, migrate: bool = False) -> str:
+def following(commands: Iterable[str]) -> str:
     """What to run next."""
     resolve = "Resolve each conflict and `git add` its file"
     begin = resolve if changed("U") else "There are no conflicts: look at `git diff`"
-    return f"{begin}. Next: make install, {'make migrate-up, ' if migrate else ''}make check, then commit."
+    return f"{begin}. Next: {', '.join([*commands, 'make check'])}, then commit."
 
 
 def listed(what: str, names: Iterable[str]) -> str:

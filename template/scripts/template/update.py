@@ -10,17 +10,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from alembic import command
-from alembic.config import Config
-from alembic.script import ScriptDirectory
 from copier import run_update
 from copier.errors import UnsafeTemplateError
 
-from scripts.template.git import changed, git
-from scripts.template.heal import heal, in_progress, record
+from scripts.template.follow import follow
+from scripts.template.git import git
+from scripts.template.heal import heal, in_progress, last_update, record
 from scripts.template.moves import Carried, Moves, Update, carry
-from scripts.template.project import ANSWERS, ROOT, Origin, fresh_render, muted, origin, plain_errors, tidy
-from scripts.template.report import MIGRATIONS, healed, report, state
+from scripts.template.preconditions import require_committed, require_repository
+from scripts.template.project import ROOT, Origin, fresh_render, muted, origin, plain_errors
+from scripts.template.report import finished, report, state
 from scripts.template.versions import Versions, news, versions_of
 
 
@@ -33,15 +32,9 @@ def main() -> None:
         require_repository()
         if not in_progress(project):
             require_committed()
-        with plain_errors():
-            found = heal(project, versions)
-        if found:
-            print(healed(*found))
-        else:
+        if not finish_earlier(project, versions):
             require_committed()
             update(project, versions)
-    if not changed("U", MIGRATIONS):
-        merge_migrations()
 
 
 def check(project: Origin, versions: Versions) -> None:
@@ -50,6 +43,19 @@ def check(project: Origin, versions: Versions) -> None:
     else:
         print(f"The project is at {project.version}, and the template at {versions.newest}: run make update.")
         sys.exit(2)
+
+
+def finish_earlier(project: Origin, versions: Versions) -> bool:
+    """What plain `copier update`, and `make update` of earlier versions, leave undone. Says whether there was any."""
+    earlier = last_update(project, versions)
+    if earlier is None:
+        return False
+    with plain_errors():
+        carried = heal(earlier, versions)
+        followed = follow(earlier)
+    if carried or followed:
+        print(finished(earlier, carried or Carried(), followed))
+    return bool(carried or followed)
 
 
 def update(project: Origin, versions: Versions) -> None:
@@ -62,19 +68,11 @@ def update(project: Origin, versions: Versions) -> None:
     with fresh_render(project) as old:
         announce(project, target, versions)
         before = state()
-        carried = merge(project, target, moves, old)
-    print(report(before, state(), moves, carried))
-
-
-def require_repository() -> None:
-    if not git("ls-files", "--", ANSWERS):
-        sys.exit("An update needs the project in git: run git init, git add and git commit first.")
-
-
-def require_committed() -> None:
-    if unsaved := [line[3:] for line in git("status", "--porcelain", "--", ".").splitlines()]:
-        names = ", ".join(unsaved[:3]) + (" and more" if unsaved[3:] else "")
-        sys.exit(f"There are changes that are not committed ({names}): commit or stash them first.")
+        with undone_on_failure():
+            carried = merge(project, target, moves, old)
+            after = state()
+            followed = follow(Update("HEAD", project, origin()))
+    print(report(before, after, moves, carried, followed))
 
 
 def wanted(versions: Versions) -> str:
@@ -93,7 +91,7 @@ def announce(project: Origin, target: str, versions: Versions) -> None:
 def merge(project: Origin, target: str, moves: Moves, old: Path) -> Carried:
     """Raises SystemExit with one sentence, and nothing changed, when it cannot."""
     trusted = bool(os.environ.get("UPDATE_TRUST"))
-    with undone_on_failure(), plain_errors(), muted():
+    with plain_errors(), muted():
         try:
             run_update(ROOT, vcs_ref=target, defaults=True, overwrite=True, unsafe=trusted)
         except UnsafeTemplateError:
@@ -118,20 +116,6 @@ def undone_on_failure() -> Iterator[None]:
         if isinstance(failure, KeyboardInterrupt):
             sys.exit("Stopped; nothing was changed.")
         raise
-
-
-def merge_migrations() -> None:
-    """A migration that comes with an update follows the template's last one, and so does the project's first."""
-    if not (ROOT / "alembic.ini").is_file():
-        return
-    config = Config(ROOT / "alembic.ini")
-    if len(ScriptDirectory.from_config(config).get_heads()) > 1:
-        with plain_errors(), muted():
-            merged = command.merge(config, "heads", message="merge the template's migrations")
-        assert merged is not None
-        path = os.path.relpath(merged.path, ROOT)
-        tidy([path])
-        print(f"There were several newest migrations, of the template and of the project: {path} merges them.")
 
 
 if __name__ == "__main__":

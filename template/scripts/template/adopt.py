@@ -1,0 +1,98 @@
+"""Gives a resource from before there were records one of its own. `make resource-adopt` calls it.
+
+The version that made the files is the one whose render is most like them; from there they are brought to the project's.
+"""
+
+import os
+import sys
+from dataclasses import replace
+from difflib import SequenceMatcher
+
+from scripts.template.files import read
+from scripts.template.git import git
+from scripts.template.heal import origin_at
+from scripts.template.plan import apply, differences, lines, merge_files, patch, shown
+from scripts.template.preconditions import require_committed, require_repository
+from scripts.template.project import ANSWERS, ROOT, Origin, nothing_changed, origin
+from scripts.template.records import find, path_of
+from scripts.template.render import Files, referred, render
+from scripts.template.report import conflicts, following
+from scripts.template.versions import Versions, versions_of
+
+
+
+ALIKE = 0.6
+
+
+def main() -> None:
+    answers = {"resource": os.environ.get("RESOURCE_NAME", ""), "fields": os.environ.get("RESOURCE_FIELDS", "")}
+    for name in ("plural", "access"):
+        if value := os.environ.get(f"RESOURCE_{name.upper()}"):
+            answers[name] = value
+    with nothing_changed():
+        adopt(answers)
+
+
+def adopt(answers: dict[str, str]) -> None:
+    name, project = answers["resource"], origin()
+    if find(name):
+        sys.exit(f"{name} has its record already, {path_of(name)}: there is nothing to adopt.")
+    if not (ROOT / f"app/domain/models/{name}.py").is_file():
+        sys.exit(f"There is no resource '{name}' to adopt: name one of those in app/domain/models.")
+    require_repository()
+    require_committed()
+    theirs = rendered(project, answers)
+    assert theirs
+    with versions_of(project) as versions:
+        version, base = most_alike(project, answers, versions)
+    print(f"{name} was made by {version}. This is what you changed since:\n", own_changes(base), sep="\n")
+    plan = merge_files(base, theirs)
+    plan.files[path_of(name)] = theirs[path_of(name)]
+    plan.migration, plan.differences = f"bring {name} up to date".replace("_", " "), differences(*plan.tables)
+    if os.environ.get("DRY"):
+        print(f"This would bring it to {project.version}:\n", shown(plan), sep="\n")
+    else:
+        print(f"It is at {project.version} now:", *apply(plan), sep="\n    ")
+        print(conflicts(), following(["make migrate-up"] if plan.differences else []), sep="\n")
+
+
+def most_alike(project: Origin, answers: dict[str, str], versions: Versions) -> tuple[str, Files]:
+    """Raises SystemExit with one sentence when no version renders anything like the files."""
+    renders = ((version, rendered(replace(project, version=version), answers)) for version in candidates(versions))
+    found = [(likeness(files), version, files) for version, files in renders if files]
+    best, version, files = max(found, key=lambda each: each[0])
+    if best < ALIKE:
+        sys.exit(f"No version makes {answers['resource']} of these fields: give those that it was made with.")
+    return version, files
+
+
+def candidates(versions: Versions) -> list[str]:
+    """The versions that the project has been at, the newest first, and the released ones: history may be incomplete."""
+    recorded = map(origin_at, git("log", "--format=%H", "--", ANSWERS).split())
+    names = [each.version for each in recorded if each] + versions.released
+    return [name for name in dict.fromkeys(names) if versions.knows(name)]
+
+
+def rendered(project: Origin, answers: dict[str, str]) -> Files:
+    """Nothing where that version cannot do it."""
+    try:
+        return render(project, answers, [*referred(answers["fields"]), path_of(answers["resource"])])
+    except SystemExit:
+        if project == origin():
+            raise
+        return {}
+
+
+def likeness(files: Files) -> float:
+    """From 0 to 1, on the average of the files."""
+    pairs = [(lines(file), lines(read(ROOT / name))) for name, file in files.items() if name.endswith(".py")]
+    return sum(SequenceMatcher(None, *pair, autojunk=False).ratio() for pair in pairs) / len(pairs)
+
+
+def own_changes(base: Files) -> str:
+    changed = (patch(name, file, read(ROOT / name)) for name, file in base.items() if name.endswith(".py"))
+    return "\n".join(filter(None, changed)) or "Nothing."
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,75 @@
+"""Changes a resource: its files follow by a merge that keeps the project's edits, and a migration changes its table."""
+
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from scripts.template.backfill import fills
+from scripts.template.difference import Difference
+from scripts.template.fields import edited, names_of, parsed_renames, renamed_columns
+from scripts.template.plan import Plan, differences, merge_files
+from scripts.template.project import origin
+from scripts.template.records import Record
+from scripts.template.render import Files, existing, referred, render
+
+
+@dataclass(frozen=True)
+class Request:
+    """What `make resource` was told; empty where it was told nothing."""
+
+    name: str = ""
+    fields: str = ""
+    plural: str = ""
+    access: str = ""
+    add: str = ""
+    drop: str = ""
+    rename: str = ""
+    backfill: str = ""
+    yes: str = ""
+
+    @property
+    def is_change(self) -> bool:
+        return any((self.add, self.drop, self.rename, self.backfill))
+
+
+def planned_change(record: Record, request: Request) -> Plan:
+    """Raises SystemExit with one sentence when it cannot be done, or loses data that nobody said may go."""
+    if request.plural not in {"", record.plural}:
+        sys.exit(f"The plural of a resource stays as it is, which is {record.plural}.")
+    renames = parsed_renames(record.fields, request.rename)
+    answers = record.answers | {"fields": wanted(record, request, renames)}
+    if request.access:
+        answers["access"] = request.access
+    project = origin()
+    base = render(replace(project, version=record.version), record.answers, referred(record.fields))
+    theirs = render(project, answers, existing(without=base))
+    plan = merge_files(base, theirs)
+    plan.files[record.path] = theirs[record.path]
+    plan.migration = f"change {record.plural.replace('_', ' ')}"
+    columns = renamed_columns(record.fields, answers["fields"], renames)
+    found = [replace(difference, renames=columns) for difference in differences(*plan.tables)]
+    plan.differences = [replace(each, fills=checked_fills(each, request, theirs)) for each in found]
+    return plan
+
+
+def wanted(record: Record, request: Request, renames: Mapping[str, str]) -> str:
+    """The whole new list of fields."""
+    if not request.fields:
+        return edited(record.fields, add=request.add, drop=request.drop, renames=renames)
+    if request.add or request.drop:
+        sys.exit("fields= gives the whole new list: leave add= and drop= out, or fields=.")
+    if missing := [new for new in renames.values() if new not in names_of(request.fields)]:
+        sys.exit(f"rename= leads to '{missing[0]}', which fields= does not have: add it there.")
+    return request.fields
+
+
+def checked_fills(difference: Difference, request: Request, theirs: Files) -> dict[str, str]:
+    for old, new in difference.narrowed:
+        sys.exit(
+            f"What {old.name} holds may not fit {new.type}, since it is {old.type} now: add a field of the new type, "
+            "move the data over, and drop the old one."
+        )
+    lost = ", ".join(column.name for column in difference.dropped)
+    if lost and not request.yes:
+        sys.exit(f"This deletes {lost} of {difference.table}, with all data in it: say that you mean it with yes=1.")
+    return fills(difference, request.backfill, request.name, theirs)

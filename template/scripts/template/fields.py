@@ -1,0 +1,49 @@
+"""The list of fields, as `make resource` takes it. Whether the fields are right, the template says."""
+
+import re
+import sys
+from collections.abc import Iterable, Mapping
+
+
+def names_of(fields: str) -> list[str]:
+    return [field.partition(":")[0] for field in fields.split()]
+
+
+def renamed_columns(before: str, after: str, renames: Mapping[str, str]) -> dict[str, str]:
+    return {columns_of(before)[old]: columns_of(after)[new] for old, new in renames.items()}
+
+
+def columns_of(fields: str) -> dict[str, str]:
+    """The column of each field: a reference to a customer is customer_id."""
+    pairs = (field.partition(":")[::2] for field in fields.split())
+    return {name: f"{name}_id" if kind.startswith("ref(") else name for name, kind in pairs}
+
+
+def edited(fields: str, *, add: str, drop: str, renames: Mapping[str, str]) -> str:
+    """Raises SystemExit with one sentence when a field that is dropped does not exist, or is renamed as well."""
+    dropped = drop.split()
+    require_known(fields, dropped, "dropped")
+    if both := [name for name in dropped if name in renames]:
+        sys.exit(f"The field '{both[0]}' is dropped and renamed: do one of the two.")
+    pairs = [field.split(":", 1) for field in fields.split()]
+    kept = [f"{renames.get(name, name)}:{kind}" for name, kind in pairs if name not in dropped]
+    return " ".join([*kept, *add.split()])
+
+
+def parsed_renames(fields: str, rename: str) -> dict[str, str]:
+    """From each name to the new one. Raises SystemExit with one sentence when it is unknown, or written otherwise."""
+    renames: dict[str, str] = {}
+    for word in rename.split():
+        if not (pair := re.fullmatch(r"([^:]+):([^:]+)", word)):
+            sys.exit(f"'{word}' is not a rename: write old:new, such as rename='due:due_on'.")
+        if pair[1] in renames:
+            sys.exit(f"The field '{pair[1]}' is renamed twice: leave one out.")
+        renames[pair[1]] = pair[2]
+    require_known(fields, renames, "renamed")
+    return renames
+
+
+def require_known(fields: str, names: Iterable[str], what: str) -> None:
+    known = names_of(fields)
+    if unknown := [name for name in names if name not in known]:
+        sys.exit(f"There is no field '{unknown[0]}' that could be {what}: the fields are {', '.join(known)}.")

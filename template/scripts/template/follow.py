@@ -1,0 +1,81 @@
+"""Brings an update of the template into the project's resources, and into the tables of the project's own models."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from scripts.template.difference import Difference
+from scripts.template.git import changed, git
+from scripts.template.migration import body, merge_heads, write_migration
+from scripts.template.moves import Update
+from scripts.template.plan import VERSIONS, apply, differences, merge_files
+from scripts.template.project import ROOT, Origin, fresh_render, muted
+from scripts.template.records import Record, all_records
+from scripts.template.render import referred, render
+from scripts.template.tables import tables_at, tables_in
+
+
+@dataclass(frozen=True)
+class Followed:
+    """What became of what is the project's own."""
+
+    resources: list[str]
+    merge: str = ""  # the migration that merges the template's and the project's
+    migration: str = ""  # the one that changes the tables
+    fault: str = ""  # why nobody knows whether the tables changed
+
+    def __bool__(self) -> bool:
+        return bool(self.resources or self.merge or self.migration)
+
+
+def follow(update: Update) -> Followed:
+    """Finishes an update."""
+    resources = [bring(record, update.after) for record in all_records() if record.version != update.after.version]
+    if not (ROOT / "alembic.ini").is_file():
+        return Followed(resources)
+    if changed("U", "alembic"):
+        return Followed(resources, fault="There are conflicts in migrations.")
+    with muted():
+        merge = merge_heads()
+        try:
+            changes = own_changes(update)
+        except SystemExit as refusal:
+            return Followed(resources, merge, fault=str(refusal))
+        return Followed(resources, merge, write_migration("follow the template", changes) if changes else "")
+
+
+def bring(record: Record, project: Origin) -> str:
+    """Says what changed."""
+    seen = [*referred(record.fields), record.path]
+    try:
+        base = render(replace(project, version=record.version), record.answers, seen)
+        theirs = render(project, record.answers, seen)
+        plan = merge_files(base, theirs)
+        plan.files[record.path] = theirs[record.path]
+        apply(plan)
+    except SystemExit as refusal:
+        return f"{record.name} stays as it was: {refusal}"
+    names = sorted(name for name in plan.files if name != record.path)
+    return f"{record.name}: {', '.join(names) or 'nothing changed'}"
+
+
+def own_changes(update: Update) -> list[Difference]:
+    """What differs in tables that were there, unless a migration since then says it, or the template brings one."""
+    after = tables_at(update.until) if update.until else tables_in(ROOT)
+    found = [each for each in differences(tables_at(update.commit), after) if each.before is not None]
+    written = list(migrations_since(update.commit))
+    found = [each for each in found if each.after is not None and not any(says(text, each) for text in written)]
+    if not found:
+        return []
+    with fresh_render(update.before) as old:
+        theirs = tables_in(old)
+    return [each for each in found if each.table not in theirs]
+
+
+def migrations_since(commit: str) -> Iterator[str]:
+    known = git("ls-tree", "--name-only", commit, "--", "alembic/versions/").splitlines()
+    return (path.read_text("utf-8") for path in VERSIONS.glob("*.py") if str(path.relative_to(ROOT)) not in known)
+
+
+def says(migration: str, difference: Difference) -> bool:
+    return all(f'"{name}"' in migration for name in re.findall(r"'(\w+)'", body(difference)))

@@ -1,0 +1,167 @@
+"""Migrations from what changed in the models: unlike Alembic's own comparison, they need no database."""
+
+import os
+from collections.abc import Iterator, Sequence
+from textwrap import dedent, indent
+from typing import Any, Literal
+
+from alembic import autogenerate, command
+from alembic.config import Config
+from alembic.operations import ops
+from alembic.script import Script, ScriptDirectory
+from alembic.util import rev_id
+from sqlalchemy import CheckConstraint, Column, Constraint, Enum, PrimaryKeyConstraint, String, Table, false, func, true
+from sqlalchemy.types import TypeEngine
+
+from scripts.template.difference import Difference
+from scripts.template.project import ROOT, tidy
+
+PORTABLE_DEFAULTS: dict[type, str] = {
+    type(true()): "sa.true()",
+    type(false()): "sa.false()",
+    type(func.now()): "sa.func.now()",
+}
+IMPORTS = {
+    "postgresql.": "from sqlalchemy.dialects import postgresql",
+    "dt.": "import datetime as dt",
+    "Decimal(": "from decimal import Decimal",
+    "UUID(": "from uuid import UUID",
+}
+
+
+def write_migration(message: str, differences: Sequence[Difference]) -> str:
+    """Writes the file, after the newest migration, and returns its name. Nothing is left of it if that fails."""
+    upgrades = "\n".join(body(difference) for difference in differences)
+    downgrades = "\n".join(body(difference.reverse) for difference in reversed(differences))
+    imports = [line for word, line in IMPORTS.items() if word in upgrades + downgrades]
+    script = ScriptDirectory.from_config(Config(ROOT / "alembic.ini")).generate_revision(
+        rev_id(),
+        message,
+        upgrades=indent(upgrades, "    ").strip(),
+        downgrades=indent(downgrades, "    ").strip(),
+        imports="\n".join(imports),
+    )
+    return tidied(script)
+
+
+def merge_heads() -> str:
+    """A migration that comes with an update follows the template's last one, and so does the project's first."""
+    config = Config(ROOT / "alembic.ini")
+    if len(ScriptDirectory.from_config(config).get_heads()) == 1:
+        return ""
+    return tidied(command.merge(config, "heads", message="merge the template's migrations"))
+
+
+def tidied(script: Script | None) -> str:
+    assert script is not None
+    tidy([script.path])
+    return os.path.relpath(script.path, ROOT)
+
+
+def body(difference: Difference) -> str:
+    """The code that leads from one state of the table to the other; empty where they are equal."""
+    return "\n".join(filter(None, steps(difference)))
+
+
+def steps(difference: Difference) -> Iterator[str]:
+    before, after = difference.before, difference.after
+    if before is None and after is not None:
+        indexes = sorted(after.indexes, key=lambda index: str(index.name))
+        yield code([ops.CreateTableOp.from_table(after), *map(ops.CreateIndexOp.from_index, indexes)])
+    elif after is None and before is not None:
+        yield code([ops.DropTableOp.from_table(before)])
+    elif before is not None and after is not None:
+        old, new = parts(before), parts(after)
+        yield batch(after, [*(old[part][1] for part in old if part not in new), *columns(difference)])
+        yield from (filling(after.columns[name], value) for name, value in difference.fills.items())
+        yield batch(after, [*requirements(difference), *(new[part][0] for part in new if part not in old)])
+
+
+def columns(difference: Difference) -> Iterator[ops.MigrateOperation]:
+    """A column that is to be filled can be null until it is."""
+    for old, new in difference.pairs:
+        change = alteration(old, new, is_nullable=new.nullable or new.name in difference.fills)
+        if change.has_changes() or change.modify_name:
+            yield change
+    for column in difference.dropped:
+        yield ops.DropColumnOp(difference.table, column.name)
+    for column in difference.added:
+        is_nullable = column.nullable or column.name in difference.fills
+        yield ops.AddColumnOp(difference.table, plain(column, is_nullable=bool(is_nullable)))
+
+
+def alteration(old: Column[Any], new: Column[Any], *, is_nullable: bool | None) -> ops.AlterColumnOp:
+    return ops.AlterColumnOp(
+        new.table.name,
+        old.name,
+        modify_name=None if old.name == new.name else new.name,
+        modify_type=None if repr(plain_type(old)) == repr(plain_type(new)) else plain_type(new),
+        modify_server_default=False if default(old) == default(new) else new.server_default,
+        modify_nullable=None if old.nullable == is_nullable else is_nullable,
+    )
+
+
+def requirements(difference: Difference) -> Iterator[ops.MigrateOperation]:
+    """What waits until the rows are filled."""
+    assert difference.after is not None
+    for column in (difference.after.columns[name] for name in difference.fills):
+        if not column.nullable:
+            yield ops.AlterColumnOp(difference.table, column.name, modify_nullable=False)
+
+
+def parts(table: Table) -> dict[str, tuple[ops.MigrateOperation, ops.MigrateOperation]]:
+    """How to add and how to drop each constraint and index; the keys of two tables are equal for what is equal."""
+    keys = [each for each in table.constraints if not isinstance(each, PrimaryKeyConstraint)]
+    pairs: list[tuple[ops.MigrateOperation, ops.MigrateOperation]] = [
+        *((addition(key), ops.DropConstraintOp.from_constraint(key)) for key in keys),
+        *((ops.CreateIndexOp.from_index(index), ops.DropIndexOp.from_index(index)) for index in table.indexes),
+    ]
+    return dict(sorted((batch(table, [pair[0]]), pair) for pair in pairs))
+
+
+def addition(key: Constraint) -> ops.AddConstraintOp:
+    """With the condition of a check as text: Alembic would add a check to the table of its columns once more."""
+    if not isinstance(key, CheckConstraint):
+        return ops.AddConstraintOp.from_constraint(key)
+    condition = key.sqltext.compile(compile_kwargs={"literal_binds": True, "include_table": False})
+    return ops.CreateCheckConstraintOp(key.name, key.table.name, str(condition))
+
+
+def plain(column: Column[Any], *, is_nullable: bool) -> Column[Any]:
+    """Without its constraints, which are parts of the table."""
+    default = getattr(column.server_default, "arg", None)
+    return Column(column.name, plain_type(column), nullable=is_nullable, server_default=default)
+
+
+def plain_type(column: Column[Any]) -> TypeEngine[Any]:
+    kind = column.type
+    return String(kind.length) if isinstance(kind, Enum) and not kind.native_enum else kind
+
+
+def default(column: Column[Any]) -> str:
+    return str(getattr(column.server_default, "arg", None))
+
+
+def filling(column: Column[Any], value: str) -> str:
+    rows = code([ops.AddColumnOp(column.table.name, Column(column.name, plain_type(column)))])
+    rows = rows.replace("op.add_column(", "rows = sa.table(")
+    return f"{rows}\nop.execute(rows.update().where(rows.c.{column.name}.is_(None)).values({column.name}={value}))"
+
+
+def batch(table: Table, operations: list[ops.MigrateOperation]) -> str:
+    """SQLite changes a table by making it anew; Alembic's batches do that, and elsewhere nothing unusual."""
+    if not operations:
+        return ""
+    return code([ops.ModifyTableOps(table.name, operations)]).replace(", schema=None", "")
+
+
+def code(operations: Sequence[ops.MigrateOperation]) -> str:
+    text = autogenerate.render_python_code(ops.UpgradeOps(operations), render_as_batch=True, render_item=render_default)
+    # Alembic names the default argument of this type, and does not import it.
+    text = text.replace("JSONB(astext_type=Text())", "JSONB()")
+    return "\n".join(line for line in dedent("    " + text).splitlines() if line and not line.startswith("# ###"))
+
+
+def render_default(kind: str, item: object, _: object) -> str | Literal[False]:
+    """Defaults that databases spell differently stay what they are; Alembic would write the words of one of them."""
+    return PORTABLE_DEFAULTS.get(type(getattr(item, "arg", None)), False) if kind == "server_default" else False

@@ -1,0 +1,95 @@
+"""What a command is going to do to the project: files, conflicts and a migration, all of them or none."""
+
+import difflib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from scripts.template.difference import Difference
+from scripts.template.files import File, read, staged
+from scripts.template.migration import body, write_migration
+from scripts.template.project import ROOT, muted
+from scripts.template.render import Files
+from scripts.template.tables import Tables, tables_with
+from scripts.template.three_way import Sides, mark_conflict, merged
+
+VERSIONS = ROOT / "alembic/versions"
+
+
+@dataclass
+class Plan:
+    files: dict[str, File | None] = field(default_factory=dict)  # None deletes one
+    conflicts: dict[str, Sides] = field(default_factory=dict)
+    differences: Sequence[Difference] = ()
+    migration: str = ""  # what it says that it does
+
+    def __bool__(self) -> bool:
+        return bool(self.files or self.differences)
+
+    @property
+    def tables(self) -> tuple[Tables, Tables]:
+        """Before and after. Where a file is in conflict, they are those of the template."""
+        before = {name: sides.base for name, sides in self.conflicts.items()}
+        after = self.files | {name: sides.theirs for name, sides in self.conflicts.items()}
+        return tables_with(before), tables_with(after)
+
+
+def merge_files(base: Files, theirs: Files) -> Plan:
+    """Brings what changed between two renders to the project. What the project deleted stays away."""
+    plan = Plan()
+    for name in sorted({*base, *theirs}):
+        old, ours, new = base.get(name), read(ROOT / name), theirs.get(name)
+        if new in (old, ours) or (old and not ours):
+            continue
+        if new is None and ours == old:
+            plan.files[name] = None
+        elif new and ours is None:
+            plan.files[name] = new
+        elif new and ours:
+            sides = Sides(old or File(b""), ours, new)
+            status, content = merged(sides)
+            plan.files[name] = File(content, ours.executable)
+            if status:
+                plan.conflicts[name] = sides
+    return plan
+
+
+def differences(before: Tables, after: Tables) -> list[Difference]:
+    found = (Difference(before.get(name), after.get(name)) for name in sorted({*before, *after}))
+    return [difference for difference in found if body(difference)]
+
+
+def apply(plan: Plan) -> list[str]:
+    """Returns the names of what was written. Nothing changes when it fails."""
+    with muted(), staged(plan.files) as put, without_new_migrations():
+        migrations = [write_migration(plan.migration, plan.differences)] if plan.differences else []
+        for name, sides in plan.conflicts.items():
+            mark_conflict(name, sides)
+        put()
+    return [*plan.files, *migrations]
+
+
+@contextmanager
+def without_new_migrations() -> Iterator[None]:
+    """When it fails."""
+    before = set(VERSIONS.glob("*.py"))
+    try:
+        yield
+    except BaseException:
+        for path in set(VERSIONS.glob("*.py")) - before:
+            path.unlink()
+        raise
+
+
+def shown(plan: Plan) -> str:
+    """As a difference that `git apply` takes, and the migration."""
+    patches = (patch(name, read(ROOT / name), file) for name, file in plan.files.items())
+    return "\n".join([*patches, *map(body, plan.differences)])
+
+
+def patch(name: str, old: File | None, new: File | None) -> str:
+    return "".join(difflib.unified_diff(lines(old), lines(new), f"a/{name}", f"b/{name}"))
+
+
+def lines(file: File | None) -> list[str]:
+    return file.content.decode(errors="replace").splitlines(keepends=True) if file else []

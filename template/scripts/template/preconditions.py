@@ -1,0 +1,34 @@
+"""What has to be so before a command changes the project. Each raises SystemExit with one sentence when it is not."""
+
+import sys
+
+from alembic.config import Config
+from alembic.script import ScriptDirectory
+
+from scripts.template.git import changed, git
+from scripts.template.project import ANSWERS, ROOT
+
+
+def require_repository() -> None:
+    if not git("ls-files", "--", ANSWERS):
+        sys.exit("An update needs the project in git: run git init, git add and git commit first.")
+
+
+def require_committed() -> None:
+    if conflicts := changed("U"):
+        sys.exit(f"There are conflicts from before ({some(conflicts)}): resolve them, git add the files, and commit.")
+    lines = git("status", "--porcelain", "--", ".", ":(exclude)uv.lock").splitlines()
+    if lines:
+        sys.exit(
+            f"There are changes that are not committed ({some([line[3:] for line in lines])}): "
+            "commit or stash them first."
+        )
+
+
+def some(names: list[str]) -> str:
+    return ", ".join(names[:3]) + (" and more" if names[3:] else "")
+
+
+def require_one_head() -> None:
+    if len(ScriptDirectory.from_config(Config(ROOT / "alembic.ini")).get_heads()) > 1:
+        sys.exit("There are several newest migrations: merge them with `alembic merge heads`, and apply that first.")

@@ -1,0 +1,65 @@
+"""The records of the project's resources: `.copier/invoice.yml` says what the invoices were made from."""
+
+import re
+import sys
+from dataclasses import dataclass
+
+from scripts.template.project import ROOT, recorded_origin
+
+FOLDER = ".copier"
+ANSWERS = ("access", "fields", "plural")
+
+
+@dataclass(frozen=True)
+class Record:
+    name: str
+    version: str  # of the template, by which the files are
+    access: str
+    fields: str
+    plural: str
+
+    @property
+    def path(self) -> str:
+        return path_of(self.name)
+
+    @property
+    def answers(self) -> dict[str, str]:
+        return {"resource": self.name} | {answer: getattr(self, answer) for answer in ANSWERS}
+
+
+def path_of(name: str) -> str:
+    return f"{FOLDER}/{name}.yml"
+
+
+def find(name: str) -> Record | None:
+    """Raises SystemExit with one sentence when the record does not hold what it should."""
+    path = ROOT / path_of(name)
+    if not re.fullmatch(r"[a-z][a-z0-9_]*", name) or not path.is_file():
+        return None
+    recorded = recorded_origin(path.read_bytes())
+    if (
+        recorded is None
+        or recorded.answers.get("resource") != name
+        or not all(isinstance(recorded.answers.get(answer), str) for answer in ANSWERS)
+    ):
+        sys.exit(f"{path_of(name)} is not as make resource wrote it: take it back from git (git log {path_of(name)}).")
+    return Record(name, recorded.version, *(recorded.answers[answer] for answer in ANSWERS))
+
+
+def all_records() -> list[Record]:
+    """In the order of their names. Raises SystemExit like `find`."""
+    found = (find(path.stem) for path in sorted((ROOT / FOLDER).glob("*.yml")))
+    return [record for record in found if record]
+
+
+def require(name: str) -> Record:
+    """Raises SystemExit with one sentence when there is no such resource, or no record of it."""
+    if record := find(name):
+        return record
+    if name and (ROOT / f"app/domain/models/{name}.py").is_file():
+        sys.exit(
+            f"{name} has no record in {FOLDER}: run make resource-adopt name={name} fields='...' with the fields "
+            "that it was made with."
+        )
+    known = ", ".join(record.name for record in all_records()) or "none yet"
+    sys.exit(f"There is no resource '{name}': the resources are {known}.")

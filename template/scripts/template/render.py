@@ -1,0 +1,65 @@
+"""A resource as a version of the template renders it, in the project's own code style."""
+
+import re
+import subprocess
+import sys
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import yaml
+from copier import run_copy
+
+from scripts.template.files import File, read
+from scripts.template.project import ANSWERS, ROOT, Origin, muted, plain_errors
+
+Files = Mapping[str, File]
+
+STYLE = ("ruff.toml", "pyproject.toml")
+AROUND = {*STYLE, ANSWERS}
+
+
+def render(project: Origin, answers: Mapping[str, str], beside: Iterable[str]) -> Files:
+    """The files of the resource as that version of the template renders them, with its record.
+
+    `beside` names the files of the project that the template shall see: it refuses what is there already, and
+    references to what is not. Raises SystemExit with one sentence then.
+    """
+    with TemporaryDirectory() as folder:
+        place = Path(folder)
+        prepare(place, project, beside)
+        data = {"kind": "resource"} | dict(answers)
+        with plain_errors(), muted():
+            run_copy(project.source, place, data=data, vcs_ref=project.version or None, defaults=True, overwrite=True)
+        style(place)
+        names = (str(path.relative_to(place)) for path in sorted(place.rglob("*")))
+        files = {name: file for name in names if name not in AROUND and (file := read(place / name))}
+        return {name: file for name, file in files.items() if file.content}
+
+
+def prepare(place: Path, project: Origin, names: Iterable[str]) -> None:
+    """A resource is rendered beside a project only: this is one, of empty files."""
+    for name in names:
+        (place / name).parent.mkdir(parents=True, exist_ok=True)
+        (place / name).touch()
+    for name in STYLE:
+        if file := read(ROOT / name):
+            (place / name).write_bytes(file.content)
+    (place / ANSWERS).write_text(yaml.safe_dump({"_commit": project.version, "_src_path": project.source}))
+
+
+def style(place: Path) -> None:
+    for command in (["check", "--select=I,F401", "--fix"], ["format"]):
+        arguments = [*command, "--quiet", "--no-cache", "."]
+        subprocess.run([sys.executable, "-m", "ruff", *arguments], cwd=place, check=True)
+
+
+def referred(fields: str) -> list[str]:
+    """What has to be there for these fields to be accepted: the factories of the resources that they refer to."""
+    return [f"tests/factories/{target}_factory.py" for target in re.findall(r":ref\((\w+)\)", fields)]
+
+
+def existing(*, without: Iterable[str] = ()) -> set[str]:
+    """The modules of the project but these."""
+    modules = (path for folder in ("app", "tests") for path in (ROOT / folder).rglob("*.py"))
+    return {str(path.relative_to(ROOT)) for path in modules} - set(without)

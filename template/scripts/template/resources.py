@@ -1,0 +1,38 @@
+"""Lists the resources that have a record, and what the project changed in their files. `make resources` calls it."""
+
+from dataclasses import replace
+
+from scripts.template.files import read
+from scripts.template.project import ROOT, origin
+from scripts.template.records import Record, all_records
+from scripts.template.render import Files, referred, render
+
+
+def main() -> None:
+    records = all_records()
+    if not records:
+        print("There are no resources with a record: make resource adds one.")
+    for record in records:
+        print(described(record))
+
+
+def described(record: Record) -> str:
+    lines = [f"{record.name} ({record.plural}, access={record.access}, made by {record.version or 'no version'})"]
+    lines += [f"    {field}" for field in record.fields.split()]
+    lines += [f"  yours: {name}" for name in edited(record, rendered(record))]
+    return "\n".join(lines)
+
+
+def rendered(record: Record) -> Files:
+    """The files as they were made."""
+    project = replace(origin(), version=record.version)
+    return render(project, record.answers, [*referred(record.fields), record.path])
+
+
+def edited(record: Record, files: Files) -> list[str]:
+    """Those that the project changed or deleted since."""
+    return [name for name, file in files.items() if read(ROOT / name) != file and name != record.path]
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,77 @@
+"""The tables that the models of the project describe, also with other models than it has now."""
+
+import io
+import shutil
+import sys
+import tarfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from importlib import import_module, invalidate_caches
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from sqlalchemy import Table
+
+from scripts.template.files import File, write
+from scripts.template.git import git_bytes
+from scripts.template.project import ROOT
+
+Tables = Mapping[str, Table]
+
+
+def tables_with(files: Mapping[str, File | None]) -> Tables:
+    """The tables once these files are in the project; None takes one away."""
+    with project_with(files) as folder:
+        return tables_in(folder)
+
+
+@contextmanager
+def project_with(files: Mapping[str, File | None]) -> Iterator[Path]:
+    with TemporaryDirectory() as folder:
+        shutil.copytree(ROOT / "app", Path(folder) / "app", ignore=shutil.ignore_patterns("__pycache__"))
+        for name, file in files.items():
+            if file:
+                write(Path(folder) / name, file)
+            else:
+                (Path(folder) / name).unlink(missing_ok=True)
+        yield Path(folder)
+
+
+def tables_at(commit: str) -> Tables:
+    archive = io.BytesIO(git_bytes("archive", commit, "app"))
+    with TemporaryDirectory() as folder, tarfile.open(fileobj=archive) as app:
+        app.extractall(folder, filter="data")
+        return tables_in(Path(folder))
+
+
+def tables_in(folder: Path) -> Tables:
+    """Raises SystemExit with one sentence when the models cannot be imported."""
+    if not (folder / "app/domain/models").is_dir():
+        return {}
+    with importing_from(folder):
+        try:
+            import_module("app.domain.models")
+            tables: Tables = dict(import_module("app.domain.models.base").Base.metadata.tables)
+        except Exception as error:  # noqa: BLE001 (code of the user, which may fail in any way)
+            sys.exit(f"The models do not fit together, and nothing was changed: {str(error).partition('. ')[0]}.")
+        return tables
+
+
+@contextmanager
+def importing_from(folder: Path) -> Iterator[None]:
+    """`app` is the one of that folder, and afterwards none is imported."""
+    finders = list(sys.meta_path)
+    forget()
+    sys.path.insert(0, str(folder))
+    try:
+        yield
+    finally:
+        sys.path.remove(str(folder))
+        sys.meta_path[:] = finders
+        forget()
+
+
+def forget() -> None:
+    for name in [name for name in sys.modules if name.split(".")[0] == "app"]:
+        del sys.modules[name]
+    invalidate_caches()
