@@ -132,7 +132,7 @@ def test_a_resource_goes_as_it_came(project: Path) -> None:
         (project / file).unlink()
 
     assert changes(project) == []
-    assert "0002 (head) (current)" in run("make", "migrate-history", cwd=project)
+    assert "0003 (head) (current)" in run("make", "migrate-history", cwd=project)
     run("make", "test", "ARGS=-k migrations", cwd=project)
 
 
@@ -185,6 +185,7 @@ REFUSED = [
     ("invoice", "status:enum(a,a)", "same choice twice"),
     ("invoice", "class:int", "cannot be called 'class'"),
     ("invoice", "id:int", "cannot be called 'id'"),
+    ("invoice", "version:int", "cannot be called 'version'"),
     ("invoice", "model_config:int", "cannot be called 'model_config'"),
     ("invoice", "a:int a:int", "is given twice"),
     ("invoice", "user:ref(user) user_id:uuid", "is given twice"),
@@ -240,8 +241,8 @@ def test_two_resources_with_one_plural_are_refused(project: Path) -> None:
 
 
 def test_two_newest_migrations_are_refused(project: Path) -> None:
-    first = (project / "alembic/versions/0002_refresh_tokens.py").read_text()
-    (project / "alembic/versions/0003_other.py").write_text(first.replace('"0002"', '"0003"'))
+    newest = (project / "alembic/versions/0003_versions.py").read_text()
+    (project / "alembic/versions/0004_other.py").write_text(newest.replace('"0003"', '"0004"'))
     before = changes(project)
 
     assert "merge them" in add(project, "invoice", "number:int", status=2)

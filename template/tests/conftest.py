@@ -84,8 +84,8 @@ async def database_url(anyio_backend: str, worker_id: str) -> AsyncIterator[str]
 
 
 async def migrate(url: str, revision: str = "head") -> None:
-    """What `alembic upgrade` does, or `alembic downgrade` when the revision is `base`."""
-    move = command.downgrade if revision == "base" else command.upgrade
+    """What `alembic upgrade` does, or `alembic downgrade` when the revision is `base` or a number of steps, as `-1`."""
+    move = command.downgrade if revision == "base" or revision.startswith("-") else command.upgrade
     config = Config(ROOT / "alembic.ini")
 
     def move_on(connection: Connection) -> None:

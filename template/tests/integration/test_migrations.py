@@ -7,8 +7,9 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, inspect, text
+from sqlalchemy import Connection, Uuid, bindparam, inspect, text
 from sqlalchemy.ext.asyncio import AsyncConnection
+from uuid_utils.compat import uuid7
 
 from app.core.config import ROOT, Settings
 from app.core.database import create_migration_engine
@@ -49,6 +50,20 @@ async def test_up_down_up_ends_where_the_models_are(connection: AsyncConnection,
 
     await migrate(empty_database_url, "head")
     assert await connection.run_sync(tables) == set(Base.metadata.tables)
+
+
+async def test_a_version_comes_to_records_that_are_there_and_goes_again(
+    connection: AsyncConnection, empty_database_url: str
+) -> None:
+    await migrate(empty_database_url, "0002")
+    insert = "INSERT INTO users (id, email, password_hash, full_name) VALUES (:id, 'a@b.example', '-', 'Ada')"
+    await connection.execute(text(insert).bindparams(bindparam("id", uuid7(), Uuid)))
+
+    await migrate(empty_database_url, "0003")
+    assert (await connection.execute(text("SELECT email, version FROM users"))).all() == [("a@b.example", 1)]
+
+    await migrate(empty_database_url, "-1")
+    assert (await connection.execute(text("SELECT email FROM users"))).all() == [("a@b.example",)]
 
 
 def test_there_is_one_head() -> None:

@@ -65,6 +65,7 @@ class TestCreate:
             ("is_active", False),
             ("id", "01900000-0000-7000-8000-000000000000"),
             ("password_hash", "x"),
+            ("version", 2),
         ],
     )
     async def test_refuses_a_field_that_is_wrong_or_not_the_clients(

@@ -29,7 +29,7 @@ class FakeRepository[Model: Entity](Repository[Model]):
         return Slice(live[: query.limit], len(live), query.page, query.limit)
 
     async def create(self, /, **values: Any) -> Model:
-        record = self.model(id=uuid7(), **values)
+        record = self.model(id=uuid7(), version=1, **values)
         self.records[record.id] = record
         return record
 
@@ -37,6 +37,8 @@ class FakeRepository[Model: Entity](Repository[Model]):
         record = await self.get(record_id)
         if record is None:
             return None
+        if any(getattr(record, name) != value for name, value in values.items()):
+            record.version += 1
         for name, value in values.items():
             setattr(record, name, value)
         return record

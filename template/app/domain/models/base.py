@@ -4,8 +4,8 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from uuid import UUID
 
-from sqlalchemy import DateTime, Enum, Index, MetaData, func, text
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy import ColumnDefault, DateTime, Enum, Index, Integer, MetaData, event, func, text
+from sqlalchemy.orm import DeclarativeBase, Mapped, Mapper, declared_attr, mapped_column
 from uuid_utils.compat import uuid7
 
 
@@ -27,7 +27,27 @@ class Base(DeclarativeBase):
     type_annotation_map = {datetime: DateTime(timezone=True)}  # noqa: RUF012 (read by SQLAlchemy at class creation)
 
 
-class Entity(Base):
+class Versioned:
+    """A record whose every write gives it another version."""
+
+    @declared_attr
+    @classmethod
+    def version(cls) -> Mapped[int]:
+        """1 at first, and one more after each UPDATE that SQLAlchemy sends, be it a flush or a statement."""
+        version = mapped_column(Integer, default=1, server_default=text("1"))
+        # The column itself, since the bare name could be another table's in an UPDATE with several of them.
+        version.column.onupdate = ColumnDefault(version.column + 1, for_update=True)
+        return version
+
+
+@event.listens_for(Versioned, "after_mapper_constructed", propagate=True)
+def _return_version(mapper: Mapper[Versioned], _: type[Versioned]) -> None:
+    # The UPDATE returns it, since an asynchronous session could not load it later. A model that has `__mapper_args__`
+    # of its own would lose what were written there.
+    mapper.eager_defaults = True
+
+
+class Entity(Versioned, Base):
     """A record with an identity and a life: created, updated, and at last marked as deleted."""
 
     __abstract__ = True

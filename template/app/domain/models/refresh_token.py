@@ -5,13 +5,13 @@ from sqlalchemy import ForeignKey, Index, String, func, text
 from sqlalchemy.orm import Mapped, mapped_column
 from uuid_utils.compat import uuid7
 
-from app.domain.models.base import Base, utc_now
+from app.domain.models.base import Base, Versioned, utc_now
 
 # A session is alive while it has one token that was neither used nor revoked.
 CURRENT = text("used_at IS NULL AND revoked_at IS NULL")
 
 
-class RefreshToken(Base):
+class RefreshToken(Versioned, Base):
     """One of the tokens that a session, from sign-in to sign-out, has had in turn."""
 
     __tablename__ = "refresh_tokens"
