@@ -19,8 +19,6 @@ from scripts.template.render import Files, referred, render
 from scripts.template.report import conflicts, following
 from scripts.template.versions import Versions, versions_of
 
-
-
 ALIKE = 0.6
 
 
