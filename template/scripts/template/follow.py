@@ -1,7 +1,7 @@
 """Brings an update of the template into the project's resources, and into the tables of the project's own models."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from scripts.template.difference import Difference
@@ -15,6 +15,10 @@ from scripts.template.render import referred, render
 from scripts.template.tables import tables_at, tables_in
 
 
+# An update adds columns to the tables of the project, and changes none but by such an accident.
+CLASH = "alter_column('version'"
+
+
 @dataclass(frozen=True)
 class Followed:
     """What became of what is the project's own."""
@@ -22,10 +26,11 @@ class Followed:
     resources: list[str]
     merge: str = ""  # the migration that merges the template's and the project's
     migration: str = ""  # the one that changes the tables
+    clashes: Sequence[str] = ()  # the tables that had a column `version` of their own
     fault: str = ""  # why nobody knows whether the tables changed
 
     def __bool__(self) -> bool:
-        return bool(self.resources or self.merge or self.migration)
+        return bool(self.resources or self.merge or self.migration or self.clashes)
 
 
 def follow(update: Update) -> Followed:
@@ -41,7 +46,9 @@ def follow(update: Update) -> Followed:
             changes = own_changes(update)
         except SystemExit as refusal:
             return Followed(resources, merge, fault=str(refusal))
-        return Followed(resources, merge, write_migration("follow the template", changes) if changes else "")
+        clashes = [change.table for change in changes if CLASH in body(change)]
+        free = [change for change in changes if change.table not in clashes]
+        return Followed(resources, merge, write_migration("follow the template", free) if free else "", clashes)
 
 
 def bring(record: Record, project: Origin) -> str:

@@ -60,6 +60,11 @@ def own(followed: Followed) -> Iterator[str]:
         yield f"{heads}: {followed.merge} merges them.\n"
     if followed.migration:
         yield f"The tables of your models changed: {followed.migration} brings that to the database.\n"
+    yield listed(
+        "These tables have a column `version` of your own, which would count writes now, as that of every record does: "
+        "rename it, with make resource rename='version:...' where it is a field of a resource",
+        followed.clashes,
+    )
     if followed.fault:
         yield (
             f"{followed.fault} Whether the tables of your models changed is not known: when that is resolved, run "
