@@ -10,6 +10,7 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
+from copier import run_copy
 from pytest_copie.plugin import Copie
 
 from scripts.new import ROOT, copy_working_tree, questions
@@ -99,6 +100,17 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
     run("git", "init", "-q", cwd=directory)
     commit(directory)
     return directory
+
+
+@pytest.fixture(scope="session")
+def installed(clone: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A default backend, installed and committed, whose template is at a commit; copy it before you write."""
+    project = tmp_path_factory.mktemp("installed") / "backend"
+    run_copy(str(clone), project, defaults=True, quiet=True, vcs_ref="HEAD")
+    run("git", "init", "-q", cwd=project)
+    run("make", "install", cwd=project)
+    commit(project)
+    return project
 
 
 def uv() -> str:

@@ -7,12 +7,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from copier import run_copy
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from scripts.new import ROOT
-from tests.conftest import run
+from tests.conftest import commit, run
 from tests.resources import macro
 
 pytestmark = pytest.mark.slow
@@ -31,25 +30,9 @@ RESOURCES = {
 }
 
 
-@pytest.fixture(scope="module")
-def rendered(clone: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An installed and committed backend, whose template is at a commit; copy it before you write."""
-    project = tmp_path_factory.mktemp("rendered") / "backend"
-    run_copy(str(clone), project, defaults=True, quiet=True, vcs_ref="HEAD")
-    run("git", "init", "-q", cwd=project)
-    run("make", "install", cwd=project)
-    commit(project)
-    return project
-
-
 @pytest.fixture
-def project(rendered: Path, tmp_path: Path) -> Path:
-    return Path(shutil.copytree(rendered, tmp_path / "backend", symlinks=True))
-
-
-def commit(project: Path) -> None:
-    run("git", "add", ".", cwd=project)
-    run("git", "commit", "-qm", "work", cwd=project)
+def project(installed: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(installed, tmp_path / "backend", symlinks=True))
 
 
 def changes(project: Path) -> list[str]:
@@ -350,9 +333,9 @@ def accepted(text: str) -> bool:
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
 )
 def test_whatever_is_accepted_lints_migrates_and_passes_its_tests(
-    rendered: Path, tmp_path_factory: pytest.TempPathFactory, resources: list[tuple[list[str], str]]
+    installed: Path, tmp_path_factory: pytest.TempPathFactory, resources: list[tuple[list[str], str]]
 ) -> None:
-    project = Path(shutil.copytree(rendered, tmp_path_factory.mktemp("accepted") / "backend", symlinks=True))
+    project = Path(shutil.copytree(installed, tmp_path_factory.mktemp("accepted") / "backend", symlinks=True))
     for number, (drawn, access) in enumerate(resources):
         add(project, f"thing_{'abcdefgh'[number]}", " ".join(drawn), access)
 

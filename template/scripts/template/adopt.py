@@ -45,7 +45,7 @@ def adopt(answers: dict[str, str]) -> None:
         version, base = most_alike(project, answers, versions)
     print(f"{name} was made by {version}. This is what you changed since:\n", own_changes(base), sep="\n")
     plan = merge_files(base, theirs)
-    plan.files[path_of(name)] = theirs[path_of(name)]
+    plan.record(path_of(name), theirs)
     plan.migration, plan.differences = f"bring {name} up to date".replace("_", " "), differences(*plan.tables)
     if os.environ.get("DRY"):
         print(f"This would bring it to {project.version}:\n", shown(plan), sep="\n")
@@ -74,7 +74,7 @@ def candidates(versions: Versions) -> list[str]:
 def rendered(project: Origin, answers: dict[str, str]) -> Files:
     """Nothing where that version cannot do it."""
     try:
-        return render(project, answers, [*referred(answers["fields"]), path_of(answers["resource"])])
+        return render(project, answers, [*referred(answers), path_of(answers["resource"])])
     except SystemExit:
         if project == origin():
             raise

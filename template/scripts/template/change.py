@@ -41,12 +41,14 @@ def planned_change(record: Record, request: Request) -> Plan:
     if request.access:
         answers["access"] = request.access
     project = origin()
-    base = render(replace(project, version=record.version), record.answers, referred(record.fields))
+    base = render(replace(project, version=record.version), record.answers, referred(record.answers))
     theirs = render(project, answers, existing(without=base))
     plan = merge_files(base, theirs)
-    plan.files[record.path] = theirs[record.path]
+    plan.record(record.path, theirs)
     plan.migration = f"change {record.plural.replace('_', ' ')}"
     columns = renamed_columns(record.fields, answers["fields"], renames)
+    if request.backfill and not plan.files:
+        sys.exit("backfill= is for what becomes required, and nothing does.")
     found = [replace(difference, renames=columns) for difference in differences(*plan.tables)]
     plan.differences = [replace(each, fills=checked_fills(each, request, theirs)) for each in found]
     return plan

@@ -14,7 +14,6 @@ from scripts.template.records import Record, all_records
 from scripts.template.render import referred, render
 from scripts.template.tables import tables_at, tables_in
 
-
 # An update adds columns to the tables of the project, and changes none but by such an accident.
 CLASH = "alter_column('version'"
 
@@ -53,12 +52,12 @@ def follow(update: Update) -> Followed:
 
 def bring(record: Record, project: Origin) -> str:
     """Says what changed."""
-    seen = [*referred(record.fields), record.path]
+    seen = [*referred(record.answers), record.path]
     try:
         base = render(replace(project, version=record.version), record.answers, seen)
         theirs = render(project, record.answers, seen)
         plan = merge_files(base, theirs)
-        plan.files[record.path] = theirs[record.path]
+        plan.record(record.path, theirs)
         apply(plan)
     except SystemExit as refusal:
         return f"{record.name} stays as it was: {refusal}"

@@ -26,6 +26,11 @@ class Plan:
     def __bool__(self) -> bool:
         return bool(self.files or self.differences)
 
+    def record(self, name: str, theirs: Files) -> None:
+        """The record is the template's, whatever the project made of it."""
+        if read(ROOT / name) != theirs[name]:
+            self.files[name] = theirs[name]
+
     @property
     def tables(self) -> tuple[Tables, Tables]:
         """Before and after. Where a file is in conflict, they are those of the template."""

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from scripts.template.project import ROOT, recorded_origin
 
 FOLDER = ".copier"
+# What every project has from the start.
+TEMPLATES = ("user", "refresh_token")
 ANSWERS = ("access", "fields", "plural")
 
 
@@ -56,6 +58,8 @@ def require(name: str) -> Record:
     """Raises SystemExit with one sentence when there is no such resource, or no record of it."""
     if record := find(name):
         return record
+    if name in TEMPLATES:
+        sys.exit(f"{name} belongs to the template: change its files by hand, and run make migrate-create.")
     if name and (ROOT / f"app/domain/models/{name}.py").is_file():
         sys.exit(
             f"{name} has no record in {FOLDER}: run make resource-adopt name={name} fields='...' with the fields "

@@ -54,9 +54,10 @@ def style(place: Path) -> None:
         subprocess.run([sys.executable, "-m", "ruff", *arguments], cwd=place, check=True)
 
 
-def referred(fields: str) -> list[str]:
-    """What has to be there for these fields to be accepted: the factories of the resources that they refer to."""
-    return [f"tests/factories/{target}_factory.py" for target in re.findall(r":ref\((\w+)\)", fields)]
+def referred(answers: Mapping[str, str]) -> list[str]:
+    """What has to be there for its fields to be accepted: the factories of the other resources that they refer to."""
+    targets = {*re.findall(r":ref\((\w+)\)", answers["fields"])} - {answers["resource"]}
+    return [f"tests/factories/{target}_factory.py" for target in targets]
 
 
 def existing(*, without: Iterable[str] = ()) -> set[str]:

@@ -26,7 +26,7 @@ def described(record: Record) -> str:
 def rendered(record: Record) -> Files:
     """The files as they were made."""
     project = replace(origin(), version=record.version)
-    return render(project, record.answers, [*referred(record.fields), record.path])
+    return render(project, record.answers, [*referred(record.answers), record.path])
 
 
 def edited(record: Record, files: Files) -> list[str]:

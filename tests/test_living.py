@@ -1,0 +1,269 @@
+"""A resource changes with the project: fields, access and table follow, and what the project wrote into it stays."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from copier import run_copy
+
+from tests.conftest import commit, run
+from tests.releases import conflicts, contents, edit
+
+pytestmark = pytest.mark.slow
+
+FIELDS = "number:str(20)!~ total:decimal(12,2) status:enum(draft,sent)=draft due:date?^ customer:ref(user) notes:text?"
+MODEL, SCHEMAS = "app/domain/models/invoice.py", "app/domain/schemas/invoice.py"
+SERVICE, REPOSITORY = "app/service/invoice_service.py", "app/repository/invoice_repository.py"
+METHOD = '\n    async def send(self, invoice_id: UUID) -> Invoice:\n        """Ours."""\n        return await self.get(invoice_id)\n'
+DOCSTRING = 'class InvoiceCreate(RequestModel):\n    """Ours: what a customer owes."""\n\n'
+
+
+@pytest.fixture(scope="module")
+def invoiced(installed: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project with invoices, whose service and schemas it changed."""
+    project = Path(shutil.copytree(installed, tmp_path_factory.mktemp("invoiced") / "backend", symlinks=True))
+    make(project, f"fields={FIELDS}")
+    with (project / SERVICE).open("a") as file:
+        file.write(METHOD)
+    edit(project, SCHEMAS, "class InvoiceCreate(RequestModel):\n", DOCSTRING)
+    commit(project)
+    return project
+
+
+@pytest.fixture
+def project(invoiced: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(invoiced, tmp_path / "backend", symlinks=True))
+
+
+def make(project: Path, *arguments: str, target: str = "resource", status: int = 0) -> str:
+    return run("make", target, "name=invoice", *arguments, cwd=project, status=status)
+
+
+def changes(project: Path) -> list[str]:
+    return [line[3:] for line in run("git", "status", "--porcelain", "-uall", cwd=project).splitlines()]
+
+
+def test_a_changed_resource_is_as_if_it_had_been_made_so_and_keeps_what_was_written_into_it(
+    project: Path, installed: Path, tmp_path: Path
+) -> None:
+    said = make(
+        project, "add=paid_at:datetime?^ note:text?", "drop=notes", "rename=due:due_on", "access=admin", "yes=1"
+    )
+
+    fields = f"{FIELDS.replace('due:', 'due_on:').removesuffix(' notes:text?')} paid_at:datetime?^ note:text?"
+    expected = Path(shutil.copytree(installed, tmp_path / "expected", symlinks=True))
+    make(expected, f"fields={fields}", "access=admin")
+    for name in contents(expected):
+        if "invoice" in name and "alembic" not in name:
+            text = (expected / name).read_text()
+            text = text + METHOD if name == SERVICE else text
+            assert (project / name).read_text() == text.replace("class InvoiceCreate(RequestModel):\n", DOCSTRING), name
+    (migration,) = [name for name in changes(project) if "alembic" in name]
+    assert f"    {migration}\n" in said
+    assert said.endswith("There are no conflicts: look at `git diff`. Next: make migrate-up, make check, then commit.\n")
+    run("make", "lint", cwd=project)
+    run("make", "test", "ARGS=-k 'invoice or migrations'", cwd=project)
+
+
+def test_a_change_is_seen_before_it_is_made(project: Path) -> None:
+    said = make(project, "add=paid_at:datetime?", "drop=notes", "yes=1", "DRY=1")
+
+    assert "+    paid_at: Mapped[dt.datetime | None]\n" in said
+    assert "    batch_op.drop_column('notes')\n" in said
+    assert changes(project) == []
+
+
+def test_what_both_changed_is_in_conflict_and_nothing_is_lost(project: Path) -> None:
+    edit(project, MODEL, "    due: Mapped[dt.date | None]\n", "    # Ours: in UTC.\n    due: Mapped[dt.date | None]\n")
+    edit(project, REPOSITORY, "        Invoice.due,\n", "        Invoice.due,\n        Invoice.total,\n")
+    (project / "tests/unit/test_invoice_service.py").unlink()
+    commit(project)
+
+    said = make(project, "rename=due:due_on")
+
+    assert conflicts(project) == sorted([MODEL, REPOSITORY])
+    assert f"There are conflicts, from <<<<<<< to >>>>>>>, in:\n    {MODEL}\n    {REPOSITORY}\n" in said
+    assert "    # Ours: in UTC.\n    due: Mapped[dt.date | None]\n=======\n" in (project / MODEL).read_text()
+    assert "        Invoice.total,\n=======\n        Invoice.due_on,\n" in (project / REPOSITORY).read_text()
+    assert not (project / "tests/unit/test_invoice_service.py").exists()
+    (migration,) = [name for name in changes(project) if "alembic" in name]
+    assert 'batch_op.alter_column("due", new_column_name="due_on")' in (project / migration).read_text()
+    assert "There are conflicts from before" in make(project, "add=a:int?", status=2)
+
+
+# --- The database follows.
+
+# A required field of each type, what the rows get in it, and how it is answered.
+REQUIRED = {
+    "s:str(9)": ("'two words'", "two words"),
+    "t:text": ("x", "x"),
+    "i:int": ("-7", -7),
+    "b:bigint": ("9000000000", 9_000_000_000),
+    "f:float": ("1.5", 1.5),
+    "d:decimal(5,2)": ("1.50", "1.50"),
+    "o:bool": ("true", True),
+    "day:date": ("2026-02-28", "2026-02-28"),
+    "moment:datetime": ("2026-02-28T12:00:00+01:00", "2026-02-28T11:00:00Z"),
+    "u:uuid": ("01900000-0000-7000-8000-000000000000", "01900000-0000-7000-8000-000000000000"),
+    "j:json": ('\'{"a": [1, 2]}\'', {"a": [1, 2]}),
+    "mail:email": ("ada@example.com", "ada@example.com"),
+    "link:url": ("https://example.com/", "https://example.com/"),
+    "level:enum(low,high)": ("high", "high"),
+}
+RECORD = "01900000-0000-7000-8000-000000000001"
+# Run with the same database by turns, before and after the change.
+WRITE = f"""
+import asyncio
+from uuid import UUID
+
+from app.core.config import get_settings
+from app.core.database import Database
+from app.repository.thing_repository import ThingRepository
+
+
+async def main() -> None:
+    database = Database(get_settings())
+    async with database.transaction() as session, session.begin():
+        await ThingRepository(session).create(id=UUID("{RECORD}"), name="before", due=None, kind="old")
+    await database.close()
+
+
+asyncio.run(main())
+"""
+READ = f"""
+import asyncio
+from uuid import UUID
+
+from app.core.config import get_settings
+from app.core.database import Database
+from app.domain.schemas.thing import ThingResponse
+from app.repository.thing_repository import ThingRepository
+
+
+async def main() -> None:
+    database = Database(get_settings())
+    async with database.reading() as session:
+        thing = await ThingRepository(session).get(UUID("{RECORD}"))
+        print(ThingResponse.model_validate(thing).model_dump_json())
+    await database.close()
+
+
+asyncio.run(main())
+"""
+
+
+@pytest.mark.parametrize("database", ["postgresql", "sqlite"])
+def test_rows_keep_their_data_and_get_what_is_required_of_them(clone: Path, tmp_path: Path, database: str) -> None:
+    project = tmp_path / "backend"
+    run_copy(str(clone), project, data={"database": database}, defaults=True, quiet=True, vcs_ref="HEAD")
+    run("git", "init", "-q", cwd=project)
+    run("make", "install", cwd=project)
+    thing = ("make", "resource", "name=thing")
+    run(*thing, "fields=name:str(20)!^ due:date? kind:enum(old,odd)=odd parent:ref(thing)? gone:text?", cwd=project)
+    commit(project)
+    run("make", "migrate-up", cwd=project)
+    python(project, WRITE)
+    backfill = " ".join(f"{field.partition(':')[0]}={written}" for field, (written, _) in REQUIRED.items())
+
+    run(
+        *thing,
+        "fields=title:str(30)!^ due:date kind:enum(old,odd,new)=new above:ref(thing)? " + " ".join(REQUIRED),
+        "rename=name:title parent:above",
+        f"backfill={backfill} due=2026-01-01",
+        "yes=1",
+        cwd=project,
+    )
+
+    run("make", "migrate-up", cwd=project)
+    row = json.loads(python(project, READ))
+    expected = {field.partition(":")[0]: answered for field, (_, answered) in REQUIRED.items()}
+    expected |= {"title": "before", "due": "2026-01-01", "kind": "old", "above_id": None}
+    assert {name: value for name, value in row.items() if name not in ("id", "created_at", "updated_at")} == expected
+    run("make", "migrate-create", "name=nothing", cwd=project)
+    (nothing,) = (project / "alembic/versions").glob("*_nothing.py")
+    assert nothing.read_text().count("    pass\n") == 2
+    nothing.unlink()
+    run("make", "lint", cwd=project)
+    run("make", "test", "ARGS=-k 'thing or migrations'", cwd=project)
+
+
+def python(project: Path, code: str) -> str:
+    """What the code prints, on the database that `make dev` uses."""
+    return run(".venv/bin/python", "-m", "scripts.local", ".venv/bin/python", "-c", code, cwd=project).splitlines()[-1]
+
+
+# --- What is refused.
+
+REFUSED = {
+    "add=due:date?": "is given twice",
+    "add=class:int?": "cannot be called 'class'",
+    "add=version:int?": "cannot be called 'version'",
+    "add=paid:money": "unknown type 'money'",
+    "add=agent:ref(agent)?": "There is no resource 'agent'",
+    "add=paid_at:datetime": "paid_at is required, and the rows that invoices has already need a value",
+    "add=code:int!": "code is unique and required",
+    "drop=nothing": "There is no field 'nothing' that could be dropped",
+    "drop=notes": "This deletes notes of invoices, with all data in it: say that you mean it with yes=1.",
+    "rename=due": "'due' is not a rename",
+    "rename=due:class": "cannot be called 'class'",
+    "rename=due:total": "is given twice",
+    "rename=day:due_on": "There is no field 'day' that could be renamed",
+    "rename=due:a due:b": "is renamed twice",
+    "access=nobody": "Invalid choice for 'access'",
+    "access=owner": "owner_id is required",
+    "plural=bills": "The plural of a resource stays as it is",
+    "backfill=due=2026-01-01": "nothing does",
+    f"fields={FIELDS.replace('str(20)', 'str(10)')}": "What number holds may not fit VARCHAR(10)",
+    f"fields={FIELDS.replace('str(20)', 'int')}": "What number holds may not fit INTEGER",
+    f"fields={FIELDS.replace('draft,sent', 'draft')}": "must look like enum",
+    f"fields={FIELDS.replace('draft,sent', 'draft,paid')}": "What status holds may not fit",
+    f"fields={FIELDS.replace('due:date?', 'due:datetime?')}": "What due holds may not fit",
+}
+REFUSED_TOGETHER = {
+    ("add=a:int?", f"fields={FIELDS}"): "leave add= and drop= out",
+    ("rename=due:due_on", f"fields={FIELDS}"): "rename= leads to 'due_on', which fields= does not have",
+    ("drop=due", "rename=due:due_on", "yes=1"): "is dropped and renamed",
+    ("add=paid_at:datetime", "backfill=paid_at=soon"): "The backfill of paid_at does not fit its type",
+    ("add=a:int?", "backfill=a=1"): "'a' takes no backfill",
+    ("add=paid_at:datetime", "backfill=paid_at='"): "is not closed",
+    ("add=paid_at:datetime", "backfill=paid_at"): "'paid_at' is no backfill",
+    ("drop=number total status due customer notes", "yes=1"): "Say which fields it has",
+}
+NONSENSE = ["", "- a\n", "{", "resource: invoice\n", "_src_path: x\n_commit: y\nresource: other\nfields: a:int\n"]
+
+
+def test_what_is_refused_gets_one_sentence_and_changes_nothing(project: Path) -> None:
+    alone = {(argument,): sentence for argument, sentence in REFUSED.items()}
+    for arguments, sentence in (alone | REFUSED_TOGETHER).items():
+        assert_refused(project, sentence, *arguments)
+    assert_refused(project, "There is no resource 'receipt': the resources are invoice.", "name=receipt", "add=a:int?")
+    assert_refused(project, "user belongs to the template", "name=user", "add=a:int?")
+    record = project / ".copier/invoice.yml"
+    for text in NONSENSE:
+        record.write_text(text)
+        commit(project)
+        for target in ("resource", "resource-remove", "resources"):
+            assert_refused(project, "is not as make resource wrote it", "add=a:int?", target=target)
+    run("git", "rm", "-q", "--cached", str(record), cwd=project)
+    record.unlink()
+    commit(project)
+    assert_refused(project, "invoice has no record in .copier: run make resource-adopt", "add=a:int?")
+
+
+def assert_refused(project: Path, sentence: str, *arguments: str, target: str = "resource") -> None:
+    said = make(project, *arguments, target=target, status=2).splitlines()
+
+    assert len(said) == 2, said
+    assert sentence in said[0], said
+    assert said[0].endswith((".", ".'", "]")), said
+    assert changes(project) == []
+
+
+def test_only_what_could_get_lost_has_to_be_committed(project: Path) -> None:
+    (project / "uv.lock").write_text((project / "uv.lock").read_text() + "\n")
+    (project / "mine.txt").write_text("mine\n")
+
+    assert "not committed (mine.txt)" in make(project, "add=a:int?", status=2)
+    (project / "mine.txt").unlink()
+    make(project, "add=a:int?")
