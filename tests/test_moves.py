@@ -44,7 +44,7 @@ def paths(served: Iterable[str]) -> list[str]:
 FILES = {OLD: CODE, GUIDE: f"# Guide\n\n{GUIDANCE}", REMOVED: "# Security\n", PICTURE: "\0old"}
 KEPT = "which stay because you changed them: move what you still need to where it belongs now, and delete them:\n"
 PLACE, OURS = "    return sorted(served)\n", "    # Ours: in order.\n"
-HEALED = "did not carry your changes over to files that the template moved: that is done now.\n"
+HEALED = "was not finished: that is done now.\n"
 
 
 @pytest.fixture(scope="module")

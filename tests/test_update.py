@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from tests.conftest import commit, run
-from tests.releases import NOW, answers, contents, edit, render, source, template_with_releases
+from tests.releases import NOW, answers, conflicts, contents, edit, render, source, template_with_releases
 
 pytestmark = pytest.mark.slow
 
@@ -40,6 +40,7 @@ def downgrade() -> None:
     op.drop_column("users", "nickname")
 '''
 MOVE = f'\n[[move]]\nfrom = "{MOVED}"\nto = "{MOVED_TO}"\n'
+INDEX = 'live_index("ix_{{ plural }}_created_at", "created_at", "id")\n'
 NICKNAME = "    nickname: Mapped[str | None] = mapped_column(sa.String(50))\n"
 DOCUMENTED = "Looks up routes in FastAPI's route table, which is a tree."
 
@@ -55,6 +56,9 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     edit(template, "template/AGENTS.md", "For people and for coding agents.", "For coding agents and for people.")
     edit(template, "CHANGELOG.md", "# Changelog\n", "# Changelog\n\n## 1001.0.0 (2030-01-01)\n\nNicknames.\n")
     source(template, "template/SECURITY.md").unlink()
+    resource = "extensions/resource/app/{}/{{{{ resource }}}}{}.py"
+    edit(template, resource.format("service", "_service"), '"""The rules', '"""All rules')
+    edit(template, resource.format("domain/models", ""), INDEX, f"{INDEX}{INDEX.replace('created', 'updated')}")
     release(template, CHANGES)
 
     run("git", "mv", f"template/{MOVED}", f"template/{MOVED_TO}", cwd=template)
@@ -128,6 +132,78 @@ def test_a_migration_of_the_template_and_those_of_the_project_end_in_one(project
     run("make", "migrate-up", cwd=project)
     run("make", "lint", cwd=project)
     run("make", "test", "ARGS=-k 'migrations or invoice'", cwd=project)
+
+
+SERVICE, MODEL = "app/service/invoice_service.py", "app/domain/models/invoice.py"
+METHOD = """
+    async def send(self, invoice_id: UUID) -> Invoice:
+        return await self.get(invoice_id)
+"""
+
+
+def invoiced(project: Path) -> Path:
+    """With a resource that the project changed."""
+    run("make", "resource", "name=invoice", "fields=number:str(20)! customer:ref(user)", cwd=project)
+    with (project / SERVICE).open("a") as file:
+        file.write(METHOD)
+    commit(project)
+    return project
+
+
+def follow_migration(project: Path) -> str:
+    (name,) = [name for name in run("git", "ls-files", "-o", "alembic", cwd=project).split() if "follow" in name]
+    return name
+
+
+def test_resources_follow_and_keep_what_the_project_wrote_into_them(project: Path) -> None:
+    invoiced(project)
+
+    said = update(project, CHANGES)
+
+    assert f"The template's changes reached your resources:\n    invoice: {MODEL}, {SERVICE}\n" in said
+    assert conflicts(project) == []
+    assert (project / SERVICE).read_text().startswith('"""All rules about invoices."""\n')
+    assert (project / SERVICE).read_text().endswith(METHOD)
+    assert f"_commit: {CHANGES}\n" in (project / ".copier/invoice.yml").read_text()
+    migration = follow_migration(project)
+    assert f"The tables of your models changed: {migration} brings that to the database.\n" in said
+    assert (project / migration).read_text().count("ix_invoices_updated_at") == 2
+    assert "nickname" not in (project / migration).read_text()
+    run("git", "add", ".", cwd=project)
+    run("make", "install", cwd=project)
+    run("make", "lint", cwd=project)
+    run("make", "test", "ARGS=-k 'invoice or migrations'", cwd=project)
+
+
+def test_what_resources_and_the_template_both_changed_is_in_conflict(project: Path) -> None:
+    invoiced(project)
+    edit(project, SERVICE, '"""The rules about', '"""Our rules about')
+    edit(project, MODEL, '"created_at", "id")', '"created_at")')
+    commit(project)
+
+    said = update(project, CHANGES)
+
+    assert conflicts(project) == [MODEL, SERVICE]
+    assert f"in:\n    {MODEL}\n    {SERVICE}\n" in said
+    assert '"""Our rules about invoices."""\n=======\n"""All rules' in (project / SERVICE).read_text()
+    assert "Whether the tables of your models changed is not known" in said
+    assert run("git", "rev-list", "--count", "HEAD", cwd=project) == "3\n"
+
+
+@pytest.mark.parametrize("is_committed", [True, False])
+def test_resources_follow_a_plain_copier_update_as_well(project: Path, *, is_committed: bool) -> None:
+    invoiced(project)
+    run("copier", "update", "--defaults", "--vcs-ref", CHANGES, cwd=project)
+    if is_committed:
+        commit(project)
+
+    said = update(project, CHANGES)
+
+    assert said.startswith(f"The update from {NOW} to {CHANGES} was not finished: that is done now.\n")
+    assert f"    invoice: {MODEL}, {SERVICE}\n" in said
+    assert "ix_invoices_updated_at" in (project / follow_migration(project)).read_text()
+    commit(project)
+    assert update(project, CHANGES) == f"The project is at {CHANGES}: {CHANGES} is not newer.\n"
 
 
 def test_conflicts_are_told_in_words_and_nothing_is_lost(project: Path) -> None:
