@@ -267,6 +267,32 @@ def test_what_both_changed_is_in_conflict_and_nothing_is_lost(template: Path, tm
     assert "return found(await self.users.get(user_id))" in theirs
 
 
+EDITION = """from sqlalchemy.orm import Mapped
+
+from app.domain.models.base import Entity
+
+
+class Edition(Entity):
+    __tablename__ = "editions"
+
+    version: Mapped[int]
+"""
+
+
+@pytest.mark.slow
+def test_a_column_that_the_version_of_a_record_would_take_over_is_named(template: Path, tmp_path: Path) -> None:
+    project = render(template, tmp_path / "backend", "v0.4.0")
+    (project / "app/domain/models/edition.py").write_text(EDITION)
+    run("make", "install", cwd=project)
+    commit(project)
+    run("make", "update", cwd=project)
+
+    said = run("make", "update", cwd=project)
+
+    assert "rename it, with make resource rename='version:...' where it is a field of a resource:\n    editions\n" in said
+    assert "follow the template" not in said
+
+
 @pytest.mark.slow
 def test_edits_that_the_make_update_of_an_old_release_lost_come_back(template: Path, tmp_path: Path) -> None:
     project = render(template, tmp_path / "backend", "v0.3.0")

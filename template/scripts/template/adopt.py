@@ -41,8 +41,7 @@ def adopt(answers: dict[str, str]) -> None:
     require_committed()
     theirs = rendered(project, answers)
     assert theirs
-    with versions_of(project) as versions:
-        version, base = most_alike(project, answers, versions)
+    version, base = most_alike(project, answers, versions_of(project))
     print(f"{name} was made by {version}. This is what you changed since:\n", own_changes(base), sep="\n")
     plan = merge_files(base, theirs)
     plan.record(path_of(name), theirs)

@@ -13,7 +13,8 @@ SEEDED = {"README.md"}
 
 def main() -> None:
     project = origin()
-    with versions_of(project), fresh_render(project) as template:
+    versions_of(project)
+    with fresh_render(project) as template:
         ours = template.with_name("project")
         copy_of_template_files(template, ours)
         command = ["git", "diff", "--no-index", "--no-prefix", "--stat", "--patch", template.name, ours.name]

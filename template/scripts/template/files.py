@@ -49,7 +49,8 @@ def staged(files: Mapping[str, File | None]) -> Iterator[Callable[[], None]]:
 
     A full disk is met while nothing has changed yet, and Ctrl-C waits until everything has.
     """
-    with TemporaryDirectory(dir=ROOT, prefix=".staged-") as folder:
+    (ROOT / ".local").mkdir(exist_ok=True)  # ignored by git, and on the same disk
+    with TemporaryDirectory(dir=ROOT / ".local") as folder:
         for name, file in files.items():
             if file:
                 write(Path(folder) / name, file)

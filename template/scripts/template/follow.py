@@ -9,7 +9,7 @@ from scripts.template.git import changed, git
 from scripts.template.migration import body, merge_heads, write_migration
 from scripts.template.moves import Update
 from scripts.template.plan import VERSIONS, apply, differences, merge_files
-from scripts.template.project import ROOT, Origin, fresh_render, muted
+from scripts.template.project import ROOT, Origin, fresh_render, muted, plain_errors
 from scripts.template.records import Record, all_records
 from scripts.template.render import referred, render
 from scripts.template.tables import tables_at, tables_in
@@ -42,7 +42,8 @@ def follow(update: Update) -> Followed:
     with muted():
         merge = merge_heads()
         try:
-            changes = own_changes(update)
+            with plain_errors():
+                changes = own_changes(update)
         except SystemExit as refusal:
             return Followed(resources, merge, fault=str(refusal))
         clashes = [change.table for change in changes if CLASH in body(change)]

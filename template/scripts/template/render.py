@@ -12,6 +12,8 @@ from copier import run_copy
 
 from scripts.template.files import File, read
 from scripts.template.project import ANSWERS, ROOT, Origin, muted, plain_errors
+from scripts.template.records import FOLDER
+from scripts.template.versions import nearby
 
 Files = Mapping[str, File]
 
@@ -25,16 +27,25 @@ def render(project: Origin, answers: Mapping[str, str], beside: Iterable[str]) -
     `beside` names the files of the project that the template shall see: it refuses what is there already, and
     references to what is not. Raises SystemExit with one sentence then.
     """
+    source = nearby(project.source)
     with TemporaryDirectory() as folder:
         place = Path(folder)
         prepare(place, project, beside)
         data = {"kind": "resource"} | dict(answers)
         with plain_errors(), muted():
-            run_copy(project.source, place, data=data, vcs_ref=project.version or None, defaults=True, overwrite=True)
+            run_copy(source, place, data=data, vcs_ref=project.version or None, defaults=True, overwrite=True)
         style(place)
         names = (str(path.relative_to(place)) for path in sorted(place.rglob("*")))
         files = {name: file for name in names if name not in AROUND and (file := read(place / name))}
-        return {name: file for name, file in files.items() if file.content}
+        return {name: recorded(name, file, source, project) for name, file in files.items() if file.content}
+
+
+def recorded(name: str, file: File, source: str, project: Origin) -> File:
+    """The record names the template's address, not the copy that it was rendered from."""
+    if not name.startswith(FOLDER):
+        return file
+    line, address = (yaml.safe_dump({"_src_path": each}).encode() for each in (source, project.source))
+    return File(file.content.replace(line, address))
 
 
 def prepare(place: Path, project: Origin, names: Iterable[str]) -> None:

@@ -25,16 +25,16 @@ from scripts.template.versions import Versions, news, versions_of
 
 def main() -> None:
     project = origin()
-    with versions_of(project) as versions:
-        if sys.argv[1:] == ["check"]:
-            check(project, versions)
-            return
-        require_repository()
-        if not in_progress(project):
-            require_committed()
-        if not finish_earlier(project, versions):
-            require_committed()
-            update(project, versions)
+    versions = versions_of(project)
+    if sys.argv[1:] == ["check"]:
+        check(project, versions)
+        return
+    require_repository()
+    if not in_progress(project):
+        require_committed()
+    if not finish_earlier(project, versions):
+        require_committed()
+        update(project, versions)
 
 
 def check(project: Origin, versions: Versions) -> None:

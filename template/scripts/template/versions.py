@@ -4,8 +4,7 @@ import re
 import subprocess
 import sys
 import tomllib
-from collections.abc import Iterator
-from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -68,27 +67,38 @@ class Versions:
         return process.stdout
 
 
-@contextmanager
-def versions_of(project: Origin) -> Iterator[Versions]:
+def versions_of(project: Origin) -> Versions:
     """Raises SystemExit with one sentence when they cannot be had, or the project's own is not among them."""
     if not project.version:
         sys.exit(f"{ANSWERS} names no version of the template: render a project from one that is in git.")
-    with TemporaryDirectory() as folder:
-        # Files are fetched when they are read.
-        command = ["git", "clone", "--quiet", "--bare", "--filter=blob:none", "--", address(project.source), folder]
-        clone = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-        if clone.returncode != 0:
-            sys.exit(
-                f"The template cannot be reached at {project.source}: if it moved, write its new address "
-                f"into {ANSWERS} as _src_path and commit that."
-            )
-        versions = Versions(Path(folder))
-        if not versions.knows(project.version):
-            sys.exit(
-                f"The template has no version {project.version} any more, which {ANSWERS} names as _commit: write one "
-                "that it has there, the nearest to what the project was rendered from, and commit that."
-            )
-        yield versions
+    versions = Versions(ROOT / nearby(project.source))
+    if not versions.knows(project.version):
+        sys.exit(
+            f"The template has no version {project.version} any more, which {ANSWERS} names as _commit: write one "
+            "that it has there, the nearest to what the project was rendered from, and commit that."
+        )
+    return versions
+
+
+def nearby(source: str) -> str:
+    """A folder, or a copy that lives as long as this process: whatever reads the template would fetch it anew.
+
+    Raises SystemExit with one sentence when it cannot be reached.
+    """
+    where = address(source)
+    return where if (ROOT / where).is_dir() else clone(source).name
+
+
+@cache
+def clone(source: str) -> TemporaryDirectory[str]:
+    folder = TemporaryDirectory()
+    command = ["git", "clone", "--quiet", "--bare", "--", address(source), folder.name]
+    if subprocess.run(command, cwd=ROOT, capture_output=True, check=False).returncode != 0:
+        sys.exit(
+            f"The template cannot be reached at {source}: if it moved, write its new address "
+            f"into {ANSWERS} as _src_path and commit that."
+        )
+    return folder
 
 
 def inside(name: str) -> str:
