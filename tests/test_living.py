@@ -28,6 +28,7 @@ def invoiced(installed: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A project with invoices, whose service and schemas it changed."""
     project = Path(shutil.copytree(installed, tmp_path_factory.mktemp("invoiced") / "backend", symlinks=True))
     make(project, f"fields={FIELDS}")
+    commit(project)
     with (project / SERVICE).open("a") as file:
         file.write(METHOD)
     edit(project, SCHEMAS, "class InvoiceCreate(RequestModel):\n", DOCSTRING)

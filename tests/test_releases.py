@@ -102,11 +102,8 @@ ADDED = {
 }
 # What `make resource` adds, and what the project changes there.
 NOTE = ("name=note", "fields=text:text author:ref(user)?", "access=owner")
-RULE = (
-    "app/repository/note_repository.py",
-    "    model = Note\n",
-    "    model = Note\n    # Ours: the newest is first.\n",
-)
+OURS = "    async def ours(self) -> None: ...\n"
+RULE = ("app/service/note_service.py", "    async def get(", f"{OURS}\n    async def get(")
 BY_HAND = {"app/domain/models/note.py": MODEL, "alembic/versions/0003_notes.py": MIGRATION}
 
 
@@ -236,7 +233,7 @@ def adopt(project: Path, template: Path, version: str) -> None:
     """Its resource becomes one that the project could have made today, and keeps what is the project's own."""
     said = run("make", "resource-adopt", *NOTE, cwd=project)
     assert said.startswith(f"note was made by {version}. This is what you changed since:\n")
-    assert "+    # Ours.\n" in said
+    assert f"+{OURS}" in said
     assert conflicts(project) == []
     adopted = {name: text for name, text in contents(project).items() if "note" in name and "alembic" not in name}
     commit(project)
@@ -289,7 +286,7 @@ def test_a_column_that_the_version_of_a_record_would_take_over_is_named(template
 
     said = run("make", "update", cwd=project)
 
-    assert "rename it, with make resource rename='version:...' where it is a field of a resource:\n    editions\n" in said
+    assert "where it is a field of a resource:\n    editions\n" in said
     assert "follow the template" not in said
 
 

@@ -12,7 +12,7 @@ from scripts.template.plan import VERSIONS, apply, differences, merge_files
 from scripts.template.project import ROOT, Origin, fresh_render, muted, plain_errors
 from scripts.template.records import Record, all_records
 from scripts.template.render import referred, render
-from scripts.template.tables import tables_at, tables_in
+from scripts.template.tables import Tables, tables_at, tables_in
 
 # An update adds columns to the tables of the project, and changes none but by such an accident.
 CLASH = "alter_column('version'"
@@ -34,25 +34,34 @@ class Followed:
 
 def follow(update: Update) -> Followed:
     """Finishes an update."""
-    resources = [bring(record, update.after) for record in all_records() if record.version != update.after.version]
     if not (ROOT / "alembic.ini").is_file():
-        return Followed(resources)
+        return Followed(bring_all(update.after))
     if changed("U", "alembic"):
-        return Followed(resources, fault="There are conflicts in migrations.")
+        return Followed(bring_all(update.after), fault="There are conflicts in migrations.")
+    changes: list[Difference] = []
+    resources, fault = [], ""
     with muted():
         merge = merge_heads()
         try:
             with plain_errors():
-                changes = own_changes(update)
+                before = tables_in(ROOT)
+                changes += own_changes(update, before)
+                resources = bring_all(update.after)
+                changes += differences(before, tables_in(ROOT))
         except SystemExit as refusal:
-            return Followed(resources, merge, fault=str(refusal))
+            resources, fault = resources or bring_all(update.after), str(refusal)
         clashes = [change.table for change in changes if CLASH in body(change)]
         free = [change for change in changes if change.table not in clashes]
-        return Followed(resources, merge, write_migration("follow the template", free) if free else "", clashes)
+        migration = write_migration("follow the template", free) if free else ""
+    return Followed(resources, merge, migration, clashes, fault)
+
+
+def bring_all(project: Origin) -> list[str]:
+    """Says what became of each resource that was behind."""
+    return [bring(record, project) for record in all_records() if record.version != project.version]
 
 
 def bring(record: Record, project: Origin) -> str:
-    """Says what changed."""
     seen = [*referred(record.answers), record.path]
     try:
         base = render(replace(project, version=record.version), record.answers, seen)
@@ -66,9 +75,9 @@ def bring(record: Record, project: Origin) -> str:
     return f"{record.name}: {', '.join(names) or 'nothing changed'}"
 
 
-def own_changes(update: Update) -> list[Difference]:
+def own_changes(update: Update, now: Tables) -> list[Difference]:
     """What differs in tables that were there, unless a migration since then says it, or the template brings one."""
-    after = tables_at(update.until) if update.until else tables_in(ROOT)
+    after = tables_at(update.until) if update.until else now
     found = [each for each in differences(tables_at(update.commit), after) if each.before is not None]
     written = list(migrations_since(update.commit))
     found = [each for each in found if each.after is not None and not any(says(text, each) for text in written)]
