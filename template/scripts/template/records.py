@@ -39,6 +39,8 @@ def find(name: str) -> Record | None:
     if not re.fullmatch(r"[a-z][a-z0-9_]*", name) or not path.is_file():
         return None
     recorded = recorded_origin(path.read_bytes())
+    if recorded and "resource" not in recorded.answers:
+        return None  # the answers of another template
     if (
         recorded is None
         or recorded.answers.get("resource") != name
