@@ -50,10 +50,15 @@ class UtcDateTime(DATETIME):
     """SQLite stores no time zone: all times are in UTC there."""
 
     def bind_processor(self, dialect: Dialect) -> Callable[[datetime | None], str | None]:
-        return lambda value: None if value is None else f"{value.astimezone(UTC):%Y-%m-%d %H:%M:%S.%f}"
+        return lambda value: None if value is None else _written(value.astimezone(UTC))
 
     def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[str | None], datetime | None]:
         return lambda value: None if value is None else datetime.fromisoformat(value).replace(tzinfo=UTC)
+
+
+def _written(value: datetime) -> str:
+    """Every year has four digits, so that the order of texts is the order of times."""
+    return value.replace(tzinfo=None).isoformat(" ", "microseconds")
 
 
 class ExactNumeric(Numeric[Decimal]):
