@@ -5,6 +5,7 @@ import os
 import sys
 from collections.abc import AsyncIterator
 from typing import Any
+from urllib.parse import quote
 from uuid import uuid4
 
 import pytest
@@ -24,6 +25,20 @@ async def connection(database_url: str) -> AsyncIterator[AsyncConnection]:
     async with engine.connect() as connection:
         yield connection
     await engine.dispose()
+
+
+SHOWN = ("application_name", "search_path", "statement_timeout", "idle_in_transaction_session_timeout")
+
+
+async def test_what_a_url_asks_of_the_server_is_kept_beside_our_bounds(database_url: str) -> None:
+    options = quote("-c search_path=elsewhere -c statement_timeout=0")
+    url = f"{database_url}&application_name=shop&connect_timeout=1&channel_binding=prefer&options={options}"
+    engine = create_engine(Settings(DATABASE_URL=url), poolclass=NullPool)
+
+    async with engine.connect() as connection:
+        shown = [await connection.scalar(text(f"SHOW {name}")) for name in SHOWN]
+
+    assert shown == ["shop", "elsewhere", "5s", "50s"]
 
 
 async def test_a_replica_waits_while_another_one_migrates(connection: AsyncConnection, database_url: str) -> None:
