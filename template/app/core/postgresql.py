@@ -50,7 +50,7 @@ def create_migration_engine(settings: Settings) -> AsyncEngine:
 
 
 def _driver_arguments(database_url: str) -> tuple[URL, dict[str, Any]]:
-    """The URL less what SQLAlchemy would hand over as keywords, and that for the driver, which reads it as libpq does."""
+    """The URL less what SQLAlchemy would hand over as keywords, and that for the driver, which reads it like libpq."""
     url = make_url(database_url)
     parameters = {name: str(value) for name, value in url.query.items() if name not in OF_SQLALCHEMY}
     arguments: dict[str, Any] = {}
