@@ -156,6 +156,15 @@ PROTECTIONS = {
     "one line an event": Protection(
         "app/core/logging.py", ".translate(_CONTROL_CHARACTERS)", "", "tests/unit/test_logging.py"
     ),
+    "a line whatever was bound": Protection(
+        "app/core/logging.py", "except orjson.JSONEncodeError:  #", "except KeyError:  #", "tests/unit/test_logging.py"
+    ),
+    "a log that cannot be written": Protection(
+        "app/core/logging.py",
+        "except (AttributeError, OSError, ValueError):",
+        "except KeyError:",
+        "tests/unit/test_logging.py",
+    ),
     "safe settings": Protection(
         "app/core/config.py", "self.is_deployed and problems", "False and problems", "tests/unit/test_config.py"
     ),
