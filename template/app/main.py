@@ -16,6 +16,7 @@ from app.integrations.discovery import install_integrations, run_integrations
 from app.middleware.body_limit import BodyLimitMiddleware
 from app.middleware.cors import add_cors
 from app.middleware.error_handler import ErrorHandlerMiddleware, add_error_handlers
+from app.middleware.head import HeadMiddleware
 from app.middleware.logging import LoggingMiddleware
 from app.middleware.request_id import RequestIDMiddleware
 from app.middleware.response import ResponseMiddleware
@@ -68,6 +69,7 @@ def create_app(settings: Settings) -> FastAPI:
 
     add_error_handlers(app)
     # The last one added is the first to see a request.
+    app.add_middleware(HeadMiddleware)
     app.add_middleware(BodyLimitMiddleware, max_body_size=settings.MAX_BODY_SIZE)
     app.add_middleware(ErrorHandlerMiddleware)
     add_cors(app, settings)
