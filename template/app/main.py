@@ -20,6 +20,7 @@ from app.middleware.head import HeadMiddleware
 from app.middleware.logging import LoggingMiddleware
 from app.middleware.request_id import RequestIDMiddleware
 from app.middleware.response import ResponseMiddleware
+from app.middleware.root_path import add_root_path
 
 
 @asynccontextmanager
@@ -59,7 +60,7 @@ def create_app(settings: Settings) -> FastAPI:
             "metrics": False,
             "logs": False,
             "operation_spans": False,
-            "exclude": lambda scope: scope["path"] in monitoring,
+            "exclude": lambda scope: scope["path"].removeprefix(settings.ROOT_PATH) in monitoring,
         },
     )
     app.state.settings = settings
@@ -77,6 +78,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.add_middleware(LoggingMiddleware)
     app.add_middleware(ResponseMiddleware)
     app.add_middleware(RequestIDMiddleware)
+    add_root_path(app, settings)
     return app
 
 

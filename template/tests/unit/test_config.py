@@ -62,6 +62,9 @@ def test_without_a_database_url_it_says_what_to_do() -> None:
         ("PORT", "0"),
         ("DB_POOL_TIMEOUT", "-1"),
         ("API_V1_PREFIX", "api"),
+        ("ROOT_PATH", "shop"),
+        ("ROOT_PATH", "/shop?"),
+        ("ROOT_PATH", "/api/"),
         ("LOG_LEVEL", "LOUD"),
         ("CORS_ORIGINS", "[1]"),
         ("LOGIN_RATE_LIMIT", "often"),
@@ -84,6 +87,13 @@ def test_a_list_that_is_no_json_stops_the_start_by_name(monkeypatch: pytest.Monk
 
     with pytest.raises(SystemExit, match="CORS_ORIGINS"):
         get_settings()
+
+
+@pytest.mark.parametrize(("given", "used"), [("/shop", "/shop"), ("/shop/", "/shop"), ("/a/b", "/a/b"), ("/", "")])
+def test_the_root_path_has_no_last_slash(monkeypatch: pytest.MonkeyPatch, given: str, used: str) -> None:
+    set_environment(monkeypatch, ROOT_PATH=given)
+
+    assert used == get_settings().ROOT_PATH
 
 
 @pytest.mark.parametrize("environment", ["staging", "production"])
