@@ -50,12 +50,14 @@ def test_its_help_lists_every_target(installed: Path) -> None:
     assert targets == {line.split()[0] for line in re.sub(r"\x1b\[\d+m", "", run("make", cwd=installed)).splitlines()}
 
 
-def test_it_serves_and_stops_whole(installed: Path) -> None:
+def test_it_serves_where_its_env_says_and_stops_whole(installed: Path) -> None:
     port = free_port()
+    (installed / ".env").write_text(f"PORT={port}\n")
     process = subprocess.Popen(
         ["make", "dev"],
         cwd=installed,
-        env=os.environ | {"PORT": str(port)},
+        # A name that conda puts there.
+        env={name: value for name, value in os.environ.items() if name != "PORT"} | {"HOST": "x86_64-conda-linux-gnu"},
         stdout=subprocess.DEVNULL,
         start_new_session=True,
     )
@@ -66,6 +68,7 @@ def test_it_serves_and_stops_whole(installed: Path) -> None:
     finally:
         os.killpg(process.pid, signal.SIGINT)
         process.wait(30)
+        (installed / ".env").unlink()
     assert not (installed / ".local/postgres/postmaster.pid").exists()
 
 

@@ -1,4 +1,4 @@
-"""The backend works with the URLs of managed databases: TLS with certificates of both sides, a socket, several hosts."""
+"""The backend works with the URLs of managed databases: certificates of both sides, a socket, several hosts."""
 
 import os
 import shutil
@@ -33,7 +33,7 @@ def binaries() -> Path:
 @pytest.fixture
 def folder() -> Iterator[Path]:
     """One that the user who runs the server can reach, with a name short enough for a socket."""
-    with TemporaryDirectory(prefix="pg:tls:", dir="/tmp") as name:  # noqa: S108 (random)
+    with TemporaryDirectory(prefix="pg:tls:", dir="/tmp") as name:
         Path(name).chmod(0o755)
         yield Path(name)
 
@@ -75,7 +75,7 @@ def server(binaries: Path, folder: Path) -> Iterator[int]:
     options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
     command = [str(binaries / "postgres"), "-D", str(data), "-p", str(port), *options]
     with running(*command, cwd=folder, user=user):
-        wait_until(lambda: (folder / f".s.PGSQL.{port}").exists())
+        wait_until((folder / f".s.PGSQL.{port}").exists)
         yield port
 
 
@@ -87,9 +87,10 @@ def readiness(project: Path, url: str) -> int:
 def test_it_is_ready_with_the_urls_of_managed_databases(binaries: Path, folder: Path, render: Render) -> None:
     project = render()
     files = f"sslcert={folder}/app.crt&sslkey={folder}/app.key"
+    verified = f"sslmode=verify-full&sslrootcert={folder}/root.crt"
     with server(binaries, folder) as port:
         urls = {
-            f"postgresql://app@localhost:{port}/postgres?sslmode=verify-full&sslrootcert={folder}/root.crt&{files}": 200,
+            f"postgresql://app@localhost:{port}/postgres?{verified}&{files}": 200,
             f"postgresql://app@localhost:{port}/postgres?sslmode=require&channel_binding=require&{files}": 200,
             f"postgresql://app@localhost:{free_port()},localhost:{port}/postgres?sslmode=require&{files}": 200,
             f"postgresql://app@/postgres?host={folder}&port={port}": 200,

@@ -161,7 +161,7 @@ PROTECTIONS = {
     ),
     "a log that cannot be written": Protection(
         "app/core/logging.py",
-        "except (AttributeError, OSError, ValueError):",
+        "except CANNOT_BE_WRITTEN:",
         "except KeyError:",
         "tests/unit/test_logging.py",
     ),
@@ -312,7 +312,7 @@ PROTECTIONS = {
     ),
     "workers that count together": Protection(
         "app/__main__.py",
-        "    share_metrics(settings.WEB_CONCURRENCY)\n",
+        "    share_metrics(workers)\n",
         "",
         "tests/integrations/metrics/test_metrics.py -k together",
     ),

@@ -46,7 +46,7 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
 
 def create_app(settings: Settings) -> FastAPI:
     configure_logging(settings)
-    is_public = settings.ENVIRONMENT != "production"
+    is_public = settings.has_documentation
     monitoring = {"/metrics", f"{settings.API_V1_PREFIX}/health", f"{settings.API_V1_PREFIX}/health/ready"}
     app = FastAPI(
         title=settings.PROJECT_NAME,

@@ -1,6 +1,6 @@
 """The addresses of clients, each in one form."""
 
-from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, ip_address, ip_network
 
 # Their last 32 bits are an IPv4 address: mapped, translated (RFC 2765), NAT64 (RFC 6052 and 8215), compatible.
 _EMBEDDING = [
@@ -26,3 +26,16 @@ def _embedded(address: IPv6Address) -> IPv4Address | None:
     if tail >= _FIRST_CLIENT and any(address in network for network in _EMBEDDING):
         return IPv4Address(tail)
     return address.sixtofour
+
+
+def with_mapped(proxies: str) -> str:
+    """Adds to a list of addresses and networks what IPv4 looks like to a listener of both families."""
+    return ",".join(form for proxy in proxies.split(",") for form in _forms(proxy.strip()))
+
+
+def _forms(proxy: str) -> list[str]:
+    try:
+        network = IPv4Network(proxy)
+    except ValueError:
+        return [proxy]
+    return [proxy, f"::ffff:{network.network_address}/{96 + network.prefixlen}"]

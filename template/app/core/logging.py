@@ -28,6 +28,9 @@ CONTEXT: list[Callable[[], Mapping[str, object]]] = []
 # Loggers that would write past the root logger, and the access log that `middleware/logging.py` replaces.
 SERVER_LOGGERS = ("uvicorn", "uvicorn.error", "uvicorn.access")
 
+# A stream that does not exist, that is on a full disk or has no reader, or that was closed.
+CANNOT_BE_WRITTEN = (AttributeError, OSError, ValueError)
+
 # What is bound under one of these names does not replace it.
 OWN_FIELDS = frozenset({"timestamp", "level", "message"})
 
@@ -86,7 +89,7 @@ def _write(render: Callable[[dict[str, object], str | None], bytes], message: Me
     for stream in (sys.stdout, sys.stderr):
         try:
             _write_whole(stream.buffer, line)
-        except (AttributeError, OSError, ValueError):  # there is none, it cannot be written, it was closed
+        except CANNOT_BE_WRITTEN:
             continue
         return
 

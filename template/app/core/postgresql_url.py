@@ -10,6 +10,8 @@ from sqlalchemy.exc import ArgumentError
 DRIVER = "postgresql+asyncpg"
 FORM = "must look like postgresql://user:password@host:5432/name"
 
+NO_URL = (ArgumentError, ValueError)
+
 SCHEME = re.compile(r"^postgres(ql)?(\+\w+)?://", re.IGNORECASE)
 SEVERAL_HOSTS = re.compile(r"(?<=://)((?:[^@/]*@)?)([^@/?]*,[^@/?]*)")
 HOST_AND_PORT = re.compile(r"(?:\[(?P<ipv6>.*)\]|(?P<host>[^:]+))(?::(?P<port>\d+))?")
@@ -54,7 +56,7 @@ def async_url(value: str) -> str:
     several = SEVERAL_HOSTS.search(text)
     try:
         url = make_url(SEVERAL_HOSTS.sub(r"\1", text))
-    except (ArgumentError, ValueError):  # which repeat a part of it
+    except NO_URL:  # which repeats a part of it
         raise ValueError(FORM) from None
     query = dict(_parameters(url.query))
     hosts = query.pop("host", "") or (several[2] if several else unquote(url.host or ""))
