@@ -2,12 +2,14 @@
 
 import ssl
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 from urllib.parse import urlencode
 
-from sqlalchemy import URL, Connection, event, make_url
+from loguru import logger
+from sqlalchemy import URL, Connection, event, make_url, text
 from sqlalchemy.exc import DisconnectionError
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
 from app.core.config import Settings
@@ -47,6 +49,18 @@ def create_migration_engine(settings: Settings) -> AsyncEngine:
     engine = create_async_engine(url, connect_args=arguments, poolclass=NullPool)
     event.listen(engine.sync_engine, "begin", _wait_for_other_replicas)
     return engine
+
+
+async def ping(connection: AsyncConnection) -> None:
+    """Asks what a pooler may have dropped on the way, which takes no longer than any other question."""
+    if await connection.scalar(text("SELECT current_setting('statement_timeout')")) == "0":
+        _warn_of_lost_bounds()
+
+
+@cache
+def _warn_of_lost_bounds() -> None:
+    """Once a process."""
+    logger.warning("no statement is bounded: a pooler drops statement_timeout; set it for the role, by ALTER ROLE")
 
 
 def _driver_arguments(database_url: str) -> tuple[URL, dict[str, Any]]:

@@ -12,11 +12,11 @@ from decimal import Decimal
 from time import monotonic
 from typing import Any
 
-from sqlalchemy import Connection, DateTime, Dialect, Float, Numeric, event
+from sqlalchemy import Connection, DateTime, Dialect, Float, Numeric, event, text
 from sqlalchemy.dialects.sqlite import DATETIME
 from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry, NullPool
 
 from app.core.config import Settings
@@ -92,6 +92,10 @@ def create_engine(settings: Settings, **options: Any) -> AsyncEngine:
 def create_migration_engine(settings: Settings) -> AsyncEngine:
     """An engine for a migration, which may take its time and makes tables anew that others refer to."""
     return _create_engine(settings, MIGRATION_TIMEOUT, poolclass=NullPool)
+
+
+async def ping(connection: AsyncConnection) -> None:
+    await connection.execute(text("SELECT 1"))
 
 
 def _create_engine(settings: Settings, timeout: float, **options: Any) -> AsyncEngine:
