@@ -50,12 +50,15 @@ def test_its_help_lists_every_target(installed: Path) -> None:
     assert targets == {line.split()[0] for line in re.sub(r"\x1b\[\d+m", "", run("make", cwd=installed)).splitlines()}
 
 
-def test_it_serves_and_stops_whole(installed: Path) -> None:
+@pytest.mark.parametrize("end", ["Ctrl-C", "a closed terminal", "make is terminated"])
+def test_it_serves_where_its_env_says_and_stops_whole(installed: Path, end: str) -> None:
     port = free_port()
+    (installed / ".env").write_text(f"PORT={port}\n")
     process = subprocess.Popen(
         ["make", "dev"],
         cwd=installed,
-        env=os.environ | {"PORT": str(port)},
+        # A name that conda puts there.
+        env={name: value for name, value in os.environ.items() if name != "PORT"} | {"HOST": "x86_64-conda-linux-gnu"},
         stdout=subprocess.DEVNULL,
         start_new_session=True,
     )
@@ -64,9 +67,23 @@ def test_it_serves_and_stops_whole(installed: Path) -> None:
         assert answer.json() == {"status": "ready", "checks": {"database": "ok"}}
         assert httpx2.get(f"http://127.0.0.1:{port}/docs").status_code == 200
     finally:
-        os.killpg(process.pid, signal.SIGINT)
+        if end == "make is terminated":
+            process.terminate()
+        else:
+            os.killpg(process.pid, signal.SIGINT if end == "Ctrl-C" else signal.SIGHUP)
         process.wait(30)
-    assert not (installed / ".local/postgres/postmaster.pid").exists()
+        (installed / ".env").unlink()
+    wait_until_gone(installed / ".local/postgres/postmaster.pid")
+    with pytest.raises(httpx2.ConnectError):
+        httpx2.get(f"http://127.0.0.1:{port}/api/v1/health")
+
+
+def wait_until_gone(file: Path) -> None:
+    """Make may end before those whom it told to."""
+    deadline = time.monotonic() + 30
+    while file.exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
 
 
 def wait_for(url: str) -> httpx2.Response:

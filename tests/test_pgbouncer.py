@@ -71,11 +71,12 @@ async def ask(statements: str, **address: Any) -> Any:
 
 @contextmanager
 def running(
-    *command: str, cwd: Path, output: int = subprocess.DEVNULL, **environment: str
+    *command: str, cwd: Path, output: int = subprocess.DEVNULL, user: str | None = None, **environment: str
 ) -> Iterator["subprocess.Popen[str]"]:
     process = subprocess.Popen(
         command,
         cwd=cwd,
+        user=user,
         env=os.environ | environment,
         stdout=output,
         stderr=subprocess.DEVNULL,

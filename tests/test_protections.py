@@ -123,6 +123,12 @@ PROTECTIONS = {
     "storable text": Protection(
         "app/domain/schemas/base.py", "_UNSTORABLE.search(value)", "False", "tests/integration/test_user_api.py"
     ),
+    "no time becomes infinity": Protection(
+        "app/domain/schemas/types.py",
+        "if same in (type(same).min, type(same).max):",
+        "if False:",
+        "tests/unit/test_types.py",
+    ),
     "no echo of what was sent": Protection(
         "app/middleware/error_handler.py",
         '"message": fault["msg"]',
@@ -149,6 +155,15 @@ PROTECTIONS = {
     ),
     "one line an event": Protection(
         "app/core/logging.py", ".translate(_CONTROL_CHARACTERS)", "", "tests/unit/test_logging.py"
+    ),
+    "a line whatever was bound": Protection(
+        "app/core/logging.py", "except orjson.JSONEncodeError:  #", "except KeyError:  #", "tests/unit/test_logging.py"
+    ),
+    "a log that cannot be written": Protection(
+        "app/core/logging.py",
+        "except CANNOT_BE_WRITTEN:",
+        "except KeyError:",
+        "tests/unit/test_logging.py",
     ),
     "safe settings": Protection(
         "app/core/config.py", "self.is_deployed and problems", "False and problems", "tests/unit/test_config.py"
@@ -256,6 +271,9 @@ PROTECTIONS = {
         "",
         "tests/unit/test_rate_limit.py",
     ),
+    "an IPv4 client that looks like IPv6": Protection(
+        "app/core/addresses.py", "_embedded(found) or found if", "found if", "tests/unit/test_rate_limit.py"
+    ),
     "the same time for unknown users": Protection(
         "app/core/passwords.py",
         "    matches = await _in_slot",
@@ -294,7 +312,7 @@ PROTECTIONS = {
     ),
     "workers that count together": Protection(
         "app/__main__.py",
-        "    share_metrics(settings.WEB_CONCURRENCY)\n",
+        "    share_metrics(workers)\n",
         "",
         "tests/integrations/metrics/test_metrics.py -k together",
     ),

@@ -16,9 +16,11 @@ from app.integrations.discovery import install_integrations, run_integrations
 from app.middleware.body_limit import BodyLimitMiddleware
 from app.middleware.cors import add_cors
 from app.middleware.error_handler import ErrorHandlerMiddleware, add_error_handlers
+from app.middleware.head import HeadMiddleware
 from app.middleware.logging import LoggingMiddleware
 from app.middleware.request_id import RequestIDMiddleware
 from app.middleware.response import ResponseMiddleware
+from app.middleware.root_path import add_root_path
 
 
 @asynccontextmanager
@@ -44,7 +46,7 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
 
 def create_app(settings: Settings) -> FastAPI:
     configure_logging(settings)
-    is_public = settings.ENVIRONMENT != "production"
+    is_public = settings.has_documentation
     monitoring = {"/metrics", f"{settings.API_V1_PREFIX}/health", f"{settings.API_V1_PREFIX}/health/ready"}
     app = FastAPI(
         title=settings.PROJECT_NAME,
@@ -58,7 +60,7 @@ def create_app(settings: Settings) -> FastAPI:
             "metrics": False,
             "logs": False,
             "operation_spans": False,
-            "exclude": lambda scope: scope["path"] in monitoring,
+            "exclude": lambda scope: scope["path"].removeprefix(settings.ROOT_PATH) in monitoring,
         },
     )
     app.state.settings = settings
@@ -68,6 +70,7 @@ def create_app(settings: Settings) -> FastAPI:
 
     add_error_handlers(app)
     # The last one added is the first to see a request.
+    app.add_middleware(HeadMiddleware)
     app.add_middleware(BodyLimitMiddleware, max_body_size=settings.MAX_BODY_SIZE)
     app.add_middleware(ErrorHandlerMiddleware)
     add_cors(app, settings)
@@ -75,6 +78,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.add_middleware(LoggingMiddleware)
     app.add_middleware(ResponseMiddleware)
     app.add_middleware(RequestIDMiddleware)
+    add_root_path(app, settings)
     return app
 
 

@@ -1,4 +1,4 @@
-"""Asks the application in this container whether it answers; the exit status is the answer.
+"""Asks the application in this container whether it responds; the exit status is the answer.
 
 python -m scripts.healthcheck [/health/ready]
 """
@@ -8,9 +8,14 @@ import sys
 from http import HTTPStatus
 from http.client import HTTPConnection
 
+from app.core.server_settings import ServerSettings, read_settings
 
-def healthy(port: int, path: str) -> bool:
-    connection = HTTPConnection("127.0.0.1", port, timeout=2)
+# Who listens on all addresses listens on this one.
+ON_THIS_MACHINE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 (asks there, and does not listen)
+
+
+def healthy(port: int, path: str, host: str = "127.0.0.1") -> bool:
+    connection = HTTPConnection(host, port, timeout=2)
     try:
         connection.request("GET", path)
         return HTTPStatus(connection.getresponse().status).is_success
@@ -20,7 +25,19 @@ def healthy(port: int, path: str) -> bool:
         connection.close()
 
 
+def main(path: str = "/health") -> int:
+    settings = read_settings(ServerSettings)
+    host = ON_THIS_MACHINE.get(settings.HOST, settings.HOST)
+    api = settings.ROOT_PATH + settings.API_V1_PREFIX
+    # Compose says which port of the machine leads to ours.
+    outside = f"http://127.0.0.1:{os.environ.get('PUBLISHED_PORT', settings.PORT)}"
+    if not healthy(settings.PORT, api + path, host):
+        print(f"It is not ready: {outside}{api}{path} says what is missing, if it responds.")
+        return 1
+    page = f"{settings.ROOT_PATH}/docs" if settings.has_documentation else f"{api}/health"
+    print(f"The API is ready: {outside}{page}")
+    return 0
+
+
 if __name__ == "__main__":
-    prefix = os.environ.get("API_V1_PREFIX", "/api/v1")
-    path = sys.argv[1] if sys.argv[1:] else "/health"
-    sys.exit(0 if healthy(int(os.environ.get("PORT", "8000")), prefix + path) else 1)
+    sys.exit(main(*sys.argv[1:]))

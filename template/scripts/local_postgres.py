@@ -1,5 +1,6 @@
 """A PostgreSQL that needs no installation. It is a development dependency; nothing in `app/` knows of it."""
 
+import json
 import os
 import sys
 from collections.abc import Iterator
@@ -8,6 +9,7 @@ from pathlib import Path
 from tempfile import gettempdir
 from warnings import catch_warnings
 
+import psutil
 from fasteners import InterProcessLock
 
 
@@ -29,5 +31,14 @@ def local_postgres(data: Path) -> Iterator[str]:
     PostgresServer._lock = InterProcessLock(runtime / ".lockfile")  # noqa: SLF001 (see above)
 
     data.parent.mkdir(parents=True, exist_ok=True)
+    with PostgresServer._lock:  # noqa: SLF001 (see above)
+        _forget_dead_users(data / ".handle_pids.json")
     with get_server(data) as server:
         yield server.get_uri()
+
+
+def _forget_dead_users(processes: Path) -> None:
+    """The package counts who uses the server, but a process that was killed never leaves by itself."""
+    if processes.exists():
+        users = json.loads(processes.read_text(encoding="utf-8") or "[]")
+        processes.write_text(json.dumps([user for user in users if psutil.pid_exists(user)]), encoding="utf-8")

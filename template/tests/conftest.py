@@ -6,6 +6,7 @@ database there, migrates it, and drops it at the end; every test is rolled back.
 
 import os
 import shutil
+import signal
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractContextManager, AsyncExitStack, ExitStack
@@ -35,7 +36,7 @@ from app.domain.models.user import Role
 from app.domain.schemas.user import UserCreate
 from app.repository.refresh_token_repository import RefreshTokenRepository
 from app.repository.user_repository import UserRepository
-from scripts.local import SERVICES
+from scripts.local import ENDS, SERVICES
 from tests import database as database_server
 from tests.factories.user_factory import create_user
 
@@ -49,6 +50,8 @@ _servers = ExitStack()
 
 def pytest_configure(config: pytest.Config) -> None:
     """Starts the server once; with xdist the workers find its address in their environment."""
+    for number in ENDS:
+        signal.signal(number, signal.default_int_handler)  # whatever ends us, what we started ends as by Ctrl-C
     if not hasattr(config, "workerinput") and "TEST_DATABASE_URL" not in os.environ:
         os.environ["TEST_DATABASE_URL"] = database_server.start(_servers)
     for name, folder, start in SERVICES:

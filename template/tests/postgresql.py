@@ -24,7 +24,29 @@ URLS = {
     "postgresql://a:b@c/d": URL,
     "postgres://a:b@c/d": URL,
     URL: URL,
+    "POSTGRES://a:b@c/d": URL,
+    "postgresql+psycopg2://a:b@c/d": URL,
+    " postgresql://a:b@c/d\n": URL,
+    "postgresql://a:p%23/w@c/d": "postgresql+asyncpg://a:p%23%2Fw@c/d",
     "postgresql://a:b@c/d?sslmode=require": f"{URL}?ssl=require",
+    "postgresql://a:b@c/d?ssl=true": f"{URL}?ssl=require",
+    "postgresql://a:b@c/d?sslmode=require&channel_binding=require&keepalives=1": f"{URL}?ssl=require",
+    "postgresql://a:b@c/d?connect_timeout=10&application_name=x": f"{URL}?application_name=x&connect_timeout=10",
+    "postgresql://a:b@c:5433,[::1]/d": "postgresql+asyncpg://a:b@/d?host=c%2C%3A%3A1&port=5433%2C5432",
+    "postgresql://a:b@/d?host=c,e:1": "postgresql+asyncpg://a:b@/d?host=c%2Ce&port=5432%2C1",
+    "postgresql://a:b@%2Frun%2Fx%3Ay:1/d": "postgresql+asyncpg://a:b@/d?host=%2Frun%2Fx%3Ay&port=1",
+    "postgresql://a:b@localhost/d?host=/run/x:y": "postgresql+asyncpg://a:b@/d?host=%2Frun%2Fx%3Ay",
+}
+# A URL that cannot be used, and what the refusal must name.
+WRONG_URLS = {
+    "mysql://a:hunter2@c/d": "postgresql://",
+    "postgresql://a:hunter2@c:hunter2/d": "postgresql://user",
+    "postgresql://a:hunter2@c:1,e:hunter2/d": "postgresql://user",
+    "postgresql://a:hunter2@c/d?pgbouncer=hunter2": "pgbouncer",
+    "postgresql://a:hunter2@c/d?requirepeer=hunter2": "requirepeer",
+    "postgresql://a:hunter2@c/d?sslmode=hunter2": "sslmode",
+    "postgresql://a:hunter2@c/d?connect_timeout=hunter2": "connect_timeout",
+    "postgresql://a:hunter2@c/d?gssencmode=require": "gssencmode",
 }
 
 # Inserts of users succeed, and the commit after them fails, which the client is told by this status.

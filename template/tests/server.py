@@ -32,14 +32,15 @@ def running_server(database_url: str, output: BinaryIO | None = None, /, **envir
     process = subprocess.Popen([sys.executable, "-m", "app"], env=os.environ | settings, stdout=output)
     try:
         address = f"http://127.0.0.1:{port}/api/v1"
-        _wait_for(f"{address}/health")
+        wait_for(f"{address}/health")
         yield Server(address, process)
     finally:
         process.terminate()
         process.wait(START_TIMEOUT)
 
 
-def _wait_for(address: str) -> None:
+def wait_for(address: str) -> None:
+    """Until there is a response at this address, which must be a good one."""
     deadline = time.monotonic() + START_TIMEOUT
     while True:
         try:

@@ -14,7 +14,20 @@ from app.core.config import Settings
 
 # A URL in the forms in which it may come, and in the one that is used.
 URL = "sqlite+aiosqlite:////data/app.db"
-URLS = {"sqlite:////data/app.db": URL, URL: URL, "sqlite:///app.db": "sqlite+aiosqlite:///app.db"}
+URLS = {
+    "sqlite:////data/app.db": URL,
+    "SQLite+pysqlite:////data/app.db": URL,
+    URL: URL,
+    "sqlite:///app.db": "sqlite+aiosqlite:///app.db",
+    "sqlite:///app.db?timeout=1": "sqlite+aiosqlite:///app.db?timeout=1",
+}
+# A URL that cannot be used, and what the refusal must name.
+WRONG_URLS = {
+    "mysql://a:hunter2@c/d": "sqlite:///",
+    "sqlite://": "sqlite:///",
+    "sqlite:///:memory:": "sqlite:///",
+    "sqlite:///app.db?password=hunter2": "password",
+}
 
 # Inserts of users succeed, and the commit after them fails, which the client is told by this status.
 REFUSED = 409

@@ -142,7 +142,8 @@ async def get_attempt(limiter: AttemptLimiterDep, client: ClientDep) -> Abstract
 
 AttemptDep = Annotated[AbstractAsyncContextManager[None], Depends(get_attempt)]
 
-_bearer = OAuth2PasswordBearer(tokenUrl=f"{get_settings().API_V1_PREFIX}/auth/login", auto_error=False)
+_prefix = get_settings().ROOT_PATH + get_settings().API_V1_PREFIX
+_bearer = OAuth2PasswordBearer(tokenUrl=f"{_prefix}/auth/login", auto_error=False)
 
 TokenDep = Annotated[str | None, Depends(_bearer)]
 

@@ -14,8 +14,17 @@ FOREIGN_KEY_VIOLATION = "23503"
 INTEGRITY_CONSTRAINT_VIOLATION = "23"
 DATA_EXCEPTION = "22"
 # Connection exceptions, insufficient resources, operator intervention (shutdown, statement timeout), rolled back to
-# resolve a conflict, a lock that is not available.
-TRANSIENT = ("08", "53", "57", "40", "55P03")
+# resolve a conflict, a lock that is not available; a user or a database that is not, or not yet, what we were told.
+TRANSIENT = ("08", "53", "57", "40", "55P03", "28", "3D")
+
+# Why the database is not ready, in words that tell the public no more than they must.
+REFUSALS = {
+    "08P01": "refuses the connection",
+    "28": "refuses the user or the password",
+    "3D": "does not exist",
+    "53300": "has no connection left",
+    "57P03": "is starting or stopping",
+}
 
 
 def client_error(error: DBAPIError) -> AppError | None:
@@ -28,6 +37,18 @@ def client_error(error: DBAPIError) -> AppError | None:
     if error.connection_invalidated or state.startswith(TRANSIENT):
         return ServiceUnavailableError("The database is not available.")
     return None
+
+
+def reason(error: Exception) -> str:
+    """The driver's own words, for the log; at an outage they hold no value of a statement."""
+    original = error.orig if isinstance(error, DBAPIError) else error
+    return str(original).partition("\n")[0]
+
+
+def refusal(error: Exception) -> str:
+    """What the database does instead of responding, as far as it says."""
+    state = getattr(error.orig, "sqlstate", None) or "" if isinstance(error, DBAPIError) else ""
+    return next((words for start, words in REFUSALS.items() if state.startswith(start)), "unavailable")
 
 
 def _violation(error: DBAPIError, state: str) -> AppError:

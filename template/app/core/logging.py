@@ -9,6 +9,7 @@ import traceback
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from functools import partial
+from typing import BinaryIO
 
 import loguru
 import orjson
@@ -27,11 +28,24 @@ CONTEXT: list[Callable[[], Mapping[str, object]]] = []
 # Loggers that would write past the root logger, and the access log that `middleware/logging.py` replaces.
 SERVER_LOGGERS = ("uvicorn", "uvicorn.error", "uvicorn.access")
 
+# A stream that does not exist, that is on a full disk or has no reader, or that was closed.
+CANNOT_BE_WRITTEN = (AttributeError, OSError, ValueError)
+
+# What is bound under one of these names does not replace it.
+OWN_FIELDS = frozenset({"timestamp", "level", "message"})
+
 
 class _StandardLibraryHandler(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
-        level = record.levelname if record.levelname in logging.getLevelNamesMapping() else record.levelno
-        logger.bind(logger=record.name).opt(exception=record.exc_info).log(level, "{}", record.getMessage())
+        try:
+            level: str | int = logger.level(record.levelname).name
+        except ValueError:  # a level that Loguru has no name for
+            level = max(0, record.levelno)
+        try:
+            message = record.getMessage()
+        except Exception:  # noqa: BLE001 (arguments that do not fit the text harm nobody but their line)
+            message = str(record.msg)
+        logger.bind(logger=record.name).opt(exception=record.exc_info).log(level, "{}", message)
 
 
 def configure_logging(settings: Settings) -> None:
@@ -63,9 +77,33 @@ def context_fields() -> dict[str, object]:
     return fields
 
 
-def _write(render: Callable[[dict[str, object]], bytes], message: Message) -> None:
-    """Writes one line to standard output, as it is at that moment."""
+def _write(render: Callable[[dict[str, object], str | None], bytes], message: Message) -> None:
+    """Writes one line to standard output, as it is at that moment, or else to standard error.
+
+    It raises nothing: Loguru would print the whole record, and the request would bear the consequences.
+    """
     record = message.record
+    exception = record["exception"]
+    trace = "".join(traceback.format_exception(exception.value)) if exception else None
+    line = render(_fields(record), trace)
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            _write_whole(stream.buffer, line)
+        except CANNOT_BE_WRITTEN:
+            continue
+        return
+
+
+def _write_whole(stream: BinaryIO, line: bytes) -> None:
+    """An unbuffered stream may take a part only, where a disk or a pipe is full."""
+    written = stream.write(line)
+    while written is not None and written < len(line):
+        line = line[written:]
+        written = stream.write(line)
+    stream.flush()
+
+
+def _fields(record: Record) -> dict[str, object]:
     fields: dict[str, object] = {
         # A plain time: Loguru's own type is written in another form.
         "timestamp": datetime.fromtimestamp(record["time"].timestamp(), UTC),
@@ -73,26 +111,34 @@ def _write(render: Callable[[dict[str, object]], bytes], message: Message) -> No
         "logger": record["name"],
         "message": record["message"],
         **context_fields(),
-        **record["extra"],
     }
-    if (exception := record["exception"]) is not None:
-        fields["exception"] = "".join(traceback.format_exception(exception.value))
-    sys.stdout.buffer.write(render(fields))
-    sys.stdout.buffer.flush()
+    if OWN_FIELDS.isdisjoint(record["extra"]):
+        fields.update(record["extra"])
+    else:
+        fields.update((name, value) for name, value in record["extra"].items() if name not in OWN_FIELDS)
+    return fields
 
 
-def _json(fields: dict[str, object]) -> bytes:
+def _json(fields: dict[str, object], exception: str | None) -> bytes:
+    if exception:
+        fields["exception"] = exception
     try:
         return orjson.dumps(fields, default=str, option=orjson.OPT_APPEND_NEWLINE)
-    except orjson.JSONEncodeError:  # of a surrogate, which has no place in a line of UTF-8 either
-        printable = {key: _printable(value) if isinstance(value, str) else value for key, value in fields.items()}
-        return orjson.dumps(printable, default=str, option=orjson.OPT_APPEND_NEWLINE)
+    except orjson.JSONEncodeError:  # of a value that JSON, or UTF-8, has no place for
+        printable = {_shown(key): _json_value(value) for key, value in fields.items()}
+        return orjson.dumps(printable, option=orjson.OPT_APPEND_NEWLINE)
 
 
-def _text(fields: dict[str, object]) -> bytes:
-    exception = fields.pop("exception", None)
+def _json_value(value: object) -> orjson.Fragment:
+    try:
+        return orjson.Fragment(orjson.dumps(value, default=_shown, option=orjson.OPT_NON_STR_KEYS))
+    except orjson.JSONEncodeError:
+        return orjson.Fragment(orjson.dumps(_shown(value)))
+
+
+def _text(fields: dict[str, object], exception: str | None) -> bytes:
     head = f"{fields.pop('timestamp')} {fields.pop('level'):<8} {fields.pop('message')}"
-    rest = " ".join(f"{key}={value}" for key, value in fields.items() if value is not None)
+    rest = " ".join(f"{key}={_shown(value)}" for key, value in fields.items() if value is not None)
     line = f"{head} {rest}".translate(_CONTROL_CHARACTERS)
     return (f"{line}\n{exception}\n" if exception else f"{line}\n").encode(errors="backslashreplace")
 
@@ -100,5 +146,9 @@ def _text(fields: dict[str, object]) -> bytes:
 _CONTROL_CHARACTERS = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160))}
 
 
-def _printable(value: str) -> str:
-    return value.encode("utf-8", "backslashreplace").decode("utf-8")
+def _shown(value: object) -> str:
+    """The value as a text of valid Unicode, or the name of its type where it cannot be shown."""
+    try:
+        return str(value).encode("utf-8", "backslashreplace").decode("utf-8")
+    except Exception:  # noqa: BLE001 (its own `__str__` may raise anything)
+        return f"<{type(value).__name__}>"

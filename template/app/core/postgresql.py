@@ -1,10 +1,15 @@
 """PostgreSQL: engines whose every wait is bounded, for a connection, for a statement, for an answer of the driver."""
 
+import ssl
+from collections.abc import Mapping
+from functools import cache
 from typing import Any
+from urllib.parse import urlencode
 
-from sqlalchemy import Connection, event
+from loguru import logger
+from sqlalchemy import URL, Connection, event, make_url, text
 from sqlalchemy.exc import DisconnectionError
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
 from app.core.config import Settings
@@ -16,33 +21,71 @@ TRANSACTION = "READ COMMITTED"
 ADVISORY_LOCK = 7_283_945_106
 
 
+# What SQLAlchemy itself takes of a URL's query.
+OF_SQLALCHEMY = frozenset({"host", "port", "prepared_statement_cache_size"})
+
+
 def create_engine(settings: Settings, **options: Any) -> AsyncEngine:
     """`options` are those of SQLAlchemy's engine."""
     statement_timeout = settings.DB_STATEMENT_TIMEOUT
-    engine = create_async_engine(
-        settings.database_url,
-        echo=settings.DEBUG,
-        hide_parameters=True,
-        connect_args={
-            "timeout": settings.DB_POOL_TIMEOUT,
-            # A server that is frozen cannot keep its own timeout; the driver gives it one second of grace.
-            "command_timeout": statement_timeout + 1,
-            "server_settings": {
-                "statement_timeout": f"{statement_timeout:g}s",
-                "idle_in_transaction_session_timeout": f"{10 * statement_timeout:g}s",
-            },
+    url, arguments = _driver_arguments(settings.database_url)
+    arguments |= {
+        "timeout": min(settings.DB_POOL_TIMEOUT, arguments.get("timeout", settings.DB_POOL_TIMEOUT)),
+        # A server that is frozen cannot keep its own timeout; the driver gives it one second of grace.
+        "command_timeout": statement_timeout + 1,
+        "server_settings": {
+            "statement_timeout": f"{statement_timeout:g}s",
+            "idle_in_transaction_session_timeout": f"{10 * statement_timeout:g}s",
         },
-        **options,
-    )
+    }
+    engine = create_async_engine(url, echo=settings.DEBUG, hide_parameters=True, connect_args=arguments, **options)
     event.listen(engine.sync_engine, "checkout", _replace_closed_connection)
     return engine
 
 
 def create_migration_engine(settings: Settings) -> AsyncEngine:
     """An engine without those bounds, since a migration may take its time, and only one at a time."""
-    engine = create_async_engine(settings.database_url, poolclass=NullPool)
+    url, arguments = _driver_arguments(settings.database_url)
+    engine = create_async_engine(url, connect_args=arguments, poolclass=NullPool)
     event.listen(engine.sync_engine, "begin", _wait_for_other_replicas)
     return engine
+
+
+async def ping(connection: AsyncConnection) -> None:
+    """Asks what a pooler may have dropped on the way, which takes no longer than any other question."""
+    if await connection.scalar(text("SELECT current_setting('statement_timeout')")) == "0":
+        _warn_of_lost_bounds()
+
+
+@cache
+def _warn_of_lost_bounds() -> None:
+    """Once a process."""
+    logger.warning("no statement is bounded: a pooler drops statement_timeout; set it for the role, by ALTER ROLE")
+
+
+def _driver_arguments(database_url: str) -> tuple[URL, dict[str, Any]]:
+    """The URL less what SQLAlchemy would hand over as keywords, and that for the driver, which reads it like libpq."""
+    url = make_url(database_url)
+    parameters = {name: str(value) for name, value in url.query.items() if name not in OF_SQLALCHEMY}
+    arguments: dict[str, Any] = {}
+    if (timeout := int(parameters.pop("connect_timeout", 0))) > 0:
+        arguments["timeout"] = timeout
+    mode = parameters.pop("ssl", None)
+    if parameters.get("sslrootcert") == "system":
+        arguments["ssl"] = _system_context(parameters)
+    elif mode:
+        arguments["ssl"] = mode
+    query = {name: value for name, value in url.query.items() if name in OF_SQLALCHEMY}
+    return url.set(query=query), arguments | {"dsn": f"postgresql://?{urlencode(parameters)}"}
+
+
+def _system_context(parameters: Mapping[str, str]) -> ssl.SSLContext:
+    """Trusts what this machine trusts, which libpq calls `sslrootcert=system`, and verifies the name."""
+    context = ssl.create_default_context()
+    context.set_alpn_protocols(["postgresql"])
+    if certificate := parameters.get("sslcert"):
+        context.load_cert_chain(certificate, parameters.get("sslkey"), parameters.get("sslpassword"))
+    return context
 
 
 def _replace_closed_connection(dbapi_connection: Any, *_: Any) -> None:

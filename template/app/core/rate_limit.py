@@ -3,12 +3,13 @@
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from ipaddress import IPv6Address, ip_address, ip_network
+from ipaddress import IPv6Address, ip_network
 
 from limits import parse
 from limits.aio.storage import MemoryStorage, Storage
 from limits.aio.strategies import MovingWindowRateLimiter
 
+from app.core.addresses import plain
 from app.core.config import Settings
 from app.core.exceptions import ForbiddenError, TooManyRequestsError, UnauthorizedError
 
@@ -58,7 +59,7 @@ class AttemptLimiter:
 
 def _network(client: str) -> str:
     try:
-        address = ip_address(client)
+        address = plain(client)
     except ValueError:
         return client
-    return str(ip_network((address, IPV6_PREFIX), strict=False)) if isinstance(address, IPv6Address) else client
+    return str(ip_network((address, IPV6_PREFIX), strict=False)) if isinstance(address, IPv6Address) else str(address)

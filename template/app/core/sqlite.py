@@ -12,11 +12,11 @@ from decimal import Decimal
 from time import monotonic
 from typing import Any
 
-from sqlalchemy import Connection, DateTime, Dialect, Float, Numeric, event
+from sqlalchemy import Connection, DateTime, Dialect, Float, Numeric, event, text
 from sqlalchemy.dialects.sqlite import DATETIME
 from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry, NullPool
 
 from app.core.config import Settings
@@ -50,10 +50,15 @@ class UtcDateTime(DATETIME):
     """SQLite stores no time zone: all times are in UTC there."""
 
     def bind_processor(self, dialect: Dialect) -> Callable[[datetime | None], str | None]:
-        return lambda value: None if value is None else f"{value.astimezone(UTC):%Y-%m-%d %H:%M:%S.%f}"
+        return lambda value: None if value is None else _written(value.astimezone(UTC))
 
     def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[str | None], datetime | None]:
         return lambda value: None if value is None else datetime.fromisoformat(value).replace(tzinfo=UTC)
+
+
+def _written(value: datetime) -> str:
+    """Every year has four digits, so that the order of texts is the order of times."""
+    return value.replace(tzinfo=None).isoformat(" ", "microseconds")
 
 
 class ExactNumeric(Numeric[Decimal]):
@@ -87,6 +92,10 @@ def create_engine(settings: Settings, **options: Any) -> AsyncEngine:
 def create_migration_engine(settings: Settings) -> AsyncEngine:
     """An engine for a migration, which may take its time and makes tables anew that others refer to."""
     return _create_engine(settings, MIGRATION_TIMEOUT, poolclass=NullPool)
+
+
+async def ping(connection: AsyncConnection) -> None:
+    await connection.execute(text("SELECT 1"))
 
 
 def _create_engine(settings: Settings, timeout: float, **options: Any) -> AsyncEngine:

@@ -17,7 +17,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.core.context import request_id
-from app.core.database_errors import OUTAGES, client_error
+from app.core.database_errors import OUTAGES, client_error, reason
 from app.core.exceptions import AppError, ServiceUnavailableError
 from app.middleware.response import has_begun
 from app.middleware.routes import allowed_methods, route_template
@@ -109,7 +109,7 @@ async def _database_error(request: Request, error: Exception) -> Response:
 
 
 async def _outage(request: Request, error: Exception) -> Response:
-    logger.bind(error=type(error).__name__).error("the database is not available")
+    logger.bind(error=type(error).__name__, reason=reason(error)).error("the database is not available")
     return await _app_error(request, ServiceUnavailableError("The database is not available."))
 
 

@@ -1,5 +1,6 @@
 """One log line a request."""
 
+from contextlib import suppress
 from time import perf_counter
 
 from loguru import logger
@@ -24,9 +25,10 @@ class LoggingMiddleware:
         try:
             await self.app(scope, receive, send)
         finally:
-            logger.bind(
-                method=scope["method"],
-                route=route_template(scope),
-                status=status_of(scope),
-                duration_ms=round((perf_counter() - start) * 1000, 2),
-            ).info("request")
+            with suppress(Exception):  # of a sink that is to raise: the response was sent, and its connection stays
+                logger.bind(
+                    method=scope["method"],
+                    route=route_template(scope),
+                    status=status_of(scope),
+                    duration_ms=round((perf_counter() - start) * 1000, 2),
+                ).info("request")

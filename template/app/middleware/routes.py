@@ -19,10 +19,18 @@ def _templates(app: FastAPI) -> dict[int, str | None]:
 
 
 def allowed_methods(scope: Scope) -> list[str]:
-    """All methods of this path, which may be spread over several routes of the same template."""
+    """All methods that this path serves; where it serves `GET`, `HEAD` as well."""
+    methods = declared_methods(scope)
+    return sorted(methods | {"HEAD"} if "GET" in methods else methods)
+
+
+def declared_methods(scope: Scope) -> set[str]:
+    """The methods of this path's routes, of which there may be several of the same template."""
     contexts = iter_route_contexts(scope["app"].routes)
     matching = [context for context in contexts if context.matches(scope)[0] is not Match.NONE]
-    template = matching[0].path_format
-    return sorted(
-        {method for context in matching if context.path_format == template for method in context.methods or ()}
-    )
+    return {
+        method
+        for context in matching
+        if context.path_format == matching[0].path_format
+        for method in context.methods or ()
+    }

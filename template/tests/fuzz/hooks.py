@@ -1,10 +1,12 @@
-"""What schemathesis has to know: which strings are addresses, and which break a pattern."""
+"""What schemathesis has to know: which strings are addresses and times, and which break a pattern."""
 
+import datetime as dt
 import re
 
 import schemathesis
 from email_validator import EmailNotValidError, validate_email
 from hypothesis import reject, strategies
+from schemathesis.specs.openapi.formats import rfc3339_values
 from schemathesis.specs.openapi.negative import value_channel
 
 
@@ -18,6 +20,11 @@ def is_address(value: str) -> bool:
 
 
 schemathesis.openapi.format("email", strategies.emails().filter(is_address))
+
+# The first and the last day hold times that are refused; a schema cannot say so.
+dates = strategies.dates(dt.date(1, 1, 2), dt.date(9999, 12, 30)).map(str)
+schemathesis.openapi.format("date", dates)
+schemathesis.openapi.format("date-time", strategies.builds("{}T{}".format, dates, rfc3339_values("full-time")))
 
 _append = value_channel.violate_pattern
 

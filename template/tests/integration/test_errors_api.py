@@ -64,14 +64,15 @@ async def test_form(client: AsyncClient, method: str, path: str, status: int) ->
 @pytest.mark.parametrize(
     ("path", "allowed"),
     [
-        ("/users", "GET, POST"),
-        ("/users/me", "GET, PATCH"),
-        ("/users/01900000-0000-7000-8000-000000000000", "DELETE, GET, PATCH"),
-        ("/health", "GET"),
+        ("/users", "GET, HEAD, POST"),
+        ("/users/me", "GET, HEAD, PATCH"),
+        ("/users/01900000-0000-7000-8000-000000000000", "DELETE, GET, HEAD, PATCH"),
+        ("/health", "GET, HEAD"),
+        ("/auth/login", "POST"),
     ],
 )
 async def test_405_names_all_methods_of_the_path(client: AsyncClient, path: str, allowed: str) -> None:
-    for method in {"PUT", "DELETE"} - set(allowed.split(", ")):
+    for method in {"PUT", "DELETE", "HEAD", "OPTIONS"} - set(allowed.split(", ")):
         answer = await client.request(method, path)
 
         assert answer.status_code == 405

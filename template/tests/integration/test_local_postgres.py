@@ -1,3 +1,4 @@
+import os
 import signal
 import subprocess
 import sys
@@ -9,7 +10,8 @@ from app.core.config import ROOT
 from scripts.local_postgres import local_postgres
 
 
-def test_a_command_without_one_gets_a_local_server_that_ends_with_it(tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_command_without_one_gets_a_local_server_that_ends_with_it(tmp_path: Path, number: int) -> None:
     program = "from scripts import local; from pathlib import Path; import sys; "
     program += (
         "local.LOCAL = Path(sys.argv[1]); sys.exit(local.main(['sh', '-c', 'echo $DATABASE_URL; exec sleep 60']))"
@@ -21,10 +23,40 @@ def test_a_command_without_one_gets_a_local_server_that_ends_with_it(tmp_path: P
         server = tmp_path / "postgres" / "postmaster.pid"
         assert server.exists()
 
-        process.terminate()
+        process.send_signal(number)
         assert process.wait(30) == 128 + signal.SIGTERM
 
     assert not server.exists()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_the_server_of_tests_ends_with_them(tmp_path: Path, number: int) -> None:
+    test = tmp_path / "test_slow.py"
+    test.write_text("import time\n\n\ndef test_slow():\n    print('started', flush=True)\n    time.sleep(60)\n")
+    command = [sys.executable, "-m", "pytest", "-c", f"{ROOT}/pyproject.toml", "-p", "tests.conftest", "-s", str(test)]
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("TEST_", "PYTEST_"))}
+    environment["TMPDIR"] = str(tmp_path)
+    with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert any("started" in line for line in process.stdout)
+        assert list(tmp_path.glob("*/data/postmaster.pid"))
+
+        process.send_signal(number)
+        process.stdout.read()
+
+    assert not list(tmp_path.glob("*/data"))
+
+
+def test_a_user_that_was_killed_keeps_the_server_from_nothing(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    with local_postgres(data):
+        pass
+    (data / ".handle_pids.json").write_text(f"[{2**30}]", encoding="utf-8")
+
+    with local_postgres(data):
+        assert (data / "postmaster.pid").exists()
+
+    assert not (data / "postmaster.pid").exists()
 
 
 def test_a_path_that_the_local_server_cannot_take_is_refused_with_a_sentence(tmp_path: Path) -> None:

@@ -52,6 +52,19 @@ async def test_a_sink_of_the_project_gets_the_access_lines_too(admin: AsyncClien
     assert lines == ["request /api/v1/users 200\n"]
 
 
+async def test_a_sink_that_raises_costs_nobody_the_response(client: AsyncClient, settings: Settings) -> None:
+    configure_logging(settings)
+
+    def fail(_: object) -> None:
+        raise OSError
+
+    sink = logger.add(fail, catch=False)
+    answer = await client.get("/health")
+    logger.remove(sink)
+
+    assert answer.status_code == 200
+
+
 async def test_an_allowed_origin_may_call(client: AsyncClient) -> None:
     preflight = {"Origin": "https://app.example.com", "Access-Control-Request-Method": "PATCH"}
 

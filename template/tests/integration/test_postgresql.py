@@ -5,16 +5,20 @@ import os
 import sys
 from collections.abc import AsyncIterator
 from typing import Any
+from urllib.parse import quote
 from uuid import uuid4
 
 import pytest
-from sqlalchemy import event, text
+from fastapi import FastAPI
+from httpx2 import AsyncClient
+from sqlalchemy import event, make_url, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.pool import NullPool
 
 from app.core.config import ROOT, Settings
-from app.core.database import Database, create_engine
-from app.core.postgresql import ADVISORY_LOCK
+from app.core.database import Database, create_engine, create_migration_engine
+from app.core.logging import configure_logging
+from app.core.postgresql import ADVISORY_LOCK, ping
 from app.repository.user_repository import UserRepository
 
 
@@ -24,6 +28,72 @@ async def connection(database_url: str) -> AsyncIterator[AsyncConnection]:
     async with engine.connect() as connection:
         yield connection
     await engine.dispose()
+
+
+SHOWN = ("application_name", "search_path", "statement_timeout", "idle_in_transaction_session_timeout")
+
+
+async def test_what_a_url_asks_of_the_server_is_kept_beside_our_bounds(database_url: str) -> None:
+    options = quote("-c search_path=elsewhere -c statement_timeout=0")
+    url = f"{database_url}&application_name=shop&connect_timeout=1&channel_binding=prefer&options={options}"
+    engine = create_engine(Settings(DATABASE_URL=url), poolclass=NullPool)
+
+    async with engine.connect() as connection:
+        shown = [await connection.scalar(text(f"SHOW {name}")) for name in SHOWN]
+
+    assert shown == ["shop", "elsewhere", "5s", "50s"]
+
+
+async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """What PgBouncer says to parameters that it cannot pass on."""
+    await reader.readexactly(8)  # whether there is TLS
+    writer.write(b"N")
+    await reader.read(4096)
+    fields = b"SFATAL\0VFATAL\0C08P01\0Munsupported startup parameter: statement_timeout\0\0"
+    writer.write(b"E" + (len(fields) + 4).to_bytes(4) + fields)
+    writer.close()
+
+
+async def test_what_a_pooler_refuses_is_in_the_log_and_readiness_says_that_it_does(
+    app: FastAPI, client: AsyncClient, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async with await asyncio.start_server(refuse, "127.0.0.1", 0) as pooler:
+        url = f"postgresql://a:b@127.0.0.1:{pooler.sockets[0].getsockname()[1]}/c"
+        app.state.providers.database = Database(Settings(DATABASE_URL=url))
+        ready = await client.get("/health/ready")
+        login = await client.post("/auth/login", data={"username": "a@example.com", "password": "x" * 8})
+
+    assert (ready.status_code, ready.json()["detail"]) == (503, {"database": "refuses the connection"})
+    assert login.status_code == 503
+    assert capsys.readouterr().out.count("unsupported startup parameter: statement_timeout") == 2
+
+
+async def test_a_database_that_does_not_exist_is_not_ready(
+    app: FastAPI, client: AsyncClient, database_url: str
+) -> None:
+    url = make_url(database_url).set(database="nothing").render_as_string(hide_password=False)
+    app.state.providers.database = Database(Settings(DATABASE_URL=url))
+
+    ready = await client.get("/health/ready")
+    login = await client.post("/auth/login", data={"username": "a@example.com", "password": "x" * 8})
+
+    assert (ready.status_code, ready.json()["detail"]) == (503, {"database": "does not exist"})
+    assert login.status_code == 503
+
+
+async def test_it_is_said_once_that_bounds_were_lost(database_url: str, capsys: pytest.CaptureFixture[str]) -> None:
+    settings = Settings(DATABASE_URL=database_url)
+    configure_logging(settings)
+    bounded, unbounded = Database(settings), create_migration_engine(settings)
+
+    async with unbounded.connect() as connection:
+        await ping(connection)
+        await ping(connection)
+    await unbounded.dispose()
+    await bounded.ping()
+    await bounded.close()
+
+    assert capsys.readouterr().out.count("no statement is bounded") == 1
 
 
 async def test_a_replica_waits_while_another_one_migrates(connection: AsyncConnection, database_url: str) -> None:

@@ -1,6 +1,8 @@
 import os
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -12,7 +14,7 @@ from scripts import seed
 from scripts.healthcheck import healthy
 from scripts.ports import free_port
 from tests.database import URL
-from tests.server import running_server
+from tests.server import running_server, wait_for
 
 ADMIN = {"FIRST_ADMIN_EMAIL": "Root@Example.com", "FIRST_ADMIN_PASSWORD": "correct horse battery"}
 
@@ -51,6 +53,53 @@ def test_the_health_check_tells_a_2xx_from_everything_else(database_url: str) ->
         assert healthy(port, "/api/v1/health")
         assert not healthy(port, "/api/v1/nothing-here")
     assert not healthy(free_port(), "/api/v1/health")
+
+
+def run_here(folder: Path, *command: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """As in a folder of its own, where `.env` lies."""
+    return subprocess.run(
+        [sys.executable, "-m", *command],
+        cwd=folder,
+        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)} | environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.fixture
+def env_file(tmp_path: Path) -> Path:
+    """Settings that are all other than by default, in a file as Windows writes it."""
+    settings = {
+        "API_V1_PREFIX": "/other",
+        "ROOT_PATH": "/shop",
+        "HOST": "0.0.0.0",  # noqa: S104 (as in a container)
+        "PORT": str(free_port()),
+        "JWT_SECRET_KEY": "0123456789abcdefghijklmnopqrstuvwxyz",
+        "FORWARDED_ALLOW_IPS": "10.0.0.0/8",
+    }
+    file = tmp_path / ".env"
+    lines = "".join(f"{name}={value}\r\n" for name, value in settings.items())
+    file.write_bytes(("\ufeff" + lines).encode())
+    return file
+
+
+def test_the_server_and_its_health_check_read_the_same_settings(database_url: str, env_file: Path) -> None:
+    (port,) = re.findall(r"PORT=(\d+)", env_file.read_text())
+    environment = os.environ | {"DATABASE_URL": database_url, "PYTHONPATH": str(ROOT)}
+    process = subprocess.Popen([sys.executable, "-m", "app"], cwd=env_file.parent, env=environment)
+    try:
+        wait_for(f"http://127.0.0.1:{port}/shop/other/health")
+        check = run_here(env_file.parent, "scripts.healthcheck", "/health/ready")
+        missing = run_here(env_file.parent, "scripts.healthcheck", "/nothing", PUBLISHED_PORT="9000")
+        elsewhere = run_here(env_file.parent, "scripts.healthcheck", PORT=str(free_port()))
+    finally:
+        process.terminate()
+        process.wait(30)
+
+    assert (check.stdout, check.returncode) == (f"The API is ready: http://127.0.0.1:{port}/shop/docs\n", 0)
+    assert "http://127.0.0.1:9000/shop/other/nothing" in missing.stdout
+    assert (missing.returncode, elsewhere.returncode) == (1, 1)
 
 
 def start_with_database(command: str, **environment: str) -> subprocess.Popen[str]:

@@ -7,7 +7,7 @@ import pytest
 from pydantic import ValidationError
 
 from app.core.config import ROOT, Settings, get_settings
-from tests.database import URL, URLS
+from tests.database import URL, URLS, WRONG_URLS
 
 KEY = "0123456789abcdefghijklmnopqrstuvwxyz"
 SAFE = {"ENVIRONMENT": "production", "DATABASE_URL": URL, "JWT_SECRET_KEY": KEY}
@@ -37,6 +37,19 @@ def test_a_database_url_may_have_any_of_its_usual_forms(monkeypatch: pytest.Monk
     assert get_settings().database_url == used
 
 
+@pytest.mark.parametrize(("given", "named"), WRONG_URLS.items())
+def test_a_database_url_that_cannot_be_used_stops_the_start(
+    monkeypatch: pytest.MonkeyPatch, given: str, named: str
+) -> None:
+    set_environment(monkeypatch, DATABASE_URL=given)
+
+    with pytest.raises(SystemExit, match="DATABASE_URL") as stopped:
+        get_settings()
+
+    assert named in str(stopped.value)
+    assert "hunter2" not in str(stopped.value)
+
+
 def test_without_a_database_url_it_says_what_to_do() -> None:
     with pytest.raises(SystemExit, match="make dev"):
         _ = Settings().database_url
@@ -45,11 +58,13 @@ def test_without_a_database_url_it_says_what_to_do() -> None:
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        ("DATABASE_URL", "mysql://a:hunter2@c/d"),
-        ("ENVIRONMENT", "prod"),
+        ("ENVIRONMENT", "live"),
         ("PORT", "0"),
         ("DB_POOL_TIMEOUT", "-1"),
         ("API_V1_PREFIX", "api"),
+        ("ROOT_PATH", "shop"),
+        ("ROOT_PATH", "/shop?"),
+        ("ROOT_PATH", "/api/"),
         ("LOG_LEVEL", "LOUD"),
         ("CORS_ORIGINS", "[1]"),
         ("LOGIN_RATE_LIMIT", "often"),
@@ -64,7 +79,7 @@ def test_a_wrong_setting_stops_the_start_by_name_and_without_its_value(
         get_settings()
 
     assert name in str(stopped.value)
-    assert "hunter2" not in str(stopped.value)
+    assert value not in str(stopped.value)
 
 
 def test_a_list_that_is_no_json_stops_the_start_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -72,6 +87,13 @@ def test_a_list_that_is_no_json_stops_the_start_by_name(monkeypatch: pytest.Monk
 
     with pytest.raises(SystemExit, match="CORS_ORIGINS"):
         get_settings()
+
+
+@pytest.mark.parametrize(("given", "used"), [("/shop", "/shop"), ("/shop/", "/shop"), ("/a/b", "/a/b"), ("/", "")])
+def test_the_root_path_has_no_last_slash(monkeypatch: pytest.MonkeyPatch, given: str, used: str) -> None:
+    set_environment(monkeypatch, ROOT_PATH=given)
+
+    assert used == get_settings().ROOT_PATH
 
 
 @pytest.mark.parametrize("environment", ["staging", "production"])

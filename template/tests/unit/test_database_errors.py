@@ -1,7 +1,7 @@
 import pytest
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
-from app.core.database_errors import client_error
+from app.core.database_errors import client_error, reason, refusal
 
 
 class DriverError(Exception):
@@ -24,6 +24,8 @@ class DriverError(Exception):
         ("40001", 503),
         ("40P01", 503),
         ("55P03", 503),
+        ("28P01", 503),
+        ("3D000", 503),
     ],
 )
 def test_an_sqlstate_has_its_answer(sqlstate: str, status: int) -> None:
@@ -31,6 +33,24 @@ def test_an_sqlstate_has_its_answer(sqlstate: str, status: int) -> None:
 
     assert answer is not None
     assert answer.status_code == status
+
+
+@pytest.mark.parametrize(
+    ("sqlstate", "words"),
+    [
+        ("08P01", "refuses the connection"),
+        ("08006", "unavailable"),
+        ("28P01", "refuses the user or the password"),
+        ("53300", "has no connection left"),
+    ],
+)
+def test_readiness_says_what_is_wrong(sqlstate: str, words: str) -> None:
+    assert refusal(DBAPIError("", None, DriverError(sqlstate))) == words
+
+
+def test_a_reason_is_one_line_of_the_driver_without_the_statement() -> None:
+    assert reason(DBAPIError("SELECT 1", None, Exception("refused\nDETAIL: secret"))) == "refused"
+    assert reason(OSError("unreachable")) == "unreachable"
 
 
 def test_a_lost_connection_is_an_outage() -> None:

@@ -58,6 +58,11 @@ def test_takes(kind: Any, sent: object, taken: object) -> None:
         (DateTime, 1_700_000_000),
         (DateTime, "1700000000"),
         (DateTime, "0001-01-01T00:00:00+14:00"),
+        (Date, "0001-01-01"),
+        (Date, "9999-12-31"),
+        (DateTime, "0001-01-01T00:00:00Z"),
+        (DateTime, "9999-12-31T23:59:59.999999Z"),
+        (DateTime, "9999-12-31T21:59:59.9999999-02:00"),
         (Price, "1.234"),
         (Price, "1000"),
         (Price, True),
@@ -72,6 +77,10 @@ def test_takes(kind: Any, sent: object, taken: object) -> None:
 def test_refuses(kind: Any, sent: object) -> None:
     with pytest.raises(ValidationError):
         TypeAdapter(kind).validate_python(sent)
+
+
+def test_a_decimal_has_one_zero() -> None:
+    assert str(TypeAdapter(Price).validate_python("-0.0")) == "0.00"
 
 
 def test_digits_are_documented_as_they_are_taken() -> None:

@@ -7,6 +7,7 @@ from loguru import logger
 from app.api.deps import ProvidersDep, settings_of
 from app.api.errors import errors
 from app.core.database import PING_TIMEOUT
+from app.core.database_errors import reason, refusal
 from app.core.exceptions import ServiceUnavailableError
 from app.domain.schemas.health import HealthResponse, ReadinessResponse
 
@@ -33,8 +34,9 @@ async def ready(providers: ProvidersDep) -> ReadinessResponse:
         async with asyncio.timeout(PING_TIMEOUT):
             await providers.database.ping()
     except Exception as error:
-        logger.bind(error=type(error).__name__).warning("not ready: the database does not respond")
-        raise ServiceUnavailableError({"database": "unavailable"} | checks) from error
+        log = logger.bind(error=type(error).__name__, reason=reason(error))
+        log.warning("not ready: the database does not respond")
+        raise ServiceUnavailableError({"database": refusal(error)} | checks) from error
     return ReadinessResponse(checks={"database": "ok"} | checks)
 
 

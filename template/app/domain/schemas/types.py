@@ -58,10 +58,19 @@ def _in_utc(value: dt.datetime) -> dt.datetime:
         raise PydanticCustomError("time_range", "Must be between the years 1 and 9999, in UTC") from None
 
 
-Date = Annotated[dt.date, _written_as(r"\d{4}-\d{2}-\d{2}")]
+def _finite[Time: dt.date](value: Time) -> Time:
+    """The driver of PostgreSQL stores the first and the last of all dates, and of all times, as infinity."""
+    same = value.replace(tzinfo=None) if isinstance(value, dt.datetime) else value
+    if same in (type(same).min, type(same).max):
+        raise PydanticCustomError("time_finite", "Must be between the first and the last possible value, without them")
+    return value
+
+
+Date = Annotated[dt.date, AfterValidator(_finite), _written_as(r"\d{4}-\d{2}-\d{2}")]
 DateTime = Annotated[
     AwareDatetime,
     AfterValidator(_in_utc),
+    AfterValidator(_finite),
     _written_as(r"\d{4}-\d{2}-\d{2}[Tt]\d{2}:\d{2}:\d{2}(\.\d+)?([Zz]|[+-]\d{2}:\d{2})"),
 ]
 
@@ -99,7 +108,10 @@ class Digits:
         exact = core_schema.decimal_schema(max_digits=self.precision, decimal_places=self.scale)
         rounded = core_schema.no_info_before_validator_function(self._rounded, exact)
         # All places are written, so that an answer is the same before and after the database.
-        return core_schema.no_info_after_validator_function(lambda value: round(value, self.scale), rounded)
+        # Databases know no negative zero.
+        return core_schema.no_info_after_validator_function(
+            lambda value: round(value or abs(value), self.scale), rounded
+        )
 
     def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
         digits = self.precision - self.scale

@@ -9,7 +9,8 @@ from pydantic import AfterValidator, BaseModel, PositiveFloat, SecretStr
 
 def _redis_url(url: SecretStr) -> SecretStr:
     """Valkey and Redis speak the same protocol, and the client knows one name of it."""
-    value = re.sub(r"^(valkey|redis)(s?)://", r"redis\2://", url.get_secret_value())
+    scheme, separator, place = url.get_secret_value().partition("://")
+    value = re.sub(r"^valkey", "redis", scheme.lower()) + separator + place
     if not re.match(r"rediss?://[^/?]+(/\d+)?(\?|$)", value):
         raise ValueError("must look like redis://host:6379/0")
     return SecretStr(value)

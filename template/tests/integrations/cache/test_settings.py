@@ -15,7 +15,7 @@ def _fresh_settings() -> None:
         ("redis://cache:6379/0", "redis://cache:6379/0"),
         ("rediss://:secret@cache", "rediss://:secret@cache"),
         ("valkey://cache/2", "redis://cache/2"),
-        ("valkeys://cache", "rediss://cache"),
+        ("VALKEYS://cache", "rediss://cache"),
     ],
 )
 def test_a_cache_url_may_have_any_of_its_usual_forms(monkeypatch: pytest.MonkeyPatch, given: str, used: str) -> None:

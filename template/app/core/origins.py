@@ -1,0 +1,28 @@
+"""Origins as browsers send them (RFC 6454, 6.2): whatever is written in another way would never match."""
+
+import re
+from ipaddress import IPv6Address
+
+ORIGIN = re.compile(
+    r"(?P<scheme>[a-z][a-z0-9+.-]*)://(?:\[(?P<ipv6>[0-9a-f:.]+)\]|(?P<host>[a-z0-9._-]+))(?::(?P<port>\d{0,5}))?/?",
+    re.ASCII,
+)
+DEFAULT_PORTS = {"http": 80, "https": 443}
+HIGHEST_PORT = 65535
+
+# All origins, and those that a browser does not tell.
+SPECIAL = frozenset({"*", "null"})
+
+
+def origin(value: str) -> str:
+    """Returns the origin in the form that browsers send. Raises ValueError for what can be none."""
+    text = value.strip().lower()
+    if text in SPECIAL:
+        return text
+    found = ORIGIN.fullmatch(text)
+    port = int(found["port"] or 0) if found else 0
+    if not found or port > HIGHEST_PORT:
+        raise ValueError("must look like https://app.example.com or http://localhost:3000, without a path")
+    host = f"[{IPv6Address(found['ipv6'])}]" if found["ipv6"] else found["host"]
+    is_default = port in (0, DEFAULT_PORTS.get(found["scheme"]))
+    return f"{found['scheme']}://{host}" + ("" if is_default else f":{port}")
