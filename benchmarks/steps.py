@@ -60,7 +60,7 @@ class _Unused:""",
         "app/repository/base.py", "        if self._statements is None:", "        if True:"
     ),
     "garbage that is collected less": Step(
-        "app/core/garbage.py", "    gc.freeze()\n    gc.set_threshold(10_000)\n", ""
+        "app/main.py", "    gc.freeze()\n    gc.set_threshold(10_000)\n", ""
     ),
     "the commit before the response's start": Step(
         "app/api/deps.py", 'Depends(get_session, scope="function")', 'Depends(get_session, scope="request")'

@@ -272,7 +272,7 @@ PROTECTIONS = {
         "tests/unit/test_rate_limit.py",
     ),
     "an IPv4 client that looks like IPv6": Protection(
-        "app/core/addresses.py", "_embedded(found) or found if", "found if", "tests/unit/test_rate_limit.py"
+        "app/core/settings/addresses.py", "_embedded(found) or found if", "found if", "tests/unit/test_rate_limit.py"
     ),
     "the same time for unknown users": Protection(
         "app/core/passwords.py",

@@ -8,7 +8,7 @@ import sys
 from http import HTTPStatus
 from http.client import HTTPConnection
 
-from app.core.server_settings import ServerSettings, read_settings
+from app.core.settings.server import ServerSettings, read_settings
 
 # Who listens on all addresses listens on this one.
 ON_THIS_MACHINE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 (asks there, and does not listen)

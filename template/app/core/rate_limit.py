@@ -9,9 +9,9 @@ from limits import parse
 from limits.aio.storage import MemoryStorage, Storage
 from limits.aio.strategies import MovingWindowRateLimiter
 
-from app.core.addresses import plain
 from app.core.config import Settings
 from app.core.exceptions import ForbiddenError, TooManyRequestsError, UnauthorizedError
+from app.core.settings.addresses import plain
 
 # How a password that is wrong is refused, at sign-in and where a session asks for it again.
 WRONG_GUESS = (UnauthorizedError, ForbiddenError)

@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
-from app.core.addresses import with_mapped
+from app.core.settings.addresses import with_mapped
 
 
 @pytest.mark.parametrize("proxy", ["10.1.2.3", "::ffff:10.1.2.3", "::1"])

@@ -3,7 +3,7 @@ import json
 import pytest
 
 from app.core.config import get_settings
-from app.core.origins import origin
+from app.core.settings.origins import origin
 
 
 @pytest.fixture(autouse=True)

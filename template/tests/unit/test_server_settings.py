@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from pydantic_settings import SettingsConfigDict
 
-from app.core.server_settings import ServerSettings, read_settings
+from app.core.settings.server import ServerSettings, read_settings
 
 
 @pytest.fixture
