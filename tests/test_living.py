@@ -231,6 +231,8 @@ REFUSED_TOGETHER = {
     ("add=a:int?", f"fields={FIELDS}"): "leave add= and drop= out",
     ("rename=due:due_on", f"fields={FIELDS}"): "rename= leads to 'due_on', which fields= does not have",
     ("drop=due", "rename=due:due_on", "yes=1"): "is dropped and renamed",
+    ("drop=notes", "rename=due:notes", "yes=1"): "The column notes is there already",
+    ("rename=due:notes notes:due", "yes=1"): "The column notes is there already",
     ("add=paid_at:datetime", "backfill=paid_at=soon"): "The backfill of paid_at does not fit its type",
     ("add=a:int?", "backfill=a=1"): "'a' takes no backfill",
     ("add=paid_at:datetime", "backfill=paid_at='"): "is not closed",
