@@ -29,7 +29,7 @@ new: $(UV) ## Render a backend of your own, asking: make new DEST=path
 
 .PHONY: test
 test: lint ## Everything: lint, renders, and the rendered backend's own checks
-	@$(RUN) pytest -n 2 --dist worksteal -m "not product"
+	@$(RUN) pytest -n 2 --dist worksteal -m "not product and not long"
 
 .PHONY: test-quick
 test-quick: lint ## The same without what runs a rendered backend
@@ -38,6 +38,10 @@ test-quick: lint ## The same without what runs a rendered backend
 .PHONY: test-product
 test-product: $(UV) ## Render every combination of options, which takes long
 	@$(RUN) pytest -n 2 --dist worksteal -m product
+
+.PHONY: test-long
+test-long: $(UV) ## Change resources at random, many more than the tests do, which takes long
+	@$(RUN) pytest -n 2 --dist worksteal -m long
 
 .PHONY: lint
 lint: $(UV) ## Check style and types; of template/ the style, where it lies

@@ -105,7 +105,8 @@ def code(value: Any) -> str:
         case dt.date():
             return f'dt.date.fromisoformat("{value.isoformat()}")'
         case Decimal():
-            return f'Decimal("{value}")'
+            text = f"{value:f}"
+            return f'Decimal("{text}")' if "." in text else f"Decimal({text})"
         case UUID():
             return f'UUID("{value}")'
         case Enum():

@@ -10,7 +10,12 @@ def names_of(fields: str) -> list[str]:
 
 
 def renamed_columns(before: str, after: str, renames: Mapping[str, str]) -> dict[str, str]:
-    return {columns_of(before)[old]: columns_of(after)[new] for old, new in renames.items()}
+    """From each column to its new name. Raises SystemExit with one sentence when another one has that name."""
+    known = columns_of(before)
+    columns = {known[old]: columns_of(after)[new] for old, new in renames.items()}
+    if taken := [new for old, new in columns.items() if new != old and new in known.values()]:
+        sys.exit(f"The column {taken[0]} is there already: drop or rename it first, in a change of its own.")
+    return columns
 
 
 def columns_of(fields: str) -> dict[str, str]:
