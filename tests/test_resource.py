@@ -7,11 +7,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scripts.new import ROOT
 from tests.conftest import commit, run
+from tests.lives import drawn
 from tests.resources import macro
 
 pytestmark = pytest.mark.slow
@@ -292,56 +293,9 @@ def test_any_text_is_a_list_of_fields_or_a_sentence(text: str) -> None:
     assert fault == "" or fault.endswith((".", "'."))
 
 
-names = st.from_regex(r"[a-z][a-z0-9]{0,7}(_[a-z][a-z0-9]{0,5})?", fullmatch=True)
-types = st.sampled_from(
-    [
-        *(
-            "str(1)",
-            "str(600)",
-            "str(30)",
-            "text",
-            "int",
-            "bigint",
-            "float",
-            "decimal(15,0)",
-            "decimal(15,14)",
-            "bool",
-            "date",
-        ),
-        *("datetime", "uuid", "json", "email", "url", "enum(a,b)", "enum(none,import)", "ref(user)"),
-    ]
-)
-suffixes = st.lists(st.sampled_from("!?^~"), unique=True, max_size=4).map("".join)
-defaults = st.sampled_from(["", "", "", "=0", "=1", "=a", "=true", "=-1.5", "=%s", "=é"])
-fields = st.builds("{}:{}{}{}".format, names, types, suffixes, defaults)
-
-
-def accepted(text: str) -> bool:
-    return macro("fields", "fields_fault")(text, "thing", "owner", str(ROOT / "template")) == ""
-
-
-@given(
-    st.lists(
-        st.tuples(
-            st.lists(fields.filter(accepted), min_size=1, max_size=8).filter(lambda drawn: accepted(" ".join(drawn))),
-            st.sampled_from(["public", "signed-in", "owner", "admin"]),
-        ),
-        min_size=8,
-        max_size=8,
-    )
-)
-@settings(
-    max_examples=1,
-    deadline=None,
-    phases=[Phase.generate],
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
-)
-def test_whatever_is_accepted_lints_migrates_and_passes_its_tests(
-    installed: Path, tmp_path_factory: pytest.TempPathFactory, resources: list[tuple[list[str], str]]
-) -> None:
-    project = Path(shutil.copytree(installed, tmp_path_factory.mktemp("accepted") / "backend", symlinks=True))
-    for number, (drawn, access) in enumerate(resources):
-        add(project, f"thing_{'abcdefgh'[number]}", " ".join(drawn), access)
+def test_whatever_is_accepted_lints_migrates_and_passes_its_tests(project: Path) -> None:
+    for resource in (life.start for life in drawn(3, 8)):
+        add(project, resource.name, resource.fields, resource.access)
 
     run("make", "lint", cwd=project)
     run("make", "test", cwd=project)

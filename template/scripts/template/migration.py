@@ -78,13 +78,13 @@ def steps(difference: Difference) -> Iterator[str]:
 
 
 def columns(difference: Difference) -> Iterator[ops.MigrateOperation]:
-    """A column that is to be filled can be null until it is."""
+    """What goes makes room for a name; a column that is to be filled can be null until it is."""
+    for column in difference.dropped:
+        yield ops.DropColumnOp(difference.table, column.name)
     for old, new in difference.pairs:
         change = alteration(old, new, is_nullable=new.nullable or new.name in difference.fills)
         if change.has_changes() or change.modify_name:
             yield change
-    for column in difference.dropped:
-        yield ops.DropColumnOp(difference.table, column.name)
     for column in difference.added:
         is_nullable = column.nullable or column.name in difference.fills
         yield ops.AddColumnOp(difference.table, plain(column, is_nullable=bool(is_nullable)))

@@ -7,7 +7,19 @@ from typing import Annotated, Any
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from app.domain.schemas.types import BigInteger, Boolean, Date, DateTime, Digits, Float, Integer, JsonObject, Text, Url
+from app.domain.schemas.types import (
+    BigInteger,
+    Boolean,
+    Date,
+    DateTime,
+    Digits,
+    Float,
+    Integer,
+    JsonObject,
+    PlainDecimal,
+    Text,
+    Url,
+)
 
 Price = Annotated[Decimal, Digits(5, 2)]
 
@@ -81,6 +93,12 @@ def test_refuses(kind: Any, sent: object) -> None:
 
 def test_a_decimal_has_one_zero() -> None:
     assert str(TypeAdapter(Price).validate_python("-0.0")) == "0.00"
+
+
+def test_a_decimal_is_answered_with_all_its_places() -> None:
+    answered = [TypeAdapter(PlainDecimal).dump_json(Decimal(value)) for value in ("0E-8", "1E-14", "12.30")]
+
+    assert answered == [b'"0.00000000"', b'"0.00000000000001"', b'"12.30"']
 
 
 def test_digits_are_documented_as_they_are_taken() -> None:

@@ -14,6 +14,7 @@ from pydantic import (
     Field,
     GetCoreSchemaHandler,
     GetJsonSchemaHandler,
+    PlainSerializer,
     StrictBool,
     StringConstraints,
 )
@@ -28,6 +29,13 @@ def _whole(value: object) -> object:
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
+def _all_places(value: Decimal) -> str:
+    """Pydantic would write 0 with eight places as 0E-8."""
+    return f"{value:f}"
+
+
+# For responses; requests have Digits.
+PlainDecimal = Annotated[Decimal, PlainSerializer(_all_places, return_type=str, when_used="json")]
 Boolean = StrictBool
 Integer = Annotated[int, Field(strict=True, ge=-(2**31), le=2**31 - 1), BeforeValidator(_whole)]
 # Beyond these, many clients read another number than was written (RFC 8259, 6).
