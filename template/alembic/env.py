@@ -7,23 +7,27 @@ from alembic import context
 from sqlalchemy import Connection
 
 from app.core.config import get_settings
-from app.core.database import create_migration_engine
+from app.core.database import create_migration_engine, migration_connection
 from app.domain.models.base import Base
 
 
 def run(connection: Connection) -> None:
     # SQLite changes a table by making it anew.
     batch = connection.dialect.name == "sqlite"
-    context.configure(connection=connection, target_metadata=Base.metadata, render_as_batch=batch)
+    context.configure(
+        connection=connection,
+        target_metadata=Base.metadata,
+        render_as_batch=batch,
+        # What one of them leaves behind outside of a transaction is recorded before the next one runs.
+        transaction_per_migration=True,
+    )
     with context.begin_transaction():
         context.run_migrations()
 
 
 async def run_on_new_connection() -> None:
-    engine = create_migration_engine(get_settings())
-    async with engine.begin() as connection:
+    async with migration_connection(get_settings()) as connection:
         await connection.run_sync(run)
-    await engine.dispose()
 
 
 if context.config.cmd_opts is not None:  # run by hand: say which migrations run

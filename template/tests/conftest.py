@@ -26,7 +26,7 @@ from uuid_utils.compat import uuid7
 
 from app.api.deps import Providers
 from app.core.config import ROOT, Settings
-from app.core.database import Database, create_engine, create_migration_engine
+from app.core.database import Database, create_engine, migration_connection
 from app.core.read_only import READ_ONLY, refuse_writes
 from app.core.security import Identity, digest
 from app.core.session import ReadOnlySession, ReadSession, WriteSession
@@ -83,19 +83,17 @@ async def database_url(anyio_backend: str, worker_id: str) -> AsyncIterator[str]
     await database_server.drop(url)
 
 
-async def migrate(url: str, revision: str = "head") -> None:
+async def migrate(url: str, revision: str = "head", ini: Path = ROOT / "alembic.ini") -> None:
     """What `alembic upgrade` does, or `alembic downgrade` when the revision is `base`."""
     move = command.downgrade if revision == "base" else command.upgrade
-    config = Config(ROOT / "alembic.ini")
+    config = Config(ini)
 
     def move_on(connection: Connection) -> None:
         config.attributes["connection"] = connection
         move(config, revision)
 
-    engine = create_migration_engine(Settings(DATABASE_URL=url))
-    async with engine.begin() as connection:
+    async with migration_connection(Settings(DATABASE_URL=url)) as connection:
         await connection.run_sync(move_on)
-    await engine.dispose()
 
 
 @pytest.fixture(scope="session")

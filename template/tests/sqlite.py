@@ -16,6 +16,9 @@ from app.core.config import Settings
 URL = "sqlite+aiosqlite:////data/app.db"
 URLS = {"sqlite:////data/app.db": URL, URL: URL, "sqlite:///app.db": "sqlite+aiosqlite:///app.db"}
 
+# What cannot run inside of a transaction.
+ALONE = "VACUUM"
+
 # Inserts of users succeed, and the commit after them fails, which the client is told by this status.
 REFUSED = 409
 REFUSE_COMMITS = (
@@ -55,7 +58,7 @@ async def create(name: str) -> str:
 
 
 async def drop(url: str) -> None:
-    for suffix in ("", "-wal", "-shm"):
+    for suffix in ("", "-wal", "-shm", "-migration"):
         Path(f"{make_url(url).database}{suffix}").unlink(missing_ok=True)  # noqa: ASYNC240 (nothing else runs)
 
 

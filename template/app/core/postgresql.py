@@ -1,10 +1,14 @@
 """PostgreSQL: engines whose every wait is bounded, for a connection, for a statement, for an answer of the driver."""
 
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
-from sqlalchemy import Connection, event
+from sqlalchemy import event, text
 from sqlalchemy.exc import DisconnectionError
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
 from app.core.config import Settings
@@ -14,6 +18,11 @@ TRANSACTION = "READ COMMITTED"
 
 # Any number does, as long as all replicas of this application use the same.
 ADVISORY_LOCK = 7_283_945_106
+
+# How often a replica that waits for it asks again, in seconds.
+LOCK_INTERVAL = 0.2
+
+UNBOUNDED = {"statement_timeout": "0", "idle_in_transaction_session_timeout": "0"}
 
 
 def create_engine(settings: Settings, **options: Any) -> AsyncEngine:
@@ -39,10 +48,22 @@ def create_engine(settings: Settings, **options: Any) -> AsyncEngine:
 
 
 def create_migration_engine(settings: Settings) -> AsyncEngine:
-    """An engine without those bounds, since a migration may take its time, and only one at a time."""
-    engine = create_async_engine(settings.database_url, poolclass=NullPool)
-    event.listen(engine.sync_engine, "begin", _wait_for_other_replicas)
-    return engine
+    """An engine without those bounds, nor those of the role, since a migration may take its time."""
+    return create_async_engine(settings.database_url, poolclass=NullPool, connect_args={"server_settings": UNBOUNDED})
+
+
+@asynccontextmanager
+async def migration_connection(settings: Settings) -> AsyncIterator[AsyncConnection]:
+    """A connection whose transactions are its user's own, for as long as no other replica has one.
+
+    The lock is another connection's, since a migration may end a transaction and begin the next. It is a transaction's
+    lock, since a session's may stay behind in PgBouncer.
+    """
+    engine = create_migration_engine(settings)
+    async with engine.execution_options(isolation_level=TRANSACTION).connect() as lock, engine.connect() as connection:
+        await _wait_for_other_replicas(lock)
+        yield connection
+    await engine.dispose()
 
 
 def _replace_closed_connection(dbapi_connection: Any, *_: Any) -> None:
@@ -51,6 +72,17 @@ def _replace_closed_connection(dbapi_connection: Any, *_: Any) -> None:
         raise DisconnectionError
 
 
-def _wait_for_other_replicas(connection: Connection) -> None:
-    """Replicas that start together wait here for the first one, and then find nothing left to do."""
-    connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({ADVISORY_LOCK})")
+async def _wait_for_other_replicas(lock: AsyncConnection) -> None:
+    """Replicas that start together wait here for the first one, and then find nothing left to do.
+
+    They ask again and again: a statement that waits holds a snapshot, and CREATE INDEX CONCURRENTLY waits for all of
+    those, so that both would wait for ever.
+    """
+    taken = text(f"SELECT pg_try_advisory_xact_lock({ADVISORY_LOCK})")
+    if not await lock.scalar(taken):
+        logging.getLogger("alembic").info("Another process migrates: waiting for its end.")
+        await lock.rollback()
+        while not await lock.scalar(taken):
+            await lock.rollback()
+            await asyncio.sleep(LOCK_INTERVAL)
+    await lock.execute(text("SET LOCAL idle_in_transaction_session_timeout = 0"))

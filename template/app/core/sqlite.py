@@ -6,7 +6,8 @@ References are checked, waits are bounded, times keep their zone, and errors car
 import math
 import re
 import sqlite3
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, closing
 from datetime import UTC, datetime
 from decimal import Decimal
 from time import monotonic
@@ -16,7 +17,7 @@ from sqlalchemy import Connection, DateTime, Dialect, Float, Numeric, event
 from sqlalchemy.dialects.sqlite import DATETIME
 from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry, NullPool
 
 from app.core.config import Settings
@@ -87,6 +88,22 @@ def create_engine(settings: Settings, **options: Any) -> AsyncEngine:
 def create_migration_engine(settings: Settings) -> AsyncEngine:
     """An engine for a migration, which may take its time and makes tables anew that others refer to."""
     return _create_engine(settings, MIGRATION_TIMEOUT, poolclass=NullPool)
+
+
+@asynccontextmanager
+async def migration_connection(settings: Settings) -> AsyncIterator[AsyncConnection]:
+    """A connection whose transactions are its user's own, for as long as no other replica has one.
+
+    The lock is another file's, since a migration may end a transaction and begin the next.
+    """
+    engine = create_migration_engine(settings)
+    file = f"{engine.url.database}-migration"
+    lock = sqlite3.connect(file, timeout=MIGRATION_TIMEOUT, isolation_level=None, uri=file.startswith("file:"))
+    with closing(lock):
+        lock.execute("BEGIN EXCLUSIVE")
+        async with engine.connect() as connection:
+            yield connection
+    await engine.dispose()
 
 
 def _create_engine(settings: Settings, timeout: float, **options: Any) -> AsyncEngine:
