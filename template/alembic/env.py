@@ -8,7 +8,7 @@ from sqlalchemy import Connection
 
 from app.core.config import get_settings
 from app.core.database import create_migration_engine, migration_connection
-from app.domain.models.base import Base
+from app.migrations.options import OPTIONS
 
 
 def run(connection: Connection) -> None:
@@ -16,10 +16,10 @@ def run(connection: Connection) -> None:
     batch = connection.dialect.name == "sqlite"
     context.configure(
         connection=connection,
-        target_metadata=Base.metadata,
         render_as_batch=batch,
         # What one of them leaves behind outside of a transaction is recorded before the next one runs.
         transaction_per_migration=True,
+        **OPTIONS,
     )
     with context.begin_transaction():
         context.run_migrations()
@@ -36,7 +36,7 @@ if context.config.cmd_opts is not None:  # run by hand: say which migrations run
 
 if context.is_offline_mode():
     dialect = create_migration_engine(get_settings()).dialect.name
-    context.configure(dialect_name=dialect, target_metadata=Base.metadata, literal_binds=True)
+    context.configure(dialect_name=dialect, literal_binds=True, **OPTIONS)
     with context.begin_transaction():
         context.run_migrations()
 elif (given := context.config.attributes.get("connection")) is not None:

@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.core.config import ROOT, Settings
 from app.core.database import create_migration_engine
 from app.domain.models.base import Base
+from app.migrations.options import OPTIONS
 from tests.conftest import migrate
 from tests.database import ALONE, create, drop
 
@@ -55,17 +56,23 @@ async def empty_database_url(worker_id: str) -> AsyncIterator[str]:
 @pytest.fixture
 async def connection(empty_database_url: str) -> AsyncIterator[AsyncConnection]:
     engine = create_migration_engine(Settings(DATABASE_URL=empty_database_url))
-    async with engine.execution_options(isolation_level="AUTOCOMMIT").connect() as connection:
+    async with engine.connect() as connection:
         yield connection
     await engine.dispose()
 
 
 def differences(connection: Connection) -> list[object]:
-    return list(compare_metadata(MigrationContext.configure(connection), Base.metadata))
+    """What `alembic check` would find."""
+    found = list(compare_metadata(MigrationContext.configure(connection, opts=OPTIONS), Base.metadata))
+    connection.rollback()
+    return found
 
 
 def tables(connection: Connection) -> set[str]:
-    return set(inspect(connection).get_table_names()) - {"alembic_version"}
+    """Those of the models; an extension may have brought others."""
+    found = set(inspect(connection).get_table_names()) & set(Base.metadata.tables)
+    connection.rollback()
+    return found
 
 
 async def test_up_down_up_ends_where_the_models_are(connection: AsyncConnection, empty_database_url: str) -> None:
