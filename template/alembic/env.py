@@ -30,9 +30,10 @@ async def run_on_new_connection() -> None:
         await connection.run_sync(run)
 
 
-if context.config.cmd_opts is not None:  # run by hand: say which migrations run
+if context.config.cmd_opts is not None or context.config.attributes.get("say"):  # run by hand: say which migrations run
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
     logging.getLogger("alembic").setLevel(logging.INFO)
+    logging.getLogger("alembic.runtime.plugins").setLevel(logging.WARNING)
 
 if context.is_offline_mode():
     dialect = create_migration_engine(get_settings()).dialect.name
