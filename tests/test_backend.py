@@ -98,6 +98,18 @@ def test_its_migrations_go_up_and_down_and_are_written_from_the_models(installed
     run("make", "test", "ARGS=-k migrations", cwd=project)
 
 
+def test_its_tests_see_nothing_of_the_developers_settings(installed: Path, tmp_path: Path) -> None:
+    project = Path(shutil.copytree(installed, tmp_path / "project", ignore=shutil.ignore_patterns(".local")))
+    url = "postgresql://nobody@127.0.0.1:1/none"
+    (project / ".env").write_text(f"API_V1_PREFIX=/api/v9\nDATABASE_URL={url}\nDEBUG=true\nREGISTRATION_ENABLED=true\n")
+    shell = {"api_v1_prefix": "/api/v8", "DATABASE_URL": url, "CORS_ORIGINS": "nonsense", "PGSSLMODE": "require"}
+    shell |= {"http_proxy": "http://127.0.0.1:1", "ALL_PROXY": "http://127.0.0.1:1", "NO_PROXY": "", "no_proxy": ""}
+
+    run("make", "test", "ARGS=-k 'scripts or replicas or auth_api or local_postgres'", cwd=project, environment=shell)
+    run("make", "test-faults", "ARGS=-k sigkill", cwd=project, environment=shell)
+    run("make", "test-fuzz", "SECONDS=2", cwd=project, environment=shell)
+
+
 def test_it_seeds_an_administrator(installed: Path) -> None:
     admin = {"FIRST_ADMIN_EMAIL": "admin@example.com", "FIRST_ADMIN_PASSWORD": "correct horse battery"}
 

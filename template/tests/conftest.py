@@ -1,6 +1,6 @@
 """The tests run on a database of their own: of TEST_DATABASE_URL, else a fresh one that is gone afterwards.
 
-Neither DATABASE_URL nor `.env` is looked at, so no test can reach a developer's data. Every worker makes its own
+No setting of the shell or of `.env` is looked at, so no test can reach a developer's data. Every worker makes its own
 database there, migrates it, and drops it at the end; every test is rolled back.
 """
 
@@ -38,11 +38,6 @@ from app.repository.user_repository import UserRepository
 from scripts.local import SERVICES
 from tests import database as database_server
 from tests.factories.user_factory import create_user
-
-for _name in Settings.model_fields:
-    os.environ.pop(_name, None)
-Settings.model_config["env_file"] = None
-os.environ["ENVIRONMENT"] = "test"
 
 _servers = ExitStack()
 
