@@ -202,6 +202,13 @@ def test_the_known_answers_are_the_questions() -> None:
     assert {kind: set(names) for kind, names in known.items()} == {kind: questions(kind) for kind in choices("kind")}
 
 
+def test_a_folder_that_cannot_work_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="choose another folder"):
+        run_copy(str(ROOT), tmp_path / "50%off", defaults=True, quiet=True, vcs_ref="HEAD")
+
+    assert not (tmp_path / "50%off").exists()
+
+
 @pytest.mark.slow
 def test_the_refused_slugs_are_all_that_is_locked(render: Render, tmp_path: Path) -> None:
     # With all options, so that a project may choose each of them later.
