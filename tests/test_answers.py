@@ -1,5 +1,7 @@
 """A wrong answer ends in one plain sentence and writes nothing; a right one always gives a project that parses."""
 
+import contextlib
+import os
 import re
 import shutil
 import subprocess
@@ -200,6 +202,34 @@ def test_the_known_answers_are_the_questions() -> None:
     module = MACROS.get_template("macros/messages.jinja").module
     known = getattr(module, "questions")  # noqa: B009 (the name is Jinja's, not a typed attribute)
     assert {kind: set(names) for kind, names in known.items()} == {kind: questions(kind) for kind in choices("kind")}
+
+
+def test_a_repository_that_a_forge_began_is_left_alone_unless_it_may_be_replaced(tmp_path: Path) -> None:
+    names = [".gitignore", "LICENSE", "README.md"]
+    for name in names:
+        (tmp_path / name).write_text("theirs\n")
+
+    with pytest.raises(ValueError, match=r"holds \.gitignore, LICENSE, README\.md already.*--overwrite"):
+        run_copy(str(ROOT), tmp_path, defaults=True, quiet=True, vcs_ref="HEAD")
+    assert sorted(path.name for path in tmp_path.iterdir()) == names
+    run_copy(str(ROOT), tmp_path, defaults=True, quiet=True, vcs_ref="HEAD", overwrite=True)
+    assert "make install" in (tmp_path / "README.md").read_text("utf-8")
+
+
+def test_all_files_at_the_top_of_a_project_are_known(render: Render) -> None:
+    known = yaml.safe_load((ROOT / "copier.yml").read_text("utf-8"))["taken"]["default"]
+
+    for answers in ({"profile": "full"}, {"ci": "gitlab"}):
+        top = {path.name for path in render(**answers).iterdir() if path.is_file()} - {".copier-answers.yml"}
+        assert {name for name in top if f"'{name}'" not in known} == set()
+
+
+def test_a_template_given_by_a_relative_path_can_be_found_again(clone: Path, tmp_path: Path) -> None:
+    with contextlib.chdir(tmp_path):
+        run_copy(os.path.relpath(clone), "new", defaults=True, quiet=True, vcs_ref="HEAD")
+
+    answers = yaml.safe_load((tmp_path / "new/.copier-answers.yml").read_text("utf-8"))
+    assert answers["_src_path"] == str(clone)
 
 
 def test_a_folder_that_cannot_work_is_refused(tmp_path: Path) -> None:
