@@ -51,8 +51,9 @@ lint: $(UV) ## Check style and types; of template/ the style, where it lies
 
 .PHONY: format
 format: $(UV) ## Format the code and mend what can be mended
-	@$(RUN) ruff check --fix . template
+	@$(RUN) ruff check --fix --exit-zero --quiet . template
 	@$(RUN) ruff format . template
+	@$(RUN) ruff check --quiet . template
 
 .PHONY: bench
 bench: $(UV) ## Measure the default backend beside a bare app and the limit, and keep the result

@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import re
 import secrets
 import signal
 import socket
@@ -79,10 +80,16 @@ def free_port() -> int:
     return port
 
 
+def settings(project: Path) -> set[str]:
+    """The names of all that a backend can be told by its environment."""
+    example = (project / ".env.example").read_text(encoding="utf-8")
+    return set(re.findall(r"^# ?([A-Z][A-Z0-9_]+)=", example, re.MULTILINE))
+
+
 def environment(**extra: str) -> Mapping[str, str]:
-    """Ours, without what would lead the demo to another environment or database."""
-    foreign = ("VIRTUAL_ENV", "UV_PROJECT", "MAKEFLAGS", "MAKELEVEL", "MFLAGS", "DATABASE_URL", "ENVIRONMENT")
-    return {name: value for name, value in os.environ.items() if name not in foreign} | extra
+    """Ours, without what would lead the demo to another environment or database, or give it other settings."""
+    foreign = {"VIRTUAL_ENV", "UV_PROJECT", "MAKEFLAGS", "MAKELEVEL", "MFLAGS"} | settings(DEMO)
+    return {name: value for name, value in os.environ.items() if name.upper() not in foreign} | extra
 
 
 def make(target: str, **extra: str) -> None:
@@ -113,7 +120,7 @@ def wait_until_ready(url: str, process: subprocess.Popen[bytes]) -> None:
     deadline = time.monotonic() + START_TIMEOUT
     while time.monotonic() < deadline and process.poll() is None:
         try:
-            if httpx2.get(url).is_success:
+            if httpx2.get(url, trust_env=False).is_success:
                 return
         except httpx2.TransportError:
             pass

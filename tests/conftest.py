@@ -1,6 +1,7 @@
 """Renders backends, from the working tree as it is, in an environment that no setting of the machine leaks into."""
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -20,14 +21,20 @@ NewDocker = Callable[[], dict[str, str]]
 
 
 # Set by whoever runs us, for us; what is rendered finds its own environment and its own database.
-FOREIGN = {"VIRTUAL_ENV", "UV_PROJECT", "MAKEFLAGS", "MAKELEVEL", "MFLAGS", "DATABASE_URL", "PYTHONDONTWRITEBYTECODE"}
+FOREIGN = {"VIRTUAL_ENV", "UV_PROJECT", "MAKEFLAGS", "MAKELEVEL", "MFLAGS", "PYTHONDONTWRITEBYTECODE"}
+# Those of a backend get there by us alone.
+SETTINGS = set(
+    re.findall(r"^# ?([A-Z][A-Z0-9_]+)=", (ROOT / "template/.env.example.jinja").read_text("utf-8"), re.MULTILINE)
+)
 GIT_CONFIG = "[user]\nname = Test\nemail = test@example.com\n[init]\ndefaultBranch = main\n"
 
 
 def pytest_configure() -> None:
     for name in list(os.environ):
-        if name in FOREIGN or name.startswith(("GIT_", "COPIER_")):
+        if name.upper() in FOREIGN | SETTINGS or name.startswith(("GIT_", "COPIER_")):
             del os.environ[name]
+    for name in ("NO_PROXY", "no_proxy"):  # our clients ask no proxy for the servers that we start
+        os.environ[name] = f"{os.environ.get(name, '')},127.0.0.1,localhost".strip(",")
     # A shell has its background jobs ignore it, and so would everything that they start.
     signal.signal(signal.SIGINT, signal.default_int_handler)
 

@@ -1,6 +1,9 @@
 """A wrong answer ends in one plain sentence and writes nothing; a right one always gives a project that parses."""
 
+import contextlib
+import os
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -16,7 +19,7 @@ from jinja2 import Environment, FileSystemLoader
 
 from scripts import answers_page
 from scripts.new import ROOT, questions, render
-from tests.conftest import Render
+from tests.conftest import Render, run, uv
 from tests.variants import SHORT, TEMPLATE, choices
 
 MACROS = Environment(loader=FileSystemLoader(ROOT), autoescape=False)  # noqa: S701 (reads a list, renders no page)
@@ -201,13 +204,53 @@ def test_the_known_answers_are_the_questions() -> None:
     assert {kind: set(names) for kind, names in known.items()} == {kind: questions(kind) for kind in choices("kind")}
 
 
-def test_the_refused_slugs_are_the_dependencies() -> None:
-    # Of all options, so that a project may choose each of them later.
-    template = (ROOT / "template/pyproject.toml.jinja").read_text("utf-8")
-    names = set(re.findall(r'^    "([a-z0-9-]+)(?:\[[a-z0-9,-]+\])?>=', template, re.MULTILINE))
+def test_a_repository_that_a_forge_began_is_left_alone_unless_it_may_be_replaced(tmp_path: Path) -> None:
+    names = [".gitignore", "LICENSE", "README.md"]
+    for name in names:
+        (tmp_path / name).write_text("theirs\n")
+
+    with pytest.raises(ValueError, match=r"holds \.gitignore, LICENSE, README\.md already.*--overwrite"):
+        run_copy(str(ROOT), tmp_path, defaults=True, quiet=True, vcs_ref="HEAD")
+    assert sorted(path.name for path in tmp_path.iterdir()) == names
+    run_copy(str(ROOT), tmp_path, defaults=True, quiet=True, vcs_ref="HEAD", overwrite=True)
+    assert "make install" in (tmp_path / "README.md").read_text("utf-8")
+
+
+def test_all_files_at_the_top_of_a_project_are_known(render: Render) -> None:
+    known = yaml.safe_load((ROOT / "copier.yml").read_text("utf-8"))["taken"]["default"]
+
+    for answers in ({"profile": "full"}, {"ci": "gitlab"}):
+        top = {path.name for path in render(**answers).iterdir() if path.is_file()} - {".copier-answers.yml"}
+        assert {name for name in top if f"'{name}'" not in known} == set()
+
+
+def test_a_template_given_by_a_relative_path_can_be_found_again(clone: Path, tmp_path: Path) -> None:
+    with contextlib.chdir(tmp_path):
+        run_copy(os.path.relpath(clone), "new", defaults=True, quiet=True, vcs_ref="HEAD")
+
+    answers = yaml.safe_load((tmp_path / "new/.copier-answers.yml").read_text("utf-8"))
+    assert answers["_src_path"] == str(clone)
+
+
+def test_a_folder_that_cannot_work_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="choose another folder"):
+        run_copy(str(ROOT), tmp_path / "50%off", defaults=True, quiet=True, vcs_ref="HEAD")
+
+    assert not (tmp_path / "50%off").exists()
+
+
+@pytest.mark.slow
+def test_the_refused_slugs_are_all_that_is_locked(render: Render, tmp_path: Path) -> None:
+    # With all options, so that a project may choose each of them later.
+    locked: set[str] = set()
+    for number, answers in enumerate([{"profile": "full"}, {"database": "sqlite"}]):
+        project = Path(shutil.copytree(render(python_version="3.12", **answers), tmp_path / str(number)))
+        run(uv(), "lock", "--quiet", cwd=project)
+        packages = tomllib.loads((project / "uv.lock").read_text("utf-8"))["package"]
+        locked |= {package["name"] for package in packages if package["source"] != {"virtual": "."}}
 
     module = MACROS.get_template("macros/validation.jinja").module
-    assert set(getattr(module, "dependencies")) == names  # noqa: B009 (the same)
+    assert set(getattr(module, "dependencies")) >= locked  # noqa: B009 (the same)
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

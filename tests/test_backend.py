@@ -44,6 +44,14 @@ def test_its_format_changes_nothing(installed: Path) -> None:
     assert run("git", "status", "--porcelain", cwd=installed) == ""
 
 
+@pytest.mark.parametrize("name", ["50%off", "a:b"])
+def test_a_folder_that_cannot_work_is_refused_in_one_sentence(project: Path, tmp_path: Path, name: str) -> None:
+    folder = project.rename(tmp_path / name)
+
+    [said] = run("make", "dev", cwd=folder, status=2).splitlines()
+    assert "rename the folder" in said
+
+
 def test_its_help_lists_every_target(installed: Path) -> None:
     targets = set(re.findall(r"^\.PHONY: (\S+)$", (installed / "Makefile").read_text("utf-8"), re.MULTILINE))
 
@@ -113,6 +121,20 @@ def test_its_migrations_go_up_and_down_and_are_written_from_the_models(installed
     run("make", "format", cwd=project)
     run("make", "lint", cwd=project)
     run("make", "test", "ARGS=-k migrations", cwd=project)
+
+
+def test_its_tests_see_nothing_of_the_developers_settings(installed: Path, tmp_path: Path) -> None:
+    project = Path(shutil.copytree(installed, tmp_path / "project", ignore=shutil.ignore_patterns(".local")))
+    url = "postgresql://nobody@127.0.0.1:1/none"
+    (project / ".env").write_text(f"API_V1_PREFIX=/api/v9\nDATABASE_URL={url}\nDEBUG=true\nREGISTRATION_ENABLED=true\n")
+    shell = {"api_v1_prefix": "/api/v8", "DATABASE_URL": url, "CORS_ORIGINS": "nonsense", "PGSSLMODE": "require"}
+    shell |= {"http_proxy": "http://127.0.0.1:1", "ALL_PROXY": "http://127.0.0.1:1", "NO_PROXY": "", "no_proxy": ""}
+
+    # Without uv, which may need a proxy.
+    pytest = (str(project / ".venv/bin/python"), "-m", "pytest")
+    run(*pytest, "-k", "scripts or replicas or auth_api or local_postgres", cwd=project, environment=shell)
+    run(*pytest, "tests/faults", "-k", "sigkill", cwd=project, environment=shell)
+    run(*pytest, "tests/fuzz", cwd=project, environment=shell | {"FUZZ_SECONDS": "2"})
 
 
 def test_it_seeds_an_administrator(installed: Path) -> None:

@@ -1,6 +1,8 @@
 """What the fields of a resource become: clean code for whatever is accepted, and all of a type from its row."""
 
+import builtins
 import random
+import re
 import shutil
 from collections.abc import Iterator
 from functools import cache
@@ -12,7 +14,7 @@ from copier import run_copy
 
 from scripts.new import ROOT
 from tests.conftest import commit, run
-from tests.resources import Resource, macro, render, types
+from tests.resources import TEMPLATE, Resource, macro, render, types
 
 ACCESS = ["signed-in", "owner", "admin", "public"]
 LONG = "n" * 24
@@ -89,6 +91,25 @@ def drawn(count: int) -> Iterator[Resource]:
         if faults == "" and accepted(resource):
             yield resource
             count -= 1
+
+
+def words_of_code() -> set[str]:
+    """Python's own names, and those in the code of a resource, as a resource could be called."""
+    code = " ".join([*dir(builtins), *(path.read_text("utf-8") for path in TEMPLATE.rglob("*.jinja"))])
+    words = re.findall(r"[A-Za-z_]\w*", code)
+    return {re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", word).lower() for word in words} | {word.lower() for word in words}
+
+
+def test_no_accepted_name_hides_one_that_the_code_needs(tmp_path: Path) -> None:
+    fault, plural_fault = macro("fields", "resource_fault"), macro("fields", "plural_fault")
+    plural = macro("naming", "plural_of")
+    names = [name for name in words_of_code() if not fault(name, "/nowhere") + plural_fault(plural(name), name)]
+    # The rules for tests lie in the place of tests, as in a project.
+    shutil.copy(ROOT / "template/ruff.toml", tmp_path)
+
+    render([Resource(name, "title:str(10)!^~ kind:enum(a,b)=a due:date?", "owner") for name in names], tmp_path)
+
+    run("ruff", "check", "--no-cache", "--quiet", ".", cwd=tmp_path)
 
 
 def test_whatever_is_accepted_is_rendered_as_ruff_leaves_it(tmp_path: Path) -> None:

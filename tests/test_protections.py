@@ -318,7 +318,7 @@ PROTECTIONS = {
     ),
     "one migration at a time": Protection(
         "app/core/postgresql.py",
-        '    event.listen(engine.sync_engine, "begin", _wait_for_other_replicas)\n',
+        "        await _wait_for_other_replicas(lock)\n",
         "",
         "tests/integration/test_postgresql.py",
     ),

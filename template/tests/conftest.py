@@ -1,6 +1,6 @@
 """The tests run on a database of their own: of TEST_DATABASE_URL, else a fresh one that is gone afterwards.
 
-Neither DATABASE_URL nor `.env` is looked at, so no test can reach a developer's data. Every worker makes its own
+No setting of the shell or of `.env` is looked at, so no test can reach a developer's data. Every worker makes its own
 database there, migrates it, and drops it at the end; every test is rolled back.
 """
 
@@ -27,7 +27,7 @@ from uuid_utils.compat import uuid7
 
 from app.api.deps import Providers
 from app.core.config import ROOT, Settings
-from app.core.database import Database, create_engine, create_migration_engine
+from app.core.database import Database, create_engine, migration_connection
 from app.core.read_only import READ_ONLY, refuse_writes
 from app.core.security import Identity, digest
 from app.core.session import ReadOnlySession, ReadSession, WriteSession
@@ -39,11 +39,6 @@ from app.repository.user_repository import UserRepository
 from scripts.local import ENDS, SERVICES
 from tests import database as database_server
 from tests.factories.user_factory import create_user
-
-for _name in Settings.model_fields:
-    os.environ.pop(_name, None)
-Settings.model_config["env_file"] = None
-os.environ["ENVIRONMENT"] = "test"
 
 _servers = ExitStack()
 
@@ -86,19 +81,17 @@ async def database_url(anyio_backend: str, worker_id: str) -> AsyncIterator[str]
     await database_server.drop(url)
 
 
-async def migrate(url: str, revision: str = "head") -> None:
+async def migrate(url: str, revision: str = "head", ini: Path = ROOT / "alembic.ini") -> None:
     """What `alembic upgrade` does, or `alembic downgrade` when the revision is `base` or a number of steps, as `-1`."""
     move = command.downgrade if revision == "base" or revision.startswith("-") else command.upgrade
-    config = Config(ROOT / "alembic.ini")
+    config = Config(ini)
 
     def move_on(connection: Connection) -> None:
         config.attributes["connection"] = connection
         move(config, revision)
 
-    engine = create_migration_engine(Settings(DATABASE_URL=url))
-    async with engine.begin() as connection:
+    async with migration_connection(Settings(DATABASE_URL=url)) as connection:
         await connection.run_sync(move_on)
-    await engine.dispose()
 
 
 @pytest.fixture(scope="session")

@@ -49,6 +49,9 @@ WRONG_URLS = {
     "postgresql://a:hunter2@c/d?gssencmode=require": "gssencmode",
 }
 
+# What cannot run inside of a transaction, and waits for whoever holds a snapshot.
+ALONE = "CREATE INDEX CONCURRENTLY ix_users_full_name ON users (full_name)"
+
 # Inserts of users succeed, and the commit after them fails, which the client is told by this status.
 REFUSED = 503
 REFUSE_COMMITS = (

@@ -29,6 +29,9 @@ WRONG_URLS = {
     "sqlite:///app.db?password=hunter2": "password",
 }
 
+# What cannot run inside of a transaction.
+ALONE = "VACUUM"
+
 # Inserts of users succeed, and the commit after them fails, which the client is told by this status.
 REFUSED = 409
 REFUSE_COMMITS = (
@@ -68,7 +71,7 @@ async def create(name: str) -> str:
 
 
 async def drop(url: str) -> None:
-    for suffix in ("", "-wal", "-shm"):
+    for suffix in ("", "-wal", "-shm", "-migration"):
         Path(f"{make_url(url).database}{suffix}").unlink(missing_ok=True)  # noqa: ASYNC240 (nothing else runs)
 
 

@@ -1,13 +1,16 @@
 """PostgreSQL: engines whose every wait is bounded, for a connection, for a statement, for an answer of the driver."""
 
+import asyncio
+import logging
 import ssl
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from functools import cache
 from typing import Any
 from urllib.parse import urlencode
 
 from loguru import logger
-from sqlalchemy import URL, Connection, event, make_url, text
+from sqlalchemy import URL, event, make_url, text
 from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
@@ -19,6 +22,11 @@ TRANSACTION = "READ COMMITTED"
 
 # Any number does, as long as all replicas of this application use the same.
 ADVISORY_LOCK = 7_283_945_106
+
+# How often a replica that waits for it asks again, in seconds.
+LOCK_INTERVAL = 0.2
+
+UNBOUNDED = {"statement_timeout": "0", "idle_in_transaction_session_timeout": "0"}
 
 
 # What SQLAlchemy itself takes of a URL's query.
@@ -44,11 +52,23 @@ def create_engine(settings: Settings, **options: Any) -> AsyncEngine:
 
 
 def create_migration_engine(settings: Settings) -> AsyncEngine:
-    """An engine without those bounds, since a migration may take its time, and only one at a time."""
+    """An engine without those bounds, nor those of the role, since a migration may take its time."""
     url, arguments = _driver_arguments(settings.database_url)
-    engine = create_async_engine(url, connect_args=arguments, poolclass=NullPool)
-    event.listen(engine.sync_engine, "begin", _wait_for_other_replicas)
-    return engine
+    return create_async_engine(url, connect_args=arguments | {"server_settings": UNBOUNDED}, poolclass=NullPool)
+
+
+@asynccontextmanager
+async def migration_connection(settings: Settings) -> AsyncIterator[AsyncConnection]:
+    """A connection whose transactions are its user's own, for as long as no other replica has one.
+
+    The lock is another connection's, since a migration may end a transaction and begin the next. It is a transaction's
+    lock, since a session's may stay behind in PgBouncer.
+    """
+    engine = create_migration_engine(settings)
+    async with engine.execution_options(isolation_level=TRANSACTION).connect() as lock, engine.connect() as connection:
+        await _wait_for_other_replicas(lock)
+        yield connection
+    await engine.dispose()
 
 
 async def ping(connection: AsyncConnection) -> None:
@@ -94,6 +114,17 @@ def _replace_closed_connection(dbapi_connection: Any, *_: Any) -> None:
         raise DisconnectionError
 
 
-def _wait_for_other_replicas(connection: Connection) -> None:
-    """Replicas that start together wait here for the first one, and then find nothing left to do."""
-    connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({ADVISORY_LOCK})")
+async def _wait_for_other_replicas(lock: AsyncConnection) -> None:
+    """Replicas that start together wait here for the first one, and then find nothing left to do.
+
+    They ask again and again: a statement that waits holds a snapshot, and CREATE INDEX CONCURRENTLY waits for all of
+    those, so that both would wait for ever.
+    """
+    taken = text(f"SELECT pg_try_advisory_xact_lock({ADVISORY_LOCK})")
+    if not await lock.scalar(taken):
+        logging.getLogger("alembic").info("Another process migrates: waiting for its end.")
+        await lock.rollback()
+        while not await lock.scalar(taken):
+            await lock.rollback()
+            await asyncio.sleep(LOCK_INTERVAL)
+    await lock.execute(text("SET LOCAL idle_in_transaction_session_timeout = 0"))

@@ -6,7 +6,8 @@ References are checked, waits are bounded, times keep their zone, and errors car
 import math
 import re
 import sqlite3
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, closing
 from datetime import UTC, datetime
 from decimal import Decimal
 from time import monotonic
@@ -96,6 +97,22 @@ def create_migration_engine(settings: Settings) -> AsyncEngine:
 
 async def ping(connection: AsyncConnection) -> None:
     await connection.execute(text("SELECT 1"))
+
+
+@asynccontextmanager
+async def migration_connection(settings: Settings) -> AsyncIterator[AsyncConnection]:
+    """A connection whose transactions are its user's own, for as long as no other replica has one.
+
+    The lock is another file's, since a migration may end a transaction and begin the next.
+    """
+    engine = create_migration_engine(settings)
+    file = f"{engine.url.database}-migration"
+    lock = sqlite3.connect(file, timeout=MIGRATION_TIMEOUT, isolation_level=None, uri=file.startswith("file:"))
+    with closing(lock):
+        lock.execute("BEGIN EXCLUSIVE")
+        async with engine.connect() as connection:
+            yield connection
+    await engine.dispose()
 
 
 def _create_engine(settings: Settings, timeout: float, **options: Any) -> AsyncEngine:

@@ -59,6 +59,7 @@ def test_a_user_that_was_killed_keeps_the_server_from_nothing(tmp_path: Path) ->
     assert not (data / "postmaster.pid").exists()
 
 
-def test_a_path_that_the_local_server_cannot_take_is_refused_with_a_sentence(tmp_path: Path) -> None:
-    with pytest.raises(SystemExit, match="set DATABASE_URL"), local_postgres(tmp_path / "a b"):
+@pytest.mark.parametrize("name", ["a b", "a&b", "a$b", "a'b", "a?b", "a;b", "a+b"])
+def test_a_path_that_the_local_server_cannot_take_is_refused_with_a_sentence(tmp_path: Path, name: str) -> None:
+    with pytest.raises(SystemExit, match="set DATABASE_URL"), local_postgres(tmp_path / name):
         pass

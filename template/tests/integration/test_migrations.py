@@ -2,6 +2,7 @@ import asyncio
 import os
 import sys
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 from alembic.autogenerate import compare_metadata
@@ -14,8 +15,36 @@ from uuid_utils.compat import uuid7
 from app.core.config import ROOT, Settings
 from app.core.database import create_migration_engine
 from app.domain.models.base import Base
+from app.migrations.options import OPTIONS
 from tests.conftest import migrate
-from tests.database import create, drop
+from tests.database import ALONE, create, drop
+
+OUTSIDE = """
+from alembic import op
+
+revision = "outside"
+down_revision = "{head}"
+
+
+def upgrade() -> None:
+    with op.get_context().autocommit_block():
+        op.execute("{statement}")
+
+
+def downgrade() -> None:
+    pass
+"""
+
+
+@pytest.fixture
+def outside(tmp_path: Path) -> Path:
+    """Alembic's configuration with one more migration, which leaves its transaction as Alembic documents it."""
+    (tmp_path / "versions").mkdir()
+    head = ScriptDirectory(str(ROOT / "alembic")).get_current_head()
+    (tmp_path / "versions/outside.py").write_text(OUTSIDE.format(head=head, statement=ALONE))
+    ini = (ROOT / "alembic.ini").read_text().replace("%(here)s", str(ROOT))
+    (tmp_path / "alembic.ini").write_text(f"{ini}version_locations = {ROOT}/alembic/versions:{tmp_path}/versions\n")
+    return tmp_path / "alembic.ini"
 
 
 @pytest.fixture
@@ -28,17 +57,23 @@ async def empty_database_url(worker_id: str) -> AsyncIterator[str]:
 @pytest.fixture
 async def connection(empty_database_url: str) -> AsyncIterator[AsyncConnection]:
     engine = create_migration_engine(Settings(DATABASE_URL=empty_database_url))
-    async with engine.execution_options(isolation_level="AUTOCOMMIT").connect() as connection:
+    async with engine.connect() as connection:
         yield connection
     await engine.dispose()
 
 
 def differences(connection: Connection) -> list[object]:
-    return list(compare_metadata(MigrationContext.configure(connection), Base.metadata))
+    """What `alembic check` would find."""
+    found = list(compare_metadata(MigrationContext.configure(connection, opts=OPTIONS), Base.metadata))
+    connection.rollback()
+    return found
 
 
 def tables(connection: Connection) -> set[str]:
-    return set(inspect(connection).get_table_names()) - {"alembic_version"}
+    """Those of the models; an extension may have brought others."""
+    found = set(inspect(connection).get_table_names()) & set(Base.metadata.tables)
+    connection.rollback()
+    return found
 
 
 async def test_up_down_up_ends_where_the_models_are(connection: AsyncConnection, empty_database_url: str) -> None:
@@ -71,12 +106,23 @@ def test_there_is_one_head() -> None:
 
 
 async def test_replicas_that_start_together_migrate_once(connection: AsyncConnection, empty_database_url: str) -> None:
-    environment = os.environ | {"DATABASE_URL": empty_database_url}
-    command = (sys.executable, "-m", "alembic", "upgrade", "head")
-    replicas = [await asyncio.create_subprocess_exec(*command, cwd=ROOT, env=environment) for _ in range(3)]
-
-    assert [await replica.wait() for replica in replicas] == [0, 0, 0]
+    assert await start_replicas(empty_database_url, ROOT / "alembic.ini") == [0, 0, 0]
     assert await connection.run_sync(differences) == []
+
+
+async def test_a_migration_may_leave_its_transaction(empty_database_url: str, outside: Path) -> None:
+    await migrate(empty_database_url, "head", outside)
+    await migrate(empty_database_url, "base", outside)
+
+    assert await start_replicas(empty_database_url, outside) == [0, 0, 0]
+
+
+async def start_replicas(url: str, ini: Path) -> list[int]:
+    """Three that migrate at the same time, and how each of them ended."""
+    command = (sys.executable, "-m", "alembic", "--config", str(ini), "upgrade", "heads")
+    environment = os.environ | {"DATABASE_URL": url}
+    replicas = [await asyncio.create_subprocess_exec(*command, cwd=ROOT, env=environment) for _ in range(3)]
+    return [await replica.wait() for replica in replicas]
 
 
 async def test_a_fresh_database_holds_no_account(connection: AsyncConnection, empty_database_url: str) -> None:

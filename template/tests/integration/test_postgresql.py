@@ -98,19 +98,24 @@ async def test_it_is_said_once_that_bounds_were_lost(database_url: str, capsys: 
 
 async def test_a_replica_waits_while_another_one_migrates(connection: AsyncConnection, database_url: str) -> None:
     await connection.execute(text(f"SELECT pg_advisory_lock({ADVISORY_LOCK})"))
-    waiting = text("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted")
+    snapshots = text("SELECT count(*) FROM pg_stat_activity WHERE backend_xmin IS NOT NULL AND pid <> pg_backend_pid()")
 
     replica = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "alembic", "upgrade", "head"),
         cwd=ROOT,
         env=os.environ | {"DATABASE_URL": database_url},
+        stderr=asyncio.subprocess.PIPE,
     )
-    while await connection.scalar(waiting) == 0:
+    assert replica.stderr is not None
+    assert b"waiting" in await replica.stderr.readline()
+    # What makes an index CONCURRENTLY waits until there is none.
+    while await connection.scalar(snapshots) > 0:
         assert replica.returncode is None, "it did not wait"
         await asyncio.sleep(0.05)
     await connection.execute(text(f"SELECT pg_advisory_unlock({ADVISORY_LOCK})"))
 
-    assert await replica.wait() == 0
+    _, said = await replica.communicate()
+    assert replica.returncode == 0, said
 
 
 async def test_only_a_write_has_a_transaction_around_it(database_url: str) -> None:

@@ -119,3 +119,17 @@ def test_a_command_gets_the_database_of_the_settings_and_its_status_is_kept() ->
     output, _ = process.communicate(timeout=30)
     assert output == f"{URL}\n"
     assert process.returncode == 3
+
+
+def test_no_migration_is_written_where_nothing_changed(database_url: str) -> None:
+    before = sorted((ROOT / "alembic/versions").iterdir())
+    process = start_with_database(
+        f"{sys.executable} -m scripts.migrations up && {sys.executable} -m scripts.migrations create 2>&1",
+        DATABASE_URL=database_url,
+        MIGRATION_NAME="nothing",
+    )
+
+    output, _ = process.communicate(timeout=60)
+    assert "nothing was written" in output
+    assert process.returncode == 1
+    assert sorted((ROOT / "alembic/versions").iterdir()) == before

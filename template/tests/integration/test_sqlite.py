@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 from httpx2 import AsyncClient
@@ -17,6 +18,7 @@ from app.core.database import Database, create_engine
 from app.core.database_errors import client_error
 from app.domain.models.refresh_token import RefreshToken
 from app.domain.models.user import User
+from scripts.local_sqlite import local_sqlite
 from tests.factories.user_factory import create_user
 from tests.server import running_server
 
@@ -34,6 +36,11 @@ async def impatient(database_url: str) -> AsyncIterator[Database]:
     database = Database(Settings(DATABASE_URL=database_url, DB_STATEMENT_TIMEOUT=0.2))
     yield database
     await database.close()
+
+
+def test_a_path_that_a_url_cannot_hold_is_refused_with_a_sentence(tmp_path: Path) -> None:
+    with pytest.raises(SystemExit, match="set DATABASE_URL"), local_sqlite(tmp_path / "a?b/app.db"):
+        pass
 
 
 async def test_it_reads_while_it_writes(connection: AsyncConnection) -> None:

@@ -3,6 +3,7 @@
 They load quickly, since a health check reads them every few seconds.
 """
 
+import os
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -10,7 +11,9 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, BeforeValidator, Field, PositiveInt, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
-SECRETS_DIRECTORY = Path("/run/secrets")
+# Where they are, besides the environment.
+ENV_FILE = os.environ.get("ENV_FILE", ".env")
+SECRETS_DIRECTORY = Path(os.environ.get("SECRETS_DIRECTORY", "/run/secrets"))
 
 DEFAULT_HOST = "127.0.0.1"
 
@@ -33,7 +36,7 @@ class ServerSettings(BaseSettings):
     """Read from the environment, else from `.env`, else from a mounted secret file."""
 
     model_config = SettingsConfigDict(
-        env_file=".env",
+        env_file=ENV_FILE,
         # Some editors begin a file with a byte order mark.
         env_file_encoding="utf-8-sig",
         env_ignore_empty=True,

@@ -1,0 +1,55 @@
+"""How the models are compared with a database: the same in Alembic's `env.py` and in the tests."""
+
+import re
+from collections.abc import Mapping
+from functools import cache
+from typing import Any, Literal
+
+from alembic.autogenerate.api import AutogenContext
+from alembic.autogenerate.render import _repr_type
+from alembic.runtime.plugins import Plugin
+from sqlalchemy import JSON, TypeDecorator
+
+from app.core.config import ROOT
+from app.domain.models.base import Base
+from app.migrations import check_constraints
+
+CHECK_CONSTRAINTS = "app.check_constraints"
+
+Plugin.setup_plugin_from_module(check_constraints, CHECK_CONSTRAINTS)
+
+
+def is_ours(name: str | None, kind: str, parents: Mapping[str, str | None]) -> bool:
+    """Whether it is compared. A table that neither a model nor a migration names belongs to somebody else."""
+    if kind != "table":
+        return True
+    return parents["schema_qualified_table_name"] in Base.metadata.tables or name in _created()
+
+
+@cache
+def _created() -> frozenset[str]:
+    """The tables that migrations created, whose models may be gone."""
+    migrations = (path.read_text(encoding="utf-8") for path in (ROOT / "alembic").rglob("*.py"))
+    made = re.compile(r"""(?:create_table\(|rename_table\(\s*["']\w+["'],)\s*["'](\w+)["']""")
+    return frozenset(name for code in migrations for name in made.findall(code))
+
+
+def render_type(kind: str, item: object, context: AutogenContext) -> str | Literal[False]:
+    """Writes types so that a migration runs by itself; False leaves it to Alembic."""
+    if kind != "type":
+        return False
+    if isinstance(item, TypeDecorator):  # what the database sees of it, since the code may go
+        return str(_repr_type(item.impl_instance, context))
+    if isinstance(item, JSON):  # Alembic names an argument of JSONB on another database, and does not import it
+        context.imports.add("from sqlalchemy import Text")
+    if not type(item).__module__.startswith("sqlalchemy."):
+        context.imports.add(f"import {type(item).__module__}")
+    return False
+
+
+OPTIONS: dict[str, Any] = {
+    "target_metadata": Base.metadata,
+    "include_name": is_ours,
+    "render_item": render_type,
+    "autogenerate_plugins": ["alembic.autogenerate.*", CHECK_CONSTRAINTS],
+}

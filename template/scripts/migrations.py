@@ -1,0 +1,98 @@
+"""What `make migrate-*` runs: Alembic's commands, and in plain words what to do when one of them fails.
+
+    python -m scripts.migrations up | down | create | merge
+
+What they need is in the environment: a sentence of a user is nothing for make or a shell to expand.
+"""
+
+import os
+import re
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from alembic import command
+from alembic.config import Config
+from alembic.script import ScriptDirectory
+from alembic.util import CommandError
+from sqlalchemy.exc import DBAPIError
+
+from app.core.config import ROOT
+from scripts.new_migration import create, write
+
+UNKNOWN = re.compile(r"Can't locate revision identified by '(\w+)'")
+
+
+def main() -> None:
+    commands = {"up": up, "down": down, "create": create_from_environment, "merge": merge}
+    commands[sys.argv[1]]()
+
+
+def configuration() -> Config:
+    config = Config(ROOT / "alembic.ini")
+    config.attributes["say"] = True
+    return config
+
+
+def up() -> None:
+    """Raises SystemExit with what to do, and with what Alembic says, when it cannot; so do the others."""
+    with explained():
+        command.upgrade(configuration(), "head")
+
+
+def down() -> None:
+    with explained():
+        command.downgrade(configuration(), os.environ.get("MIGRATION") or "-1")
+
+
+def merge() -> None:
+    config = configuration()
+    heads = ScriptDirectory.from_config(config).get_heads()
+    if len(heads) == 1:
+        sys.exit(f"There is one newest migration, {heads[0]}: nothing is to be merged.")
+    with explained():
+        merged = command.merge(config, "heads", message=f"merge {' and '.join(heads)}")
+    assert merged is not None
+    print(f"Wrote {os.path.relpath(merged.path)}. Next: make migrate-up")
+
+
+def create_from_environment() -> None:
+    name = os.environ.get("MIGRATION_NAME", "")
+    with explained():
+        if os.environ.get("MIGRATION_EMPTY"):
+            write(configuration(), name)
+        else:
+            rename, lose = os.environ.get("MIGRATION_RENAME", ""), bool(os.environ.get("MIGRATION_LOSE"))
+            create(configuration(), name, rename=rename, lose=lose)
+
+
+@contextmanager
+def explained() -> Iterator[None]:
+    """Raises SystemExit with what to do, where we know it, and then with what Alembic or the database says."""
+    try:
+        yield
+    except CommandError as error:
+        sys.exit("\n".join([*advice(str(error)), f"Alembic says: {error}"]))
+    except (DBAPIError, OSError) as error:
+        sys.exit(f"The database says: {error}")
+
+
+def advice(said: str) -> Iterator[str]:
+    heads = ScriptDirectory.from_config(configuration()).get_heads()
+    if unknown := UNKNOWN.search(said):
+        yield (
+            f"The database is at the migration {unknown[1]}, which is not in alembic/versions but on another branch.\n"
+            "Go to that branch, take it back (make migrate-down to=, with the newest one that both have), and return.\n"
+            "Or begin with an empty database: move .local/postgres or .local/app.db away, or set DATABASE_URL."
+        )
+    elif len(heads) > 1:
+        yield (
+            f"There are several newest migrations ({', '.join(heads)}), which were written side by side: "
+            "join them with make migrate-merge."
+        )
+    elif "mbiguous" in said:
+        yield "The last migration merges several: say which of them to go back to, as in make migrate-down to=0002"
+
+
+if __name__ == "__main__":
+    main()
