@@ -233,7 +233,7 @@ def test_two_newest_migrations_are_refused(project: Path) -> None:
     (project / "alembic/versions/0004_other.py").write_text(newest.replace('"0003"', '"0004"'))
     before = changes(project)
 
-    assert "merge them" in add(project, "invoice", "number:int", status=2)
+    assert "make migrate-merge" in add(project, "invoice", "number:int", status=2)
     assert changes(project) == before
 
 

@@ -14,7 +14,7 @@ from sqlalchemy import CheckConstraint, Column, Constraint, Enum, PrimaryKeyCons
 from sqlalchemy.types import TypeEngine
 
 from scripts.template.difference import Difference
-from scripts.template.project import ROOT, tidy
+from scripts.template.project import ROOT
 
 PORTABLE_DEFAULTS: dict[type, str] = {
     type(true()): "sa.true()",
@@ -41,7 +41,7 @@ def write_migration(message: str, differences: Sequence[Difference]) -> str:
         downgrades=indent(downgrades, "    ").strip(),
         imports="\n".join(imports),
     )
-    return tidied(script)
+    return named(script)
 
 
 def merge_heads() -> str:
@@ -49,12 +49,11 @@ def merge_heads() -> str:
     config = Config(ROOT / "alembic.ini")
     if len(ScriptDirectory.from_config(config).get_heads()) == 1:
         return ""
-    return tidied(command.merge(config, "heads", message="merge the template's migrations"))
+    return named(command.merge(config, "heads", message="merge the template's migrations"))
 
 
-def tidied(script: Script | None) -> str:
+def named(script: Script | None) -> str:
     assert script is not None
-    tidy([script.path])
     return os.path.relpath(script.path, ROOT)
 
 

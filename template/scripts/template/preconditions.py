@@ -31,4 +31,4 @@ def some(names: list[str]) -> str:
 
 def require_one_head() -> None:
     if len(ScriptDirectory.from_config(Config(ROOT / "alembic.ini")).get_heads()) > 1:
-        sys.exit("There are several newest migrations: merge them with `alembic merge heads`, and apply that first.")
+        sys.exit("There are several newest migrations: join them with make migrate-merge, and apply that first.")

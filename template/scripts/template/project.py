@@ -1,9 +1,8 @@
 """The template that the project came from, as `.copier-answers.yml` records it."""
 
 import re
-import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from io import StringIO
@@ -85,9 +84,3 @@ def fresh_render(project: Origin) -> Iterator[Path]:
             if str(known.get(name)) != str(value):
                 sys.exit(f"{ANSWERS} says {name}: {value}, which the template does not know: take it back from git.")
         yield rendered
-
-
-def tidy(paths: Sequence[str]) -> None:
-    """Writes code that was generated as the project writes its own."""
-    for command in (["check", "--select=I,F401", "--fix", "--quiet"], ["format", "--quiet"]):
-        subprocess.run([sys.executable, "-m", "ruff", *command, *paths], cwd=ROOT, check=True)

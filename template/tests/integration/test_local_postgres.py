@@ -2,7 +2,9 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -29,22 +31,29 @@ def test_a_command_without_one_gets_a_local_server_that_ends_with_it(tmp_path: P
     assert not server.exists()
 
 
+@pytest.fixture
+def short_path() -> Iterator[Path]:
+    """The path of a socket has at most 107 characters."""
+    with TemporaryDirectory() as folder:
+        yield Path(folder)
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
-def test_the_server_of_tests_ends_with_them(tmp_path: Path, number: int) -> None:
-    test = tmp_path / "test_slow.py"
+def test_the_server_of_tests_ends_with_them(short_path: Path, number: int) -> None:
+    test = short_path / "test_slow.py"
     test.write_text("import time\n\n\ndef test_slow():\n    print('started', flush=True)\n    time.sleep(60)\n")
     command = [sys.executable, "-m", "pytest", "-c", f"{ROOT}/pyproject.toml", "-p", "tests.conftest", "-s", str(test)]
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("TEST_", "PYTEST_"))}
-    environment["TMPDIR"] = str(tmp_path)
+    environment["TMPDIR"] = str(short_path)
     with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         assert any("started" in line for line in process.stdout)
-        assert list(tmp_path.glob("*/data/postmaster.pid"))
+        assert list(short_path.glob("*/data/postmaster.pid"))
 
         process.send_signal(number)
         process.stdout.read()
 
-    assert not list(tmp_path.glob("*/data"))
+    assert not list(short_path.glob("*/data"))
 
 
 def test_a_user_that_was_killed_keeps_the_server_from_nothing(tmp_path: Path) -> None:

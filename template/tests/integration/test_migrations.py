@@ -93,9 +93,11 @@ async def test_a_version_comes_to_records_that_are_there_and_goes_again(
     await migrate(empty_database_url, "0002")
     insert = "INSERT INTO users (id, email, password_hash, full_name) VALUES (:id, 'a@b.example', '-', 'Ada')"
     await connection.execute(text(insert).bindparams(bindparam("id", uuid7(), Uuid)))
+    await connection.commit()
 
     await migrate(empty_database_url, "0003")
     assert (await connection.execute(text("SELECT email, version FROM users"))).all() == [("a@b.example", 1)]
+    await connection.rollback()
 
     await migrate(empty_database_url, "-1")
     assert (await connection.execute(text("SELECT email FROM users"))).all() == [("a@b.example",)]

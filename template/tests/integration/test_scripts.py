@@ -86,7 +86,7 @@ def env_file(tmp_path: Path) -> Path:
 
 def test_the_server_and_its_health_check_read_the_same_settings(database_url: str, env_file: Path) -> None:
     (port,) = re.findall(r"PORT=(\d+)", env_file.read_text())
-    environment = os.environ | {"DATABASE_URL": database_url, "PYTHONPATH": str(ROOT)}
+    environment = os.environ | {"DATABASE_URL": database_url, "PYTHONPATH": str(ROOT), "ENV_FILE": ".env"}
     process = subprocess.Popen([sys.executable, "-m", "app"], cwd=env_file.parent, env=environment)
     try:
         wait_for(f"http://127.0.0.1:{port}/shop/other/health")
