@@ -189,9 +189,7 @@ def test_rows_keep_their_data_and_get_what_is_required_of_them(clone: Path, tmp_
     expected = {field.partition(":")[0]: answered for field, (_, answered) in REQUIRED.items()}
     expected |= {"title": "before", "due": "2026-01-01", "kind": "old", "above_id": None}
     assert {name: value for name, value in row.items() if name not in ("id", "created_at", "updated_at")} == expected
-    before = sorted((project / "alembic/versions").iterdir())
-    run("make", "migrate-create", "name=nothing", cwd=project)
-    assert sorted((project / "alembic/versions").iterdir()) == before
+    assert "are the same: nothing was written" in run("make", "migrate-create", "name=more", cwd=project, status=2)
     run("make", "lint", cwd=project)
     run("make", "test", "ARGS=-k 'thing or migrations'", cwd=project)
 

@@ -45,9 +45,9 @@ def committed(commit: str, name: str) -> File | None:
 
 @contextmanager
 def staged(files: Mapping[str, File | None]) -> Iterator[Callable[[], None]]:
-    """Writes the files beside the project, and yields what puts them into it, all or none; None deletes a file.
+    """Writes the files beside the project, so that a full disk is met before anything has changed.
 
-    A full disk is met while nothing has changed yet, and Ctrl-C waits until everything has.
+    Yields what puts them into it; None deletes a file.
     """
     (ROOT / ".local").mkdir(exist_ok=True)  # ignored by git, and on the same disk
     with TemporaryDirectory(dir=ROOT / ".local") as folder:
@@ -59,12 +59,18 @@ def staged(files: Mapping[str, File | None]) -> Iterator[Callable[[], None]]:
 
 
 def put(folder: Path, files: Mapping[str, File | None]) -> None:
+    for name, file in files.items():
+        if file:
+            (folder / name).replace(ROOT / name)
+        else:
+            (ROOT / name).unlink(missing_ok=True)
+
+
+@contextmanager
+def uninterrupted() -> Iterator[None]:
+    """Ctrl-C has no effect within."""
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
-        for name, file in files.items():
-            if file:
-                (folder / name).replace(ROOT / name)
-            else:
-                (ROOT / name).unlink(missing_ok=True)
+        yield
     finally:
         signal.signal(signal.SIGINT, before)

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from scripts.template.difference import Difference
-from scripts.template.files import File, read, staged
+from scripts.template.files import File, read, staged, uninterrupted
 from scripts.template.migration import body, write_migration
 from scripts.template.project import ROOT, muted
 from scripts.template.render import Files
@@ -68,9 +68,10 @@ def apply(plan: Plan) -> list[str]:
     """Returns the names of what was written. Nothing changes when it fails."""
     with muted(), staged(plan.files) as put, without_new_migrations():
         migrations = [write_migration(plan.migration, plan.differences)] if plan.differences else []
-        for name, sides in plan.conflicts.items():
-            mark_conflict(name, sides)
-        put()
+        with uninterrupted():
+            for name, sides in plan.conflicts.items():
+                mark_conflict(name, sides)
+            put()
     return [*plan.files, *migrations]
 
 
