@@ -1,8 +1,7 @@
 """What a command is going to do to the project: files, conflicts and a migration, all of them or none."""
 
 import difflib
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from scripts.template.difference import Difference
@@ -65,26 +64,28 @@ def differences(before: Tables, after: Tables) -> list[Difference]:
 
 
 def apply(plan: Plan) -> list[str]:
-    """Returns the names of what was written. Nothing changes when it fails."""
-    with muted(), staged(plan.files) as put, without_new_migrations():
-        migrations = [write_migration(plan.migration, plan.differences)] if plan.differences else []
-        with uninterrupted():
-            for name, sides in plan.conflicts.items():
-                mark_conflict(name, sides)
-            put()
-    return [*plan.files, *migrations]
+    """Returns the names of what was written.
 
-
-@contextmanager
-def without_new_migrations() -> Iterator[None]:
-    """When it fails."""
-    before = set(VERSIONS.glob("*.py"))
+    Nothing changes when it fails. Ctrl-C comes too late once everything is written.
+    """
+    before, is_done = set(VERSIONS.glob("*.py")), False
+    migrations: list[str] = []
     try:
-        yield
-    except BaseException:
-        for path in set(VERSIONS.glob("*.py")) - before:
-            path.unlink()
-        raise
+        with muted(), staged(plan.files) as put:
+            if plan.differences:
+                migrations.append(write_migration(plan.migration, plan.differences))
+            with uninterrupted():
+                for name, sides in plan.conflicts.items():
+                    mark_conflict(name, sides)
+                put()
+                is_done = True
+    except BaseException as failure:
+        if not is_done:
+            for path in set(VERSIONS.glob("*.py")) - before:
+                path.unlink()
+        if not is_done or not isinstance(failure, KeyboardInterrupt):
+            raise
+    return [*plan.files, *migrations]
 
 
 def shown(plan: Plan) -> str:
