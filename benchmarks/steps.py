@@ -59,9 +59,7 @@ class _Unused:""",
     "statements that are built once": Step(
         "app/repository/base.py", "        if self._statements is None:", "        if True:"
     ),
-    "garbage that is collected less": Step(
-        "app/main.py", "    gc.freeze()\n    gc.set_threshold(10_000)\n", ""
-    ),
+    "garbage that is collected less": Step("app/main.py", "    gc.freeze()\n    gc.set_threshold(10_000)\n", ""),
     "the commit before the response's start": Step(
         "app/api/deps.py", 'Depends(get_session, scope="function")', 'Depends(get_session, scope="request")'
     ),
