@@ -189,7 +189,7 @@ def test_a_file_that_gains_jinja_has_not_moved(repository: Path) -> None:
 
 def test_only_a_new_version_of_a_commit_that_stays_is_released(repository: Path) -> None:
     assert "Say which version, as three numbers" in release(repository, "7", status=1)
-    assert "0.2.5 is not newer than 0.3.0" in release(repository, "0.2.5", status=1)
+    assert "0.2.5 is not newer than 0.4.0" in release(repository, "0.2.5", status=1)
     assert "tags never move" in release(repository, "1000.0.0", status=1)
     (repository / "README.md").write_text("mine\n")
     assert "not committed" in release(repository, status=1)
