@@ -54,6 +54,6 @@ def render(resources: Iterable[Resource], folder: Path) -> None:
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_text(
                 ENVIRONMENT.get_template(file.as_posix()).render(
-                    resource=resource.name, access=resource.access, plural=plural, columns=columns
+                    resource=resource.name, access=resource.access, plural=plural, columns=columns, _copier_answers={}
                 )
             )

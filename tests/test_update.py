@@ -125,6 +125,7 @@ def test_a_migration_of_the_template_and_those_of_the_project_end_in_one(project
     assert f"of the template and of the project: {merge[3:]} merges them." in said
     run("make", "install", cwd=project)
     run("make", "migrate-up", cwd=project)
+    run("make", "migrate-down", cwd=project)
     assert "(current) (mergepoint)" in run("make", "migrate-history", cwd=project)
     assert "say which of them to go back to" in run("make", "migrate-down", cwd=project, status=2)
     run("make", "migrate-down", "to=0004", cwd=project)
@@ -224,7 +225,7 @@ def test_conflicts_are_told_in_words_and_nothing_is_lost(project: Path) -> None:
 
 
 def test_a_moved_file_keeps_what_the_project_changed_and_needs_no_trust(project: Path) -> None:
-    edit(project, MOVED, "    return sorted(\n", "    # Ours: in order.\n    return sorted(\n")
+    edit(project, MOVED, "    methods = declared", "    # Ours: in order.\n    methods = declared")
     commit(project)
 
     said = update(project, MOVES)

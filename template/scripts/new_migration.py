@@ -5,7 +5,7 @@ import os
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import redirect_stdout
-from typing import Any
+from typing import Any, Self
 
 from alembic import command
 from alembic.config import Config
@@ -86,9 +86,9 @@ def renaming(table: ops.ModifyTableOps, dropped: ops.DropColumnOp, added: ops.Ad
 
 
 class RenameColumnOp(ops.AlterColumnOp):
-    def reverse(self) -> "RenameColumnOp":
+    def reverse(self) -> Self:
         """Alembic's own does not give the name back."""
-        renamed = RenameColumnOp(self.table_name, str(self.modify_name), modify_name=self.column_name)
+        renamed = type(self)(self.table_name, str(self.modify_name), modify_name=self.column_name)
         renamed.existing_type, renamed.existing_nullable = self.existing_type, self.existing_nullable
         return renamed
 

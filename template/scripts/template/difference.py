@@ -1,8 +1,8 @@
 """What lies between two states of a table."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import Any, Self
 
 from sqlalchemy import BigInteger, Column, Enum, Integer, Numeric, String, Table, Text
 from sqlalchemy.types import TypeEngine
@@ -26,8 +26,9 @@ class Difference:
         return table.name
 
     @property
-    def reverse(self) -> "Difference":
-        return Difference(self.after, self.before, {new: old for old, new in self.renames.items()})
+    def reverse(self) -> Self:
+        back = {new: old for old, new in self.renames.items()}
+        return replace(self, before=self.after, after=self.before, renames=back, fills={})
 
     @property
     def pairs(self) -> list[tuple[Column[Any], Column[Any]]]:

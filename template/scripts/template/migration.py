@@ -145,8 +145,8 @@ def filling(column: Column[Any], value: str) -> str:
     rows = code([ops.AddColumnOp(column.table.name, Column(column.name, plain_type(column)))])
     rows = rows.replace("op.add_column(", "rows = sa.table(")
     # By its text, since a linter takes an argument called token for a secret.
-    new = f'{{"{column.name}": {value}}}'
-    return f"{rows}\nop.execute(rows.update().where(rows.c.{column.name}.is_(None)).values({new}))"
+    new = f'"{column.name}": {value}'
+    return f"{rows}\nop.execute(rows.update().where(rows.c.{column.name}.is_(None)).values({'{' + new + '}'}))"
 
 
 def batch(table: Table, operations: list[ops.MigrateOperation]) -> str:
