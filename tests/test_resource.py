@@ -145,7 +145,7 @@ def test_plain_copier_adds_the_same_but_for_the_migration(clone: Path, project: 
     run("copier", "copy", "--defaults", *arguments, str(clone), ".", cwd=project)
     plain = {path: (project / path).read_bytes() for path in (line[3:] for line in changes(project))}
     run("make", "migrate-create", "name=add_invoices", cwd=project)
-    run("git", "clean", "-fdq", "app", "tests", "alembic", cwd=project)
+    run("git", "clean", "-fdq", ".copier", "app", "tests", "alembic", cwd=project)
 
     add(project, "invoice", "number:str(20)! due:date?")
 
