@@ -224,7 +224,7 @@ def test_two_resources_with_one_plural_are_refused(project: Path) -> None:
     add(project, "data", "name:str(9)")
     before = changes(project)
 
-    assert "nothing was added: Table 'data' is already defined" in add(project, "datum", "name:str(9)", status=2)
+    assert "do not fit together: Table 'data' is already defined" in add(project, "datum", "name:str(9)", status=2)
     assert changes(project) == before
 
 

@@ -53,7 +53,7 @@ def tables_in(folder: Path) -> Tables:
             import_module("app.domain.models")
             tables: Tables = dict(import_module("app.domain.models.base").Base.metadata.tables)
         except Exception as error:  # noqa: BLE001 (code of the user, which may fail in any way)
-            sys.exit(f"The models do not fit together, and nothing was changed: {str(error).partition('. ')[0]}.")
+            sys.exit(f"The models do not fit together: {str(error).partition('. ')[0]}.")
         return tables
 
 
