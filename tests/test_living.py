@@ -5,6 +5,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import pexpect
 import pytest
 from copier import run_copy
 
@@ -288,6 +289,37 @@ def test_a_resource_without_a_record_that_can_be_read_is_refused(project: Path) 
     assert_refused(project, "invoice has no record in .copier: run make resource-adopt", "add=a:int?")
 
 
+def test_fields_that_a_resource_was_not_made_with_are_not_adopted(project: Path) -> None:
+    (project / ".copier/invoice.yml").unlink()
+    commit(project)
+    fields = f"fields={FIELDS}"
+
+    assert_refused(
+        project, "The table invoices has no column paid_at", f"{fields} paid_at:date?", target="resource-adopt"
+    )
+    assert_refused(project, "No model has the table bills", fields, "plural=bills", target="resource-adopt")
+    assert_refused(project, "There is no resource 'receipt' to adopt", "name=receipt", fields, target="resource-adopt")
+    assert "invoice was made by" in make(project, fields, "DRY=1", target="resource-adopt")
+    assert changes(project) == []
+    make(project, fields, target="resource-adopt")
+    assert changes(project) == [".copier/invoice.yml"]
+    commit(project)
+    assert_refused(project, "invoice has its record already", fields, target="resource-adopt")
+
+
+def test_a_person_is_asked_for_the_value_of_what_becomes_required(project: Path) -> None:
+    command = "make resource name=invoice 'add=currency:str(3)'"
+    for answer, said in ("", "give them one with backfill="), ("EUR", "Changed invoice:"):
+        terminal = pexpect.spawn("bash", ["-c", command], cwd=str(project), timeout=120)
+        terminal.expect_exact("currency is required: what do the rows get that invoices has already?")
+        terminal.sendline(answer)
+        terminal.expect_exact(said)
+        terminal.expect(pexpect.EOF)
+
+    (migration,) = [name for name in changes(project) if "alembic" in name]
+    assert '.values({"currency": "EUR"})' in (project / migration).read_text()
+
+
 def assert_refused(project: Path, sentence: str, *arguments: str, target: str = "resource") -> None:
     said = make(project, *arguments, target=target, status=2).splitlines()
 
@@ -407,6 +439,7 @@ def test_a_resource_that_is_as_it_was_made_can_be_removed(project: Path) -> None
     run("make", "resource-remove", "name=line", "yes=1", cwd=project)
     commit(project)
     assert "This deletes the table invoices" in make(project, target="resource-remove", status=2)
+    assert "This would be removed:\n    .copier/invoice.yml\n" in make(project, "DRY=1", target="resource-remove")
     assert changes(project) == []
 
     make(project, "yes=1", target="resource-remove")

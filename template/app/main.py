@@ -35,7 +35,7 @@ async def running(app: FastAPI) -> AsyncIterator[None]:
 
 
 def collect_less_garbage() -> None:
-    """What a process loads at its start stays for good, and each collection would walk through all of it."""
+    """Exempts the objects of start-up, which live as long as the process, and makes collections rarer."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(10_000)

@@ -10,8 +10,8 @@ from http.client import HTTPConnection
 
 from app.core.settings.server import ServerSettings, read_settings
 
-# Who listens on all addresses listens on this one.
-ON_THIS_MACHINE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 (asks there, and does not listen)
+# A server that listens on all addresses answers on the loopback address.
+ON_THIS_MACHINE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 (connects to the address, binds nothing)
 
 
 def healthy(port: int, path: str, host: str = "127.0.0.1") -> bool:

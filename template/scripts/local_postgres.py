@@ -29,17 +29,18 @@ def local_postgres(data: Path) -> Iterator[str]:
     runtime = Path(gettempdir()) / f"postgres-{os.getuid()}"
     runtime.mkdir(mode=0o700, exist_ok=True)
     PostgresServer.runtime_path = runtime
-    PostgresServer._lock = InterProcessLock(runtime / ".lockfile")  # noqa: SLF001 (see above)
+    lock = InterProcessLock(runtime / ".lockfile")
+    PostgresServer._lock = lock  # noqa: SLF001 (the package offers no other way to place it)
 
     data.parent.mkdir(parents=True, exist_ok=True)
-    with PostgresServer._lock:  # noqa: SLF001 (see above)
+    with lock:
         _forget_dead_users(data / ".handle_pids.json")
     with get_server(data) as server:
         yield server.get_uri()
 
 
 def _forget_dead_users(processes: Path) -> None:
-    """The package counts who uses the server, but a process that was killed never leaves by itself."""
+    """Removes processes that no longer exist: the package keeps the server running for each that it lists."""
     if processes.exists():
         users = json.loads(processes.read_text(encoding="utf-8") or "[]")
         processes.write_text(json.dumps([user for user in users if psutil.pid_exists(user)]), encoding="utf-8")

@@ -107,7 +107,7 @@ def pairs(table: ops.ModifyTableOps) -> Iterator[tuple[ops.DropColumnOp, ops.Add
 
 
 def affinity(column: Column[Any]) -> object:
-    return column.type._type_affinity  # noqa: SLF001 (what SQLAlchemy's dialects compare types by)
+    return column.type._type_affinity  # noqa: SLF001 (SQLAlchemy has no public name for the family of a type)
 
 
 def name_of_pair(dropped: ops.DropColumnOp, added: ops.AddColumnOp) -> str:

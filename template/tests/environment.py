@@ -12,7 +12,7 @@ PREFIXES = ("PG", "OTEL_", "SENTRY_", "UVICORN_")
 def clean_environment() -> None:
     """Names of settings may be written in lower case as well."""
     os.environ |= {"ENV_FILE": os.devnull, "SECRETS_DIRECTORY": os.devnull}
-    from app.core.config import Settings  # noqa: PLC0415 (reads those two when it is imported)
+    from app.core.config import Settings  # noqa: PLC0415 (the module reads ENV_FILE and SECRETS_DIRECTORY when it is imported)
 
     for name in list(os.environ):
         if name.upper() in Settings.model_fields or name.upper() in PROXIES or name.startswith(PREFIXES):

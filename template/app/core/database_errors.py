@@ -40,13 +40,13 @@ def client_error(error: DBAPIError) -> AppError | None:
 
 
 def reason(error: Exception) -> str:
-    """The driver's own words, for the log; at an outage they hold no value of a statement."""
+    """Returns the first line of the driver's message, for the log. A failed connection's holds no submitted value."""
     original = error.orig if isinstance(error, DBAPIError) else error
     return str(original).partition("\n")[0]
 
 
 def refusal(error: Exception) -> str:
-    """What the database does instead of responding, as far as it says."""
+    """Returns what readiness reports: a phrase of `REFUSALS`, or `unavailable` when the database gives no reason."""
     state = getattr(error.orig, "sqlstate", None) or "" if isinstance(error, DBAPIError) else ""
     return next((words for start, words in REFUSALS.items() if state.startswith(start)), "unavailable")
 

@@ -28,10 +28,10 @@ CONTEXT: list[Callable[[], Mapping[str, object]]] = []
 # Loggers that would write past the root logger, and the access log that `middleware/logging.py` replaces.
 SERVER_LOGGERS = ("uvicorn", "uvicorn.error", "uvicorn.access")
 
-# A stream that does not exist, that is on a full disk or has no reader, or that was closed.
+# Raised when a stream is missing, closed or without a reader, or its disk is full.
 CANNOT_BE_WRITTEN = (AttributeError, OSError, ValueError)
 
-# What is bound under one of these names does not replace it.
+# A bound field of one of these names does not replace the line's own.
 OWN_FIELDS = frozenset({"timestamp", "level", "message"})
 
 
@@ -43,7 +43,7 @@ class _StandardLibraryHandler(logging.Handler):
             level = max(0, record.levelno)
         try:
             message = record.getMessage()
-        except Exception:  # noqa: BLE001 (arguments that do not fit the text harm nobody but their line)
+        except Exception:  # noqa: BLE001 (wrong arguments of a log call may raise anything, and must not fail the caller)
             message = str(record.msg)
         logger.bind(logger=record.name).opt(exception=record.exc_info).log(level, "{}", message)
 
@@ -78,7 +78,7 @@ def context_fields() -> dict[str, object]:
 
 
 def _write(render: Callable[[dict[str, object], str | None], bytes], message: Message) -> None:
-    """Writes one line to standard output, as it is at that moment, or else to standard error.
+    """Writes one line to the current standard output, or to standard error if that fails.
 
     It raises nothing: Loguru would print the whole record, and the request would bear the consequences.
     """
@@ -95,7 +95,7 @@ def _write(render: Callable[[dict[str, object], str | None], bytes], message: Me
 
 
 def _write_whole(stream: BinaryIO, line: bytes) -> None:
-    """An unbuffered stream may take a part only, where a disk or a pipe is full."""
+    """Repeats the write until nothing is left: an unbuffered stream may accept only a part."""
     written = stream.write(line)
     while written is not None and written < len(line):
         line = line[written:]
@@ -124,7 +124,7 @@ def _json(fields: dict[str, object], exception: str | None) -> bytes:
         fields["exception"] = exception
     try:
         return orjson.dumps(fields, default=str, option=orjson.OPT_APPEND_NEWLINE)
-    except orjson.JSONEncodeError:  # of a value that JSON, or UTF-8, has no place for
+    except orjson.JSONEncodeError:  # a value that JSON or UTF-8 cannot represent
         printable = {_shown(key): _json_value(value) for key, value in fields.items()}
         return orjson.dumps(printable, option=orjson.OPT_APPEND_NEWLINE)
 
@@ -147,8 +147,8 @@ _CONTROL_CHARACTERS = {code: f"\\x{code:02x}" for code in (*range(32), *range(12
 
 
 def _shown(value: object) -> str:
-    """The value as a text of valid Unicode, or the name of its type where it cannot be shown."""
+    """Returns the value as valid Unicode, or the name of its type if `__str__` fails."""
     try:
         return str(value).encode("utf-8", "backslashreplace").decode("utf-8")
-    except Exception:  # noqa: BLE001 (its own `__str__` may raise anything)
+    except Exception:  # noqa: BLE001 (`__str__` is the caller's code, and must not fail the log line)
         return f"<{type(value).__name__}>"

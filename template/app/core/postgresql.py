@@ -23,13 +23,13 @@ TRANSACTION = "READ COMMITTED"
 # Any number does, as long as all replicas of this application use the same.
 ADVISORY_LOCK = 7_283_945_106
 
-# How often a replica that waits for it asks again, in seconds.
+# The pause between two attempts to get the lock, in seconds.
 LOCK_INTERVAL = 0.2
 
 UNBOUNDED = {"statement_timeout": "0", "idle_in_transaction_session_timeout": "0"}
 
 
-# What SQLAlchemy itself takes of a URL's query.
+# The parameters of a URL that SQLAlchemy itself reads.
 OF_SQLALCHEMY = frozenset({"host", "port", "prepared_statement_cache_size"})
 
 
@@ -52,14 +52,14 @@ def create_engine(settings: Settings, **options: Any) -> AsyncEngine:
 
 
 def create_migration_engine(settings: Settings) -> AsyncEngine:
-    """An engine without those bounds, nor those of the role, since a migration may take its time."""
+    """Returns an engine without those timeouts and without those of the role, since a migration may take long."""
     url, arguments = _driver_arguments(settings.database_url)
     return create_async_engine(url, connect_args=arguments | {"server_settings": UNBOUNDED}, poolclass=NullPool)
 
 
 @asynccontextmanager
 async def migration_connection(settings: Settings) -> AsyncIterator[AsyncConnection]:
-    """A connection whose transactions are its user's own, for as long as no other replica has one.
+    """Yields a connection for migrations, while no other replica has one. The caller manages its transactions.
 
     The lock is another connection's, since a migration may end a transaction and begin the next. It is a transaction's
     lock, since a session's may stay behind in PgBouncer.
@@ -72,19 +72,19 @@ async def migration_connection(settings: Settings) -> AsyncIterator[AsyncConnect
 
 
 async def ping(connection: AsyncConnection) -> None:
-    """Asks what a pooler may have dropped on the way, which takes no longer than any other question."""
+    """Checks that the server answers, and that no pooler dropped `statement_timeout`."""
     if await connection.scalar(text("SELECT current_setting('statement_timeout')")) == "0":
         _warn_of_lost_bounds()
 
 
 @cache
 def _warn_of_lost_bounds() -> None:
-    """Once a process."""
+    """Cached, so that a process warns once."""
     logger.warning("no statement is bounded: a pooler drops statement_timeout; set it for the role, by ALTER ROLE")
 
 
 def _driver_arguments(database_url: str) -> tuple[URL, dict[str, Any]]:
-    """The URL less what SQLAlchemy would hand over as keywords, and that for the driver, which reads it like libpq."""
+    """Returns the URL for SQLAlchemy, and the arguments of the driver, which parses the other parameters as a DSN."""
     url = make_url(database_url)
     parameters = {name: str(value) for name, value in url.query.items() if name not in OF_SQLALCHEMY}
     arguments: dict[str, Any] = {}
@@ -100,7 +100,7 @@ def _driver_arguments(database_url: str) -> tuple[URL, dict[str, Any]]:
 
 
 def _system_context(parameters: Mapping[str, str]) -> ssl.SSLContext:
-    """Trusts what this machine trusts, which libpq calls `sslrootcert=system`, and verifies the name."""
+    """Returns what libpq does for `sslrootcert=system`: the CAs of this machine, and verification of the host name."""
     context = ssl.create_default_context()
     context.set_alpn_protocols(["postgresql"])
     if certificate := parameters.get("sslcert"):

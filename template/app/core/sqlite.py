@@ -58,7 +58,7 @@ class UtcDateTime(DATETIME):
 
 
 def _written(value: datetime) -> str:
-    """Every year has four digits, so that the order of texts is the order of times."""
+    """Writes four digits for every year, so that text sorts like time."""
     return value.replace(tzinfo=None).isoformat(" ", "microseconds")
 
 
@@ -101,7 +101,7 @@ async def ping(connection: AsyncConnection) -> None:
 
 @asynccontextmanager
 async def migration_connection(settings: Settings) -> AsyncIterator[AsyncConnection]:
-    """A connection whose transactions are its user's own, for as long as no other replica has one.
+    """Yields a connection for migrations, while no other replica has one. The caller manages its transactions.
 
     The lock is another file's, since a migration may end a transaction and begin the next.
     """

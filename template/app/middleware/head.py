@@ -22,14 +22,14 @@ class HeadMiddleware:
         async def send_head(message: Message) -> None:
             if message["type"] == "http.response.start":
                 await send(message)
-                # Ends it, so that what streams without an end stops.
+                # Ends the response, so that an endless stream stops.
                 await send({"type": "http.response.body"})
 
         methods = declared_methods(scope)
         if "HEAD" in methods or "GET" not in methods:
             await self.app(scope, receive, send)
             return
-        # A copy: the server must know that it was asked for a head only. What routing adds is for all middleware.
+        # A copy, since the server must still see HEAD. Other middleware needs what routing adds to the scope.
         get = {**scope, "method": "GET"}
         try:
             await self.app(get, receive, send_head)

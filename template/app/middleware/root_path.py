@@ -1,4 +1,4 @@
-"""The path under which a proxy shows the application to the world."""
+"""Serves the application below a path of a proxy."""
 
 from collections.abc import Awaitable
 
@@ -14,9 +14,9 @@ def add_root_path(app: FastAPI, settings: Settings) -> None:
 
 
 class RootPathMiddleware:
-    """Tells everything below where the application lies (ASGI, `root_path`), whether the proxy takes that off or not.
+    """Sets `root_path` of the ASGI scope, whether or not the proxy removes that path from the request.
 
-    FastAPI's parameter is deprecated, and the server's would not serve every way to start.
+    FastAPI's own parameter is deprecated, and Uvicorn's option would not apply to other ways to start.
     """
 
     def __init__(self, app: ASGIApp, root_path: str) -> None:

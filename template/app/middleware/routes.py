@@ -19,13 +19,13 @@ def _templates(app: FastAPI) -> dict[int, str | None]:
 
 
 def allowed_methods(scope: Scope) -> list[str]:
-    """All methods that this path serves; where it serves `GET`, `HEAD` as well."""
+    """Returns the methods that this path serves, with `HEAD` wherever there is `GET`."""
     methods = declared_methods(scope)
     return sorted(methods | {"HEAD"} if "GET" in methods else methods)
 
 
 def declared_methods(scope: Scope) -> set[str]:
-    """The methods of this path's routes, of which there may be several of the same template."""
+    """Returns the methods of all routes that have the template of this path."""
     contexts = iter_route_contexts(scope["app"].routes)
     matching = [context for context in contexts if context.matches(scope)[0] is not Match.NONE]
     return {

@@ -1,1 +1,1 @@
-"""What Alembic compares with the models, and how, when it writes a migration or checks that none is missing."""
+"""Configures how Alembic compares the database with the models."""

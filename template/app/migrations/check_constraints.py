@@ -1,6 +1,7 @@
-"""Compares CHECK constraints, such as those of `choice()`: Alembic by itself does not see that a value is new.
+"""Compares CHECK constraints, such as those of `choice()`, which Alembic does not compare by itself.
 
-A database keeps a constraint in its own words, so it is asked how it would keep the model's.
+A database stores a constraint in a normalized form. Hence the model's constraint is created on a temporary table and
+read back before the two are compared.
 """
 
 from typing import Any
@@ -38,7 +39,7 @@ def compare(
 
 
 def _by_name(table: Table) -> Constraints:
-    """Those that have a name: the others cannot be changed."""
+    """Returns the named constraints; an unnamed one cannot be dropped."""
     checks = (check for check in table.constraints if isinstance(check, CheckConstraint))
     return {str(check.name): check for check in checks if isinstance(check.name, str)}
 
@@ -46,7 +47,7 @@ def _by_name(table: Table) -> Constraints:
 def _different(connection: Connection, stored: Table, model: Table, new: Constraints) -> list[str]:
     old = _texts(connection, stored.name, stored.schema)
     wanted = _as_stored(connection, model, new)
-    if wanted is None:  # such as of a type that is not there yet: their names have to do
+    if wanted is None:  # a type may not exist yet: compare the names alone
         return sorted(old.keys() ^ new.keys())
     return [name for name in sorted(old.keys() | wanted.keys()) if old.get(name) != wanted.get(name)]
 
@@ -57,7 +58,10 @@ def _texts(connection: Connection, table: str, schema: str | None = None) -> dic
 
 
 def _as_stored(connection: Connection, model: Table, checks: Constraints) -> dict[str, str] | None:
-    """How the database would keep them, which it tells of a table that is gone at once; None where it cannot."""
+    """Returns the form in which the database stores these constraints, or None if it cannot create them.
+
+    The temporary table that it creates for this is rolled back.
+    """
     compiler = connection.dialect.statement_compiler(connection.dialect, None)
     copy = Table(COPY, MetaData(), prefixes=["TEMPORARY"])
     for column in model.columns:
@@ -76,7 +80,7 @@ def _as_stored(connection: Connection, model: Table, checks: Constraints) -> dic
 
 
 class BareType(UserDefinedType[Any]):
-    """A type by its name in the database, without the constraint that the model's type would add."""
+    """A type with this name in the database, without the constraint that the model's type would add."""
 
     cache_ok = True
 
@@ -88,11 +92,11 @@ class BareType(UserDefinedType[Any]):
 
 
 def _without_constraint(change: ops.MigrateOperation) -> ops.MigrateOperation:
-    """Alembic adds the constraint of a column's type with it, and drops none, so that ours would come twice."""
+    """Removes the constraint that Alembic would create with the type: `compare` adds it already."""
     if isinstance(change, ops.AlterColumnOp):
         change.modify_type = _plain(change.modify_type)
     elif isinstance(change, ops.AddColumnOp):
-        column = change.column._copy()  # noqa: SLF001 (Alembic itself copies it so)
+        column = change.column._copy()  # noqa: SLF001 (SQLAlchemy has no public copy of a column; Alembic calls this one)
         column.type = _plain(column.type)
         change.column = column
     return change

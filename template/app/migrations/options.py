@@ -20,7 +20,7 @@ Plugin.setup_plugin_from_module(check_constraints, CHECK_CONSTRAINTS)
 
 
 def is_ours(name: str | None, kind: str, parents: Mapping[str, str | None]) -> bool:
-    """Whether it is compared. A table that neither a model nor a migration names belongs to somebody else."""
+    """Returns whether to compare it. A table that neither a model nor a migration names belongs to somebody else."""
     if kind != "table":
         return True
     return parents["schema_qualified_table_name"] in Base.metadata.tables or name in _created()
@@ -28,19 +28,19 @@ def is_ours(name: str | None, kind: str, parents: Mapping[str, str | None]) -> b
 
 @cache
 def _created() -> frozenset[str]:
-    """The tables that migrations created, whose models may be gone."""
+    """Returns the tables that migrations create, including those whose models are gone."""
     migrations = (path.read_text(encoding="utf-8") for path in (ROOT / "alembic").rglob("*.py"))
     made = re.compile(r"""(?:create_table\(|rename_table\(\s*["']\w+["'],)\s*["'](\w+)["']""")
     return frozenset(name for code in migrations for name in made.findall(code))
 
 
 def render_type(kind: str, item: object, context: AutogenContext) -> str | Literal[False]:
-    """Writes types so that a migration runs by itself; False leaves it to Alembic."""
+    """Renders types that need an import; False leaves the others to Alembic."""
     if kind != "type":
         return False
-    if isinstance(item, TypeDecorator):  # what the database sees of it, since the code may go
+    if isinstance(item, TypeDecorator):  # its type in the database: the migration outlives the decorator's code
         return str(_repr_type(item.impl_instance, context))
-    if isinstance(item, JSON):  # Alembic names an argument of JSONB on another database, and does not import it
+    if isinstance(item, JSON):  # Alembic renders JSONB with an argument that it does not import
         context.imports.add("from sqlalchemy import Text")
     if not type(item).__module__.startswith("sqlalchemy."):
         context.imports.add(f"import {type(item).__module__}")

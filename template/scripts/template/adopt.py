@@ -8,18 +8,18 @@ import sys
 from dataclasses import replace
 from difflib import SequenceMatcher
 
+from scripts.template.fields import columns_of
 from scripts.template.files import read
 from scripts.template.git import git
 from scripts.template.heal import origin_at
 from scripts.template.plan import apply, differences, lines, merge_files, patch, shown
 from scripts.template.preconditions import require_committed, require_repository
-from scripts.template.project import ANSWERS, ROOT, Origin, nothing_changed, origin
+from scripts.template.project import ANSWERS, ROOT, Origin, nothing_changed, origin, recorded_origin
 from scripts.template.records import find, path_of
 from scripts.template.render import Files, referred, render
 from scripts.template.report import conflicts, following
+from scripts.template.tables import tables_in
 from scripts.template.versions import Versions, versions_of
-
-ALIKE = 0.6
 
 
 def main() -> None:
@@ -41,6 +41,7 @@ def adopt(answers: dict[str, str]) -> None:
     require_committed()
     theirs = rendered(project, answers)
     assert theirs
+    require_columns(name, theirs)
     version, base = most_alike(project, answers, versions_of(project))
     print(f"{name} was made by {version}. This is what you changed since:\n", own_changes(base), sep="\n")
     plan = merge_files(base, theirs)
@@ -54,13 +55,23 @@ def adopt(answers: dict[str, str]) -> None:
 
 
 def most_alike(project: Origin, answers: dict[str, str], versions: Versions) -> tuple[str, Files]:
-    """Raises SystemExit with one sentence when no version renders anything like the files."""
+    """Returns the version that made the files, and what it made."""
     renders = ((version, rendered(replace(project, version=version), answers)) for version in candidates(versions))
     found = [(likeness(files), version, files) for version, files in renders if files]
-    best, version, files = max(found, key=lambda each: each[0])
-    if best < ALIKE:
-        sys.exit(f"No version makes {answers['resource']} of these fields: give those that it was made with.")
+    _, version, files = max(found, key=lambda each: each[0])
     return version, files
+
+
+def require_columns(name: str, files: Files) -> None:
+    """Raises SystemExit with one sentence when the fields are not those of the model that is there."""
+    recorded = recorded_origin(files[path_of(name)].content)
+    assert recorded
+    plural = recorded.answers["plural"]
+    table = tables_in(ROOT).get(plural)
+    if table is None:
+        sys.exit(f"No model has the table {plural}: say what several of them are called, with plural=.")
+    if missing := [column for column in columns_of(recorded.answers["fields"]).values() if column not in table.columns]:
+        sys.exit(f"The table {plural} has no column {missing[0]}: give the fields that {name} was made with.")
 
 
 def candidates(versions: Versions) -> list[str]:

@@ -1,4 +1,4 @@
-"""Brings an update of the template into the project's resources, and into the tables of the project's own models."""
+"""Finishes an update: updates the resources, and writes the migration for the project's own tables."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from scripts.template.difference import Difference
 from scripts.template.git import changed, git
-from scripts.template.migration import body, merge_heads, write_migration
+from scripts.template.migration import body, default, merge_heads, write_migration
 from scripts.template.moves import Update
 from scripts.template.plan import VERSIONS, apply, differences, merge_files
 from scripts.template.project import ROOT, Origin, fresh_render, muted, plain_errors
@@ -14,13 +14,10 @@ from scripts.template.records import Record, all_records
 from scripts.template.render import referred, render
 from scripts.template.tables import Tables, tables_at, tables_in
 
-# An update adds columns to the tables of the project, and changes none but by such an accident.
-CLASH = "alter_column('version'"
-
 
 @dataclass(frozen=True)
 class Followed:
-    """What became of what is the project's own."""
+    """What the update did to the project's own parts."""
 
     resources: list[str]
     merge: str = ""  # the migration that merges the template's and the project's
@@ -33,7 +30,7 @@ class Followed:
 
 
 def follow(update: Update) -> Followed:
-    """Finishes an update."""
+    """Merges the heads of the migrations, updates the resources, and writes a migration if tables changed."""
     if not (ROOT / "alembic.ini").is_file():
         return Followed(bring_all(update.after))
     if changed("U", "alembic"):
@@ -50,14 +47,14 @@ def follow(update: Update) -> Followed:
                 changes += differences(before, tables_in(ROOT))
         except SystemExit as refusal:
             resources, fault = resources or bring_all(update.after), str(refusal)
-        clashes = [change.table for change in changes if CLASH in body(change)]
+        clashes = [change.table for change in changes if is_taken_over(change)]
         free = [change for change in changes if change.table not in clashes]
         migration = write_migration("follow the template", free) if free else ""
     return Followed(resources, merge, migration, clashes, fault)
 
 
 def bring_all(project: Origin) -> list[str]:
-    """Says what became of each resource that was behind."""
+    """Updates each resource that an older version made, and says what changed."""
     return [bring(record, project) for record in all_records() if record.version != project.version]
 
 
@@ -76,7 +73,7 @@ def bring(record: Record, project: Origin) -> str:
 
 
 def own_changes(update: Update, now: Tables) -> list[Difference]:
-    """What differs in tables that were there, unless a migration since then says it, or the template brings one."""
+    """Returns what changed in the project's own tables, unless a migration was written since."""
     after = tables_at(update.until) if update.until else now
     found = [each for each in differences(tables_at(update.commit), after) if each.before is not None]
     written = list(migrations_since(update.commit))
@@ -88,10 +85,16 @@ def own_changes(update: Update, now: Tables) -> list[Difference]:
     return [each for each in found if each.table not in theirs]
 
 
+def is_taken_over(change: Difference) -> bool:
+    """Whether `version` of `Entity` replaces a column that the project called so."""
+    return any(new.name == "version" and default(old) != default(new) for old, new in change.pairs)
+
+
 def migrations_since(commit: str) -> Iterator[str]:
     known = git("ls-tree", "--name-only", commit, "--", "alembic/versions/").splitlines()
     return (path.read_text("utf-8") for path in VERSIONS.glob("*.py") if str(path.relative_to(ROOT)) not in known)
 
 
 def says(migration: str, difference: Difference) -> bool:
+    """Whether the migration names all that the difference names, and so was probably written for it."""
     return all(f'"{name}"' in migration for name in re.findall(r"'(\w+)'", body(difference)))

@@ -10,11 +10,9 @@ from alembic.migration import MigrationContext
 from sqlalchemy import CheckConstraint, Column, Connection, Integer, MetaData, Table, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.core.config import Settings
-from app.core.database import create_migration_engine
 from app.domain.models.base import Base, choice
 from app.migrations.options import OPTIONS
-from tests.integration.test_migrations import differences
+from tests.integration.test_migrations import connected, differences
 
 
 class Size(StrEnum):
@@ -31,10 +29,8 @@ class MoreSizes(StrEnum):
 @pytest.fixture
 async def connection(database_url: str) -> AsyncIterator[AsyncConnection]:
     """On a migrated database; what happens here is rolled back."""
-    engine = create_migration_engine(Settings(DATABASE_URL=database_url))
-    async with engine.connect() as connection:
+    async with connected(database_url) as connection:
         yield connection
-    await engine.dispose()
 
 
 def shirts(*parts: Column[int] | CheckConstraint, size: type[StrEnum] | None = Size) -> MetaData:

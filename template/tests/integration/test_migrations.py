@@ -2,6 +2,7 @@ import asyncio
 import os
 import sys
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -54,12 +55,18 @@ async def empty_database_url(worker_id: str) -> AsyncIterator[str]:
     await drop(url)
 
 
-@pytest.fixture
-async def connection(empty_database_url: str) -> AsyncIterator[AsyncConnection]:
-    engine = create_migration_engine(Settings(DATABASE_URL=empty_database_url))
+@asynccontextmanager
+async def connected(url: str) -> AsyncIterator[AsyncConnection]:
+    engine = create_migration_engine(Settings(DATABASE_URL=url))
     async with engine.connect() as connection:
         yield connection
     await engine.dispose()
+
+
+@pytest.fixture
+async def connection(empty_database_url: str) -> AsyncIterator[AsyncConnection]:
+    async with connected(empty_database_url) as connection:
+        yield connection
 
 
 def differences(connection: Connection) -> list[object]:

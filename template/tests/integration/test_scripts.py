@@ -73,7 +73,7 @@ def env_file(tmp_path: Path) -> Path:
     settings = {
         "API_V1_PREFIX": "/other",
         "ROOT_PATH": "/shop",
-        "HOST": "0.0.0.0",  # noqa: S104 (as in a container)
+        "HOST": "0.0.0.0",  # noqa: S104 (what containers set: the test is about it)
         "PORT": str(free_port()),
         "JWT_SECRET_KEY": "0123456789abcdefghijklmnopqrstuvwxyz",
         "FORWARDED_ALLOW_IPS": "10.0.0.0/8",

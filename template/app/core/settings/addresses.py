@@ -1,8 +1,8 @@
-"""The addresses of clients, each in one form."""
+"""Normalizes the addresses of clients."""
 
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, ip_address, ip_network
 
-# Their last 32 bits are an IPv4 address: mapped, translated (RFC 2765), NAT64 (RFC 6052 and 8215), compatible.
+# Networks whose last 32 bits are an IPv4 address: mapped, translated (RFC 2765), NAT64 (RFC 6052, 8215), compatible.
 _EMBEDDING = [
     ip_network(prefix) for prefix in ("::ffff:0:0/96", "::ffff:0:0:0/96", "64:ff9b::/96", "64:ff9b:1::/48", "::/96")
 ]
@@ -29,7 +29,7 @@ def _embedded(address: IPv6Address) -> IPv4Address | None:
 
 
 def with_mapped(proxies: str) -> str:
-    """Adds to a list of addresses and networks what IPv4 looks like to a listener of both families."""
+    """Adds the IPv4-mapped form of each IPv4 address and network, which a dual-stack listener sees."""
     return ",".join(form for proxy in proxies.split(",") for form in _forms(proxy.strip()))
 
 

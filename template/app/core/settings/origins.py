@@ -1,4 +1,4 @@
-"""Origins as browsers send them (RFC 6454, 6.2): whatever is written in another way would never match."""
+"""Normalizes origins to the form that browsers send (RFC 6454, 6.2); any other form would never match."""
 
 import re
 from ipaddress import IPv6Address
@@ -10,7 +10,7 @@ ORIGIN = re.compile(
 DEFAULT_PORTS = {"http": 80, "https": 443}
 HIGHEST_PORT = 65535
 
-# All origins, and those that a browser does not tell.
+# Any origin, and the opaque origin that a browser sends for local files and sandboxed frames.
 SPECIAL = frozenset({"*", "null"})
 
 

@@ -1,4 +1,4 @@
-"""DATABASE_URL in the forms in which hosting services and libpq write it (PostgreSQL documentation, 32.1)."""
+"""Reads DATABASE_URL as hosting services and libpq write it (PostgreSQL documentation, 32.1)."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -29,7 +29,7 @@ PARAMETER = re.compile(
     """,
     re.VERBOSE,
 )
-# What libpq knows besides; the driver does without it, or always does it so.
+# Parameters of libpq that the driver ignores, or whose value it always assumes.
 WITHOUT_EFFECT = re.compile(
     r"""
     (keepalives|keepalives_count|keepalives_idle|keepalives_interval|tcp_user_timeout|load_balance_hosts)=.*
@@ -83,7 +83,7 @@ def _parameters(query: Mapping[str, str | tuple[str, ...]]) -> Iterator[tuple[st
 
 
 def _places(hosts: str, ports: str) -> dict[str, str]:
-    """Hosts and ports for the query of SQLAlchemy, which wants as many of the one as of the other."""
+    """Returns hosts and ports for the query of the URL, where SQLAlchemy expects one port for each host."""
     if hosts.startswith("/"):
         return {"host": hosts} | ({"port": ports} if ports else {})
     found = [match for place in hosts.split(",") if (match := HOST_AND_PORT.fullmatch(place))]

@@ -1,6 +1,6 @@
-"""The settings that say where the application is found, and how all settings are read.
+"""The settings of the server's address, and the way in which all settings are read.
 
-They load quickly, since a health check reads them every few seconds.
+This module loads quickly, since the health check imports it every few seconds.
 """
 
 import os
@@ -11,7 +11,7 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, BeforeValidator, Field, PositiveInt, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
-# Where they are, besides the environment.
+# The other sources of settings, besides the environment.
 ENV_FILE = os.environ.get("ENV_FILE", ".env")
 SECRETS_DIRECTORY = Path(os.environ.get("SECRETS_DIRECTORY", "/run/secrets"))
 
@@ -19,7 +19,7 @@ DEFAULT_HOST = "127.0.0.1"
 
 
 def _host(value: str) -> str:
-    """Some shells and compilers put the name of the machine into HOST: nobody asked us to listen there."""
+    """Ignores a host name: csh and conda set HOST to the name of the machine or the compiler's target."""
     if value == "localhost":
         return value
     try:
@@ -60,7 +60,7 @@ class ServerSettings(BaseSettings):
 
     @model_validator(mode="after")
     def _tell_paths_apart(self) -> Self:
-        """A proxy may take ROOT_PATH off or not: what comes must show which."""
+        """Refuses a prefix that begins with ROOT_PATH: nobody could tell whether the proxy had removed it."""
         if self.ROOT_PATH and f"{self.API_V1_PREFIX}/".startswith(f"{self.ROOT_PATH}/"):
             raise ValueError("API_V1_PREFIX must not begin with ROOT_PATH, which comes before it by itself")
         return self
@@ -85,7 +85,7 @@ def read_settings[Kind: BaseSettings](kind: type[Kind]) -> Kind:
 
 
 def _refuse_other_encodings(kind: type[BaseSettings]) -> None:
-    """Some editors save in UTF-16, whose letters a reader of UTF-8 may take for others, and for none of our names."""
+    """Refuses UTF-16, which some editors write: read as UTF-8, it would contain none of our names."""
     file = kind.model_config.get("env_file")
     if not isinstance(file, str) or not Path(file).is_file():
         return

@@ -6,7 +6,7 @@ from sqlalchemy import make_url
 
 SCHEME = re.compile(r"^sqlite(\+\w+)?:///(?=[^:?])", re.IGNORECASE)
 
-# What SQLAlchemy passes on to the driver; a URI has parameters of its own.
+# The parameters that SQLAlchemy passes to the driver. With `uri=true`, SQLite reads parameters of its own.
 PARAMETERS = frozenset(
     {"autocommit", "cached_statements", "check_same_thread", "detect_types", "isolation_level", "timeout", "uri"}
 )

@@ -28,22 +28,22 @@ class Base(DeclarativeBase):
 
 
 class Versioned:
-    """A record whose every write gives it another version."""
+    """Adds a version number that each write raises."""
 
     @declared_attr
     @classmethod
     def version(cls) -> Mapped[int]:
-        """1 at first, and one more after each UPDATE that SQLAlchemy sends, be it a flush or a statement."""
+        """Starts at 1; each UPDATE that SQLAlchemy sends, by a flush or by a statement, adds 1."""
         version = mapped_column(Integer, default=1, server_default=text("1"))
-        # The column itself, since the bare name could be another table's in an UPDATE with several of them.
+        # The column object, since a bare name would be ambiguous in an UPDATE of several tables.
         version.column.onupdate = ColumnDefault(version.column + 1, for_update=True)
         return version
 
 
 @event.listens_for(Versioned, "after_mapper_constructed", propagate=True)
 def _return_version(mapper: Mapper[Versioned], _: type[Versioned]) -> None:
-    # The UPDATE returns it, since an asynchronous session could not load it later. A model that has `__mapper_args__`
-    # of its own would lose what were written there.
+    # The UPDATE returns the new value, since an asynchronous session cannot load it lazily. An event sets this, because
+    # a model with `__mapper_args__` of its own would replace a value there.
     mapper.eager_defaults = True
 
 

@@ -30,11 +30,11 @@ def _whole(value: object) -> object:
 
 
 def _all_places(value: Decimal) -> str:
-    """Pydantic would write 0 with eight places as 0E-8."""
+    """Writes all decimal places: Pydantic would write 0 with eight places as 0E-8."""
     return f"{value:f}"
 
 
-# For responses; requests have Digits.
+# A Decimal in responses; requests use Digits.
 PlainDecimal = Annotated[Decimal, PlainSerializer(_all_places, return_type=str, when_used="json")]
 Boolean = StrictBool
 Integer = Annotated[int, Field(strict=True, ge=-(2**31), le=2**31 - 1), BeforeValidator(_whole)]
@@ -67,7 +67,7 @@ def _in_utc(value: dt.datetime) -> dt.datetime:
 
 
 def _finite[Time: dt.date](value: Time) -> Time:
-    """The driver of PostgreSQL stores the first and the last of all dates, and of all times, as infinity."""
+    """Refuses the first and the last possible value, which the PostgreSQL driver stores as infinity."""
     same = value.replace(tzinfo=None) if isinstance(value, dt.datetime) else value
     if same in (type(same).min, type(same).max):
         raise PydanticCustomError("time_finite", "Must be between the first and the last possible value, without them")
