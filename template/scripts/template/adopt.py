@@ -13,7 +13,7 @@ from scripts.template.files import read
 from scripts.template.git import git
 from scripts.template.heal import origin_at
 from scripts.template.plan import apply, differences, lines, merge_files, patch, shown
-from scripts.template.preconditions import require_committed, require_repository
+from scripts.template.preconditions import require_committed, require_one_head, require_repository
 from scripts.template.project import ANSWERS, ROOT, Origin, nothing_changed, origin, recorded_origin
 from scripts.template.records import find, path_of
 from scripts.template.render import Files, referred, render
@@ -39,6 +39,7 @@ def adopt(answers: dict[str, str]) -> None:
         sys.exit(f"There is no resource '{name}' to adopt: name one of those in app/domain/models.")
     require_repository()
     require_committed()
+    require_one_head()
     theirs = rendered(project, answers)
     assert theirs
     require_columns(name, theirs)
@@ -46,7 +47,7 @@ def adopt(answers: dict[str, str]) -> None:
     print(f"{name} was made by {version}. This is what you changed since:\n", own_changes(base), sep="\n")
     plan = merge_files(base, theirs)
     plan.record(path_of(name), theirs)
-    plan.migration, plan.differences = f"bring {name} up to date".replace("_", " "), differences(*plan.tables)
+    plan.migration, plan.differences = f"bring {name} up to date".replace("_", " "), differences(*plan.tables())
     if os.environ.get("DRY"):
         print(f"This would bring it to {project.version}:\n", shown(plan), sep="\n")
     else:

@@ -49,7 +49,7 @@ def planned_change(record: Record, request: Request) -> Plan:
     columns = renamed_columns(record.fields, answers["fields"], renames)
     if request.backfill and not plan.files:
         sys.exit("backfill= is for what becomes required, and nothing does.")
-    found = [replace(difference, renames=columns) for difference in differences(*plan.tables)]
+    found = [replace(difference, renames=columns) for difference in differences(*plan.tables())]
     plan.differences = [replace(each, fills=checked_fills(each, request, theirs)) for each in found]
     return plan
 

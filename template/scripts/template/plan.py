@@ -30,9 +30,8 @@ class Plan:
         if read(ROOT / name) != theirs[name]:
             self.files[name] = theirs[name]
 
-    @property
     def tables(self) -> tuple[Tables, Tables]:
-        """Before and after. Where a file is in conflict, they are those of the template."""
+        """Imports the models before and after the change; of a file in conflict, the template's versions."""
         before = {name: sides.base for name, sides in self.conflicts.items()}
         after = self.files | {name: sides.theirs for name, sides in self.conflicts.items()}
         return tables_with(before), tables_with(after)

@@ -33,7 +33,7 @@ def remove(record: Record) -> None:
     refuse("These files hold work of yours, so that nothing was removed; delete them yourself, or undo it", changed)
     refuse(f"{record.name} is still in use; change these first", sorted(users(record, files)))
     plan = Plan(dict.fromkeys([*files, record.path]), migration=f"remove {record.plural.replace('_', ' ')}")
-    plan.differences = differences(*plan.tables)
+    plan.differences = differences(*plan.tables())
     if os.environ.get("DRY"):
         print("This would be removed:", *plan.files, sep="\n    ")
     elif os.environ.get("RESOURCE_YES"):

@@ -32,7 +32,7 @@ def add(request: Request) -> None:
     answers = {"resource": request.name, "fields": request.fields}
     answers |= {name: value for name in ("plural", "access") if (value := getattr(request, name))}
     plan = Plan(dict(render(origin(), answers, existing())))
-    plan.differences = differences(*plan.tables)
+    plan.differences = differences(*plan.tables())
     plan.migration = f"add {plan.differences[0].table.replace('_', ' ')}"
     if os.environ.get("DRY"):
         print("This would be added:", *sorted(plan.files), sep="\n    ")
