@@ -92,13 +92,12 @@ def running(
 
 def wait_until(answers: Callable[[], bool]) -> None:
     """Until it is true, and raises none of the errors of what does not listen yet."""
-    deadline = time.monotonic() + 60
-    while True:
+    for _ in range(600):
         with suppress(OSError, httpx2.HTTPError):
             if answers():
                 return
-        assert time.monotonic() < deadline
         time.sleep(0.1)
+    raise TimeoutError
 
 
 def listens(port: int) -> bool:
