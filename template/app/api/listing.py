@@ -30,10 +30,16 @@ def checked[Kind: Filters](connection: HTTPConnection, query: Kind) -> Kind:
     refuse_repetition(connection, query)
     if isinstance(query, ListQuery):
         try:
-            query.bind(caller_of(connection), connection.scope["path"], settings_of(connection).signing_keys)
+            query.after.bind(settings_of(connection).signing_keys, list_name(connection, query))
         except InvalidCursorError as error:
             raise invalid("after", "cursor", str(error)) from None
     return query
+
+
+def list_name(connection: HTTPConnection, query: ListQuery) -> str:
+    """Names a list by its caller, its path, its order, what is searched for, and its filters."""
+    chosen = query.model_dump_json(exclude={"page", "limit", "count", "after"})
+    return "\0".join((caller_of(connection), connection.scope["path"], chosen))
 
 
 def refuse_repetition(connection: HTTPConnection, query: Filters) -> None:

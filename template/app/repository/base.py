@@ -1,6 +1,6 @@
 """What every repository can do. All SQL lives in this package."""
 
-import operator
+import operator as compare
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from inspect import getattr_static
@@ -14,8 +14,7 @@ from sqlalchemy.orm import InstrumentedAttribute
 from app.core.exceptions import BROKEN_REFERENCE, ConflictError
 from app.domain.models.base import Entity, utc_now
 from app.domain.schemas.common import Filters, ListQuery, SearchFilters
-from app.domain.schemas.cursor import Position
-from app.domain.schemas.filters import Filter
+from app.domain.schemas.filters import Operator, chosen_filters
 from app.repository.keyset import Keyset
 
 
@@ -50,12 +49,15 @@ class Repository[Model: Entity]:
 
     # None if this class builds its statements by rules of its own, which may hold values of one caller.
     _statements: ClassVar[dict[Hashable, Any] | None]
+    # A list with an order of its own has pages only.
+    _has_cursors: ClassVar[bool]
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
-        has_own_rules = any(getattr(cls, rule) is not getattr(Repository, rule) for rule in _RULES)
+        own_rules = [rule for rule in _RULES if getattr(cls, rule) is not getattr(Repository, rule)]
         is_computed = any(hasattr(getattr_static(cls, name, None), "__get__") for name in _DECLARED)
-        cls._statements = None if has_own_rules or is_computed else {}
+        cls._statements = None if own_rules or is_computed else {}
+        cls._has_cursors = "_order" not in own_rules
 
     def __init__(self, session: AsyncSession) -> None:
         self.session = session
@@ -84,9 +86,8 @@ class Repository[Model: Entity]:
 
     async def list(self, query: ListQuery) -> Slice[Model]:
         """Returns the page that the query asks for, by its number or after a cursor. Raises InvalidCursorError."""
-        start = query.start
-        if start is not None:
-            return await self._list_after(query, start)
+        if query.after:
+            return await self._list_after(query)
         matches = self._matches(query)
         shape = ("list", query.sort_by, query.sort_order, query.count)
         page = self._page(query, matches) if matches else self._shared(shape, lambda: self._page(query))
@@ -100,22 +101,24 @@ class Repository[Model: Entity]:
         count = rows[0][1] if rows else 0 if query.page == 1 else await self.session.scalar(self._total(matches))
         return self._slice(query, [row[0] for row in rows], count)
 
-    async def _list_after(self, query: ListQuery, start: Position) -> Slice[Model]:
-        matches = self._matches(query)
+    async def _list_after(self, query: ListQuery) -> Slice[Model]:
+        keyset, matches = self._keyset(query), self._matches(query)
         uncounted = query.model_copy(update={"count": False})
         records: list[Model] = []
-        for rest in self._keyset(query).after(start):
+        for rest in keyset.after(query.after.position):
             window = {"page_limit": query.limit + 1 - len(records), "page_offset": 0}
             records += await self.session.scalars(self._page(uncounted, (*matches, rest)), window)
             if len(records) > query.limit:
                 break
-        total = await self.session.scalar(self._total(matches)) if query.counts else None
+        is_counted = query.count and "count" in query.model_fields_set
+        total = await self.session.scalar(self._total(matches)) if is_counted else None
         return self._slice(query, records, total)
 
     def _slice(self, query: ListQuery, records: Sequence[Model], total: int | None) -> Slice[Model]:
-        items = records[: query.limit]
-        following = query.cursor(self._keyset(query).position(items[-1])) if len(records) > query.limit else None
-        return Slice(items, total, query.page if query.start is None else None, query.limit, following)
+        items, following = records[: query.limit], None
+        if len(records) > query.limit and self._has_cursors:
+            following = query.after.write(self._keyset(query).position(items[-1]))
+        return Slice(items, total, None if query.after else query.page, query.limit, following)
 
     async def create(self, /, **values: Any) -> Model:
         """Raises ConflictError if a record that is referred to is deleted."""
@@ -189,16 +192,16 @@ class Repository[Model: Entity]:
             def filter_overdue(self, value: bool) -> ColumnElement[bool]:
                 return (Invoice.due < utc_now()) == value
         """
-        conditions = [self._condition(name, mark, getattr(query, name)) for name, mark in query.chosen()]
+        conditions = [self._condition(*chosen) for chosen in chosen_filters(query)]
         if isinstance(query, SearchFilters) and query.search:
             conditions.append(or_(*(column.icontains(query.search, autoescape=True) for column in self.searchable)))
         return conditions
 
-    def _condition(self, name: str, mark: Filter, value: Any) -> ColumnElement[bool]:
-        if mark.operator == "own":
+    def _condition(self, name: str, operator: Operator, value: Any) -> ColumnElement[bool]:
+        if operator == "own":
             condition: ColumnElement[bool] = getattr(self, f"filter_{name}")(value)
         else:
-            condition = COMPARISONS[mark.operator](getattr(self.model, name.partition("__")[0]), value)
+            condition = COMPARISONS[operator](getattr(self.model, name.partition("__")[0]), value)
         return condition
 
     def _order(self, query: Filters) -> Sequence[ColumnElement[Any]]:
@@ -209,12 +212,12 @@ class Repository[Model: Entity]:
         return Keyset(chosen, self.model.id, query.sort_order == "asc")
 
 
-COMPARISONS: Mapping[str, Callable[[InstrumentedAttribute[Any], Any], ColumnElement[bool]]] = {
-    "eq": operator.eq,
-    "gt": operator.gt,
-    "ge": operator.ge,
-    "lt": operator.lt,
-    "le": operator.le,
+COMPARISONS: Mapping[Operator, Callable[[InstrumentedAttribute[Any], Any], ColumnElement[bool]]] = {
+    "eq": compare.eq,
+    "gt": compare.gt,
+    "ge": compare.ge,
+    "lt": compare.lt,
+    "le": compare.le,
     "in": lambda column, values: column.in_(values),
     "null": lambda column, is_null: column.is_(None) if is_null else column.is_not(None),
 }

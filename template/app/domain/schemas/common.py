@@ -1,19 +1,16 @@
 """What the requests and responses of all resources share."""
 
-from collections.abc import Mapping, Sequence
-from functools import cache
 from typing import Annotated, Literal
 
-from pydantic import MISSING, Field, PrivateAttr, ValidationInfo, field_validator
+from pydantic import MISSING, Field, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
 from app.domain.schemas.base import RequestModel, ResponseModel, Storable
-from app.domain.schemas.cursor import Cursors, InvalidCursorError, Position
-from app.domain.schemas.filters import Above, AtLeast, AtMost, Below, Filter, In, Is
+from app.domain.schemas.cursor import Cursor
+from app.domain.schemas.filters import Above, AtLeast, AtMost, Below, In, Is
 from app.domain.schemas.types import DateTime
 
 Search = Annotated[str, Field(max_length=100), Storable]
-_PAGING = {"page", "limit", "count", "after"}
 
 
 class Filters(RequestModel):
@@ -34,22 +31,6 @@ class Filters(RequestModel):
     updated_at__lt: Below[DateTime] = MISSING
     updated_at__lte: AtMost[DateTime] = MISSING
 
-    @classmethod
-    @cache
-    def filters(cls) -> Mapping[str, Filter]:
-        """The parameters that are filters."""
-        return {
-            name: mark
-            for name, field in cls.model_fields.items()
-            for mark in field.metadata
-            if isinstance(mark, Filter)
-        }
-
-    def chosen(self) -> list[tuple[str, Filter]]:
-        """The filters that this query uses."""
-        known = self.filters()
-        return [(name, known[name]) for name in sorted(self.model_fields_set & known.keys())]
-
 
 class SearchFilters(Filters):
     """Searching as well, for a resource with text to search in."""
@@ -66,45 +47,16 @@ class ListQuery(Filters):
         bool,
         Field(description="Whether to count all matches; without it both totals are null. Off after a cursor."),
     ] = True
-    after: Annotated[
-        str | MISSING,
-        Field(description="A cursor, which is `next` of the page before.", max_length=4096, pattern="^[A-Za-z0-9_-]+$"),
-    ] = MISSING
-
-    _cursors: Cursors | None = PrivateAttr(default=None)
-    _start: Position | None = PrivateAttr(default=None)
+    after: Annotated[Cursor, Field(description="A cursor, which is `next` of the page before.")] = Field(
+        default_factory=Cursor
+    )
 
     @field_validator("after")
     @classmethod
-    def _excludes_page(cls, after: str, info: ValidationInfo) -> str:
+    def _excludes_page(cls, after: Cursor, info: ValidationInfo) -> Cursor:
         if info.data.get("page", 1) != 1:
             raise PydanticCustomError("cursor_and_page", "Give a cursor or a page, not both")
         return after
-
-    @property
-    def counts(self) -> bool:
-        """Whether the total is asked for."""
-        return self.count and (self.after is MISSING or "count" in self.model_fields_set)
-
-    def bind(self, caller: str, path: str, keys: Sequence[bytes]) -> None:
-        """Has pages begin and end with cursors that belong to this caller, path, order, search and filters.
-
-        Raises InvalidCursorError if `after` is none of them.
-        """
-        self._cursors = Cursors(keys, "\0".join((caller, path, self.model_dump_json(exclude=_PAGING))))
-        if self.after is not MISSING:
-            self._start = self._cursors.read(self.after)
-
-    @property
-    def start(self) -> Position | None:
-        """The record after which the page begins. Raises InvalidCursorError if nobody has called `bind`."""
-        if self.after is not MISSING and self._start is None:
-            raise InvalidCursorError
-        return self._start
-
-    def cursor(self, position: Position) -> str | None:
-        """The cursor of a record, or None if nobody has called `bind`."""
-        return self._cursors.write(position) if self._cursors else None
 
 
 class SearchQuery(SearchFilters, ListQuery):

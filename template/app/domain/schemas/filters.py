@@ -6,10 +6,12 @@ The name says which column is compared, the type how. `Own` is for a filter that
 repository, named `filter_` and the parameter, says which records it finds.
 """
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Literal, TypeVar
+from functools import cache
+from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import MISSING, Field
+from pydantic import MISSING, BaseModel, Field
 
 Value = TypeVar("Value")
 Operator = Literal["eq", "in", "gt", "ge", "lt", "le", "null", "own"]
@@ -41,3 +43,15 @@ Own = Annotated[Value | MISSING, Filter("own")]
 # What JSON takes as a number or as true and false comes as text in a query.
 Number = Annotated[int, Field(ge=-(2**31), le=2**31 - 1)]
 BigNumber = Annotated[int, Field(ge=-(2**63), le=2**63 - 1)]
+
+
+def chosen_filters(query: BaseModel) -> Iterator[tuple[str, Operator, Any]]:
+    """The filters that a query uses, as the parameter, the operator and the value of each."""
+    declared = _declared(type(query))
+    return ((name, declared[name], getattr(query, name)) for name in declared if name in query.model_fields_set)
+
+
+@cache
+def _declared(kind: type[BaseModel]) -> Mapping[str, Operator]:
+    marks = ((name, mark) for name, field in kind.model_fields.items() for mark in field.metadata)
+    return {name: mark.operator for name, mark in marks if isinstance(mark, Filter)}
