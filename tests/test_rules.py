@@ -18,9 +18,10 @@ from tests.test_living import ASK, changes
 
 LONG = "n" * 23
 FIELDS = (
-    "number:int year:int=2026 code:str(20)! note:text? share:float low:decimal(5,2) high:decimal(9,4) price:decimal(5,2)! "
-    "kind:enum(a,b) active:bool title:str(500) mail:email customer:ref(user) parent:ref(thing)? day:date at:datetime a:int "
-    f"b:int c:int d:int e:int year_a:int number_year:int! {LONG}1:int {LONG}2:int {LONG}3:int {LONG}4:int"
+    "number:int year:int=2026 code:str(20)! note:text? share:float low:decimal(5,2) high:decimal(9,4) "
+    "price:decimal(5,2)! kind:enum(a,b) active:bool title:str(500) mail:email customer:ref(user) parent:ref(thing)? "
+    "day:date at:datetime a:int b:int c:int d:int e:int year_a:int number_year:int! "
+    f"{LONG}1:int {LONG}2:int {LONG}3:int {LONG}4:int"
 )
 UNIQUE = {
     "number": "is not a rule of unique=",
@@ -140,7 +141,8 @@ def accepted(name: str, project: Path) -> str:
 EVERY_TYPE = {
     "measure": (
         "public",
-        "a:int b:int! c:bigint d:bigint? e:float f:float g:decimal(1,0) h:decimal(12,2) i:date j:date m:datetime n:datetime",
+        "a:int b:int! c:bigint d:bigint? e:float f:float g:decimal(1,0) h:decimal(12,2) i:date j:date m:datetime "
+        "n:datetime",
         "a+c g+i j+m",
         "b>a d>=c e<f g<=h j>i n>=m",
     ),
