@@ -29,6 +29,8 @@ class Resource:
     fields: str
     access: str = "signed-in"
     plural: str = ""
+    unique: str = ""
+    check: str = ""
 
 
 def macro(module: str, name: str) -> Callable[..., str]:
@@ -47,13 +49,24 @@ def render(resources: Iterable[Resource], folder: Path) -> None:
     files = [path.relative_to(ROOT) for path in TEMPLATE.rglob("*.jinja")]
     for resource in resources:
         plural = resource.plural or macro("naming", "plural_of")(resource.name)
-        columns = json.loads(macro("fields", "parse")(resource.fields, resource.name, plural))
+        access, rules = resource.access, (resource.unique, resource.check)
+        columns = json.loads(macro("fields", "parse")(resource.fields, resource.name, plural, access, *rules))
+        unique = macro("rules", "parsed_unique")(
+            resource.unique, resource.fields, resource.name, access, plural, resource.check
+        )
+        check = macro("fields", "parse_check")(resource.check, resource.fields, resource.name, plural)
         for file in files:
             target = folder / file.relative_to(TEMPLATE.relative_to(ROOT)).with_suffix("")
             target = target.with_name(target.name.replace("{{ resource }}", resource.name))
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_text(
                 ENVIRONMENT.get_template(file.as_posix()).render(
-                    resource=resource.name, access=resource.access, plural=plural, columns=columns, _copier_answers={}
+                    resource=resource.name,
+                    access=access,
+                    plural=plural,
+                    columns=columns,
+                    unique_rules=json.loads(unique),
+                    check_rules=json.loads(check),
+                    _copier_answers={},
                 )
             )

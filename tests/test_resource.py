@@ -26,7 +26,7 @@ RESOURCES = {
         "active:bool^=true day:date! at:datetime!^ key:uuid! data:json mail:email!~ link:url!~? level:enum(low,high) "
         "category:ref(category)! buyer:ref(user)? due:datetime? color:enum(red,green)=red",
     ),
-    "bus": ("admin", "plate:str(2)! item:ref(order_item) count:int^?"),
+    "bus": ("admin", "plate:str(2)! item:ref(order_item) seats:int^?"),
     "person": ("signed-in", "name:str(100)~ bus:ref(bus)?"),
 }
 

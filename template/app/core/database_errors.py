@@ -1,5 +1,7 @@
 """What an error of the database means to the client, by SQLSTATE (PostgreSQL documentation, appendix A)."""
 
+import re
+
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
@@ -10,12 +12,16 @@ OUTAGES: tuple[type[Exception], ...] = (PoolTimeoutError, OSError, TimeoutError)
 
 UNIQUE_VIOLATION = "23505"
 FOREIGN_KEY_VIOLATION = "23503"
+CHECK_VIOLATION = "23514"
 
 INTEGRITY_CONSTRAINT_VIOLATION = "23"
 DATA_EXCEPTION = "22"
 # Connection exceptions, insufficient resources, operator intervention (shutdown, statement timeout), rolled back to
 # resolve a conflict, a lock that is not available; a user or a database that is not, or not yet, what we were told.
 TRANSIENT = ("08", "53", "57", "40", "55P03", "28", "3D")
+
+# In the name of a rule such as `ends_at_above_starts_at`.
+COMPARISON = re.compile(r"_(not_)?(above|below)_")
 
 # Why the database is not ready, in words that tell the public no more than they must.
 REFUSALS = {
@@ -53,15 +59,38 @@ def refusal(error: Exception) -> str:
 
 def _violation(error: DBAPIError, state: str) -> AppError:
     if state == UNIQUE_VIOLATION:
-        return ConflictError(f"This {_columns(error)} is already in use.")
+        return ConflictError(_taken(error))
     if state == FOREIGN_KEY_VIOLATION:
         return ConflictError(BROKEN_REFERENCE.format(_columns(error)))
+    if state == CHECK_VIOLATION and (rule := _constraint(error)):
+        return UnprocessableError(f"A value breaks a rule: {COMPARISON.sub(_compared, rule)}.")
     return UnprocessableError("A value breaks a rule of the database.")
+
+
+def _taken(error: DBAPIError) -> str:
+    """Names the columns where they are several, as the driver's detail does: `Key (number, year)=(1, 2026) ...`."""
+    detail = getattr(_driver_error(error), "detail", None) or ""
+    columns = re.match(r"[^()]*\(([\w\", ]+)\)=\(", detail)
+    if columns and "," in columns[1]:
+        return f"These are already in use together: {columns[1].replace('"', '')}."
+    return f"This {_columns(error)} is already in use."
+
+
+def _compared(sign: re.Match[str]) -> str:
+    return f" must {sign[1] or ''}be {sign[2]} ".replace("_", " ")
 
 
 def _columns(error: DBAPIError) -> str:
     """The columns of a constraint, from its name: `uq_users_email` of table `users` is `email`."""
-    driver_error = error.orig and (error.orig.__cause__ or error.orig)
-    constraint = getattr(driver_error, "constraint_name", None) or ""
-    table = getattr(driver_error, "table_name", None) or ""
-    return constraint.partition(f"_{table}_")[2].replace("_", " ") or "value"
+    return _constraint(error).replace("_", " ") or "value"
+
+
+def _constraint(error: DBAPIError) -> str:
+    """The name of the constraint without its kind and its table."""
+    constraint = getattr(_driver_error(error), "constraint_name", None) or ""
+    table = getattr(_driver_error(error), "table_name", None) or ""
+    return constraint.partition(f"_{table}_")[2]
+
+
+def _driver_error(error: DBAPIError) -> BaseException | None:
+    return error.orig and (error.orig.__cause__ or error.orig)

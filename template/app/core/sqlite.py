@@ -153,10 +153,18 @@ def _add_sqlstate(context: ExceptionContext) -> None:
     if not isinstance(error, sqlite3.Error):
         return
     sqlstate = SQLSTATES.get(getattr(error, "sqlite_errorname", ""))
-    columns = re.findall(r"(\w+)\.(\w+)", str(error)) if sqlstate == "23505" else []
-    table = columns[0][0] if columns else ""
-    constraint = "_".join(["uq", table, *(column for _, column in columns)])
+    table, constraint, detail = _named(sqlstate, str(error), context.statement or "")
     if context.statement is None:
         # A COMMIT that fails leaves the transaction open, with its lock: the connection must not be used again.
         context.is_disconnect, context.invalidate_pool_on_disconnect = True, False
-    vars(error).update(sqlstate=sqlstate, table_name=table, constraint_name=constraint)
+    vars(error).update(sqlstate=sqlstate, table_name=table, constraint_name=constraint, detail=detail)
+
+
+def _named(sqlstate: str | None, message: str, statement: str) -> tuple[str, str, str]:
+    """The table, the constraint and what PostgreSQL would tell of them."""
+    if sqlstate == "23505" and (found := re.findall(r"(\w+)\.(\w+)", message)):
+        columns = [column for _, column in found]
+        return found[0][0], "_".join(["uq", found[0][0], *columns]), f"Key ({', '.join(columns)})=()"
+    if sqlstate == "23514" and (table := re.match(r'(?:INSERT INTO|UPDATE) "?(\w+)', statement)):
+        return table[1], message.rpartition(": ")[2], ""
+    return "", "", ""

@@ -15,9 +15,10 @@ from scripts.template.heal import origin_at
 from scripts.template.plan import apply, differences, lines, merge_files, patch, shown
 from scripts.template.preconditions import require_committed, require_one_head, require_repository
 from scripts.template.project import ANSWERS, ROOT, Origin, nothing_changed, origin, recorded_origin
-from scripts.template.records import find, path_of
+from scripts.template.records import RULES, find, path_of
 from scripts.template.render import Files, referred, render
 from scripts.template.report import conflicts, following
+from scripts.template.rules import given
 from scripts.template.tables import tables_in
 from scripts.template.versions import Versions, versions_of
 
@@ -27,6 +28,7 @@ def main() -> None:
     for name in ("plural", "access"):
         if value := os.environ.get(f"RESOURCE_{name.upper()}"):
             answers[name] = value
+    answers |= {name: given(os.environ.get(f"RESOURCE_{name.upper()}", "")) for name in RULES}
     with nothing_changed():
         adopt(answers)
 

@@ -9,8 +9,9 @@ from scripts.template.difference import Difference
 from scripts.template.fields import edited, names_of, parsed_renames, renamed_columns
 from scripts.template.plan import Plan, differences, merge_files
 from scripts.template.project import origin
-from scripts.template.records import Record
+from scripts.template.records import RULES, Record
 from scripts.template.render import Files, existing, referred, render
+from scripts.template.rules import followed, given
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,8 @@ class Request:
     drop: str = ""
     rename: str = ""
     backfill: str = ""
+    unique: str = ""
+    check: str = ""
     yes: str = ""
 
     @property
@@ -37,12 +40,14 @@ def planned_change(record: Record, request: Request) -> Plan:
     if request.plural not in {"", record.plural}:
         sys.exit(f"The plural of a resource stays as it is, which is {record.plural}.")
     renames = parsed_renames(record.fields, request.rename)
-    answers = record.answers | {"fields": wanted(record, request, renames)}
+    fields = wanted(record, request, renames)
+    answers = record.answers | {"fields": fields} | rules(record, request, renames, fields)
     if request.access:
         answers["access"] = request.access
     project = origin()
-    base = render(replace(project, version=record.version), record.answers, referred(record.answers))
-    theirs = render(project, answers, existing(without=base))
+    seen = [*referred(record.answers), record.path]
+    base = render(replace(project, version=record.version), record.answers, seen)
+    theirs = render(project, answers, [*existing(without=base), *record.marks])
     plan = merge_files(base, theirs)
     plan.record(record.path, theirs)
     plan.migration = f"change {record.plural.replace('_', ' ')}"
@@ -63,6 +68,17 @@ def wanted(record: Record, request: Request, renames: Mapping[str, str]) -> str:
     if missing := [new for new in renames.values() if new not in names_of(request.fields)]:
         sys.exit(f"rename= leads to '{missing[0]}', which fields= does not have: add it there.")
     return request.fields
+
+
+def rules(record: Record, request: Request, renames: Mapping[str, str], fields: str) -> dict[str, str]:
+    """The rules over several fields: those that were given, else those that the resource has."""
+    found = {}
+    for answer in RULES:
+        if new := getattr(request, answer):
+            found[answer] = given(new)
+        else:
+            found[answer] = followed(answer, getattr(record, answer), renames, record.fields, fields)
+    return found
 
 
 def checked_fills(difference: Difference, request: Request, theirs: Files) -> dict[str, str]:

@@ -9,6 +9,11 @@ def names_of(fields: str) -> list[str]:
     return [field.partition(":")[0] for field in fields.split()]
 
 
+def types_of(fields: str) -> dict[str, str]:
+    """The name of each field's type."""
+    return dict(re.findall(r"(\w+):(\w+)\S*", fields))
+
+
 def renamed_columns(before: str, after: str, renames: Mapping[str, str]) -> dict[str, str]:
     """From each column to its new name. Raises SystemExit with one sentence when another one has that name."""
     known = columns_of(before)

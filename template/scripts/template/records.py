@@ -4,12 +4,14 @@ import re
 import sys
 from dataclasses import dataclass
 
+from scripts.template.fields import names_of
 from scripts.template.project import ROOT, recorded_origin
 
 FOLDER = ".copier"
 # What every project has from the start.
 TEMPLATES = ("user", "refresh_token")
 ANSWERS = ("access", "fields", "plural")
+RULES = ("unique", "check")  # a record without them is of a resource that has none
 
 
 @dataclass(frozen=True)
@@ -19,14 +21,21 @@ class Record:
     access: str
     fields: str
     plural: str
+    unique: str
+    check: str
 
     @property
     def path(self) -> str:
         return path_of(self.name)
 
     @property
+    def marks(self) -> list[str]:
+        """Files by which the template knows what fields there are: they may be called what new ones may not."""
+        return [f"{FOLDER}/{self.name}/{name}" for name in names_of(self.fields)]
+
+    @property
     def answers(self) -> dict[str, str]:
-        return {"resource": self.name} | {answer: getattr(self, answer) for answer in ANSWERS}
+        return {"resource": self.name} | {answer: getattr(self, answer) for answer in ANSWERS + RULES}
 
 
 def path_of(name: str) -> str:
@@ -41,13 +50,11 @@ def find(name: str) -> Record | None:
     recorded = recorded_origin(path.read_bytes())
     if recorded and "resource" not in recorded.answers:
         return None  # the answers of another template
-    if (
-        recorded is None
-        or recorded.answers.get("resource") != name
-        or not all(isinstance(recorded.answers.get(answer), str) for answer in ANSWERS)
-    ):
+    answers = dict.fromkeys(RULES, "") | recorded.answers if recorded else {}
+    values = [answers.get(answer) for answer in ANSWERS + RULES]
+    if recorded is None or answers.get("resource") != name or not all(isinstance(value, str) for value in values):
         sys.exit(f"{path_of(name)} is not as make resource wrote it: take it back from git (git log {path_of(name)}).")
-    return Record(name, recorded.version, *(recorded.answers[answer] for answer in ANSWERS))
+    return Record(name, recorded.version, *map(str, values))
 
 
 def all_records() -> list[Record]:

@@ -3,6 +3,7 @@
 `make resource` calls it, with what to do in the environment.
 
     make resource name=invoice fields='number:str(20)! total:decimal(12,2) customer:ref(user)'
+    make resource name=invoice fields='number:int year:int' unique='number+year'
     make resource name=invoice add='paid_at:datetime?' rename='total:amount'
 """
 
@@ -13,9 +14,10 @@ from scripts.template.change import Request, planned_change
 from scripts.template.plan import Plan, apply, differences, shown
 from scripts.template.preconditions import require_committed, require_one_head, require_repository
 from scripts.template.project import nothing_changed, origin
-from scripts.template.records import find, require
+from scripts.template.records import RULES, find, require
 from scripts.template.render import existing, render
 from scripts.template.report import conflicts, following
+from scripts.template.rules import given
 
 
 def main() -> None:
@@ -31,6 +33,7 @@ def main() -> None:
 def add(request: Request) -> None:
     answers = {"resource": request.name, "fields": request.fields}
     answers |= {name: value for name in ("plural", "access") if (value := getattr(request, name))}
+    answers |= {name: given(getattr(request, name)) for name in RULES}
     plan = Plan(dict(render(origin(), answers, existing())))
     plan.differences = differences(*plan.tables())
     plan.migration = f"add {plan.differences[0].table.replace('_', ' ')}"

@@ -5,8 +5,11 @@ from app.core.database_errors import client_error, reason, refusal
 
 
 class DriverError(Exception):
-    def __init__(self, sqlstate: str) -> None:
+    def __init__(self, sqlstate: str, constraint_name: str = "", detail: str | None = None) -> None:
         self.sqlstate = sqlstate
+        self.constraint_name = constraint_name
+        self.table_name = "invoices"
+        self.detail = detail
 
 
 @pytest.mark.parametrize(
@@ -33,6 +36,48 @@ def test_an_sqlstate_has_its_answer(sqlstate: str, status: int) -> None:
 
     assert answer is not None
     assert answer.status_code == status
+
+
+@pytest.mark.parametrize(
+    ("constraint", "detail", "said"),
+    [
+        ("uq_invoices_number", "Key (number)=(a, b) already exists.", "This number is already in use."),
+        ("uq_invoices_due_on", "Key (due_on)=((x)=(y)) already exists.", "This due on is already in use."),
+        (
+            "uq_invoices_number_year",
+            "Key (number, year)=(1), (2, 2026) already exists.",
+            "These are already in use together: number, year.",
+        ),
+        (
+            "uq_invoices_order_year",
+            'Schlüssel »("order", year)=(1, 2026)« existiert bereits.',
+            "These are already in use together: order, year.",
+        ),
+        ("uq_invoices_a_b", "Key (lower(a::text), b)=(secret, 1) already exists.", "This a b is already in use."),
+        ("uq_invoices_a_b", None, "This a b is already in use."),
+    ],
+)
+def test_what_is_taken_is_named_without_its_values(constraint: str, detail: str | None, said: str) -> None:
+    answer = client_error(DBAPIError("", None, DriverError("23505", constraint, detail)))
+
+    assert answer is not None
+    assert answer.detail == said
+
+
+@pytest.mark.parametrize(
+    ("constraint", "said"),
+    [
+        ("ck_invoices_ends_at_above_starts_at", "A value breaks a rule: ends_at must be above starts_at."),
+        ("ck_invoices_paid_not_above_total", "A value breaks a rule: paid must not be above total."),
+        ("ck_invoices_status", "A value breaks a rule: status."),
+        ("invoices_check", "A value breaks a rule of the database."),
+    ],
+)
+def test_a_rule_that_is_broken_is_named(constraint: str, said: str) -> None:
+    answer = client_error(DBAPIError("", None, DriverError("23514", constraint)))
+
+    assert answer is not None
+    assert answer.detail == said
 
 
 @pytest.mark.parametrize(

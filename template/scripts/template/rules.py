@@ -1,0 +1,28 @@
+"""Rules over several fields, as `make resource` takes them. Whether they are right, the template says."""
+
+import re
+import sys
+from collections.abc import Mapping
+
+from scripts.template.fields import types_of
+
+NONE = "none"
+
+
+def given(rules: str) -> str:
+    """What was written, or nothing."""
+    return "" if rules == NONE else rules
+
+
+def followed(answer: str, rules: str, renames: Mapping[str, str], before: str, after: str) -> str:
+    """The rules after a change of the fields, by their new names.
+
+    Raises SystemExit with one sentence when a field that they name goes, or gets another type.
+    """
+    new = re.sub(r"\w+", lambda name: renames.get(name[0], name[0]), rules)
+    old_types, new_types = types_of(before), types_of(after)
+    kept = {renames.get(name, name): kind for name, kind in old_types.items()}
+    for rule in new.split():
+        if changed := [name for name in re.findall(r"\w+", rule) if kept.get(name) != new_types.get(name)]:
+            sys.exit(f"The rule '{rule}' names '{changed[0]}', which changes: give {answer}= anew, or {answer}={NONE}.")
+    return new
