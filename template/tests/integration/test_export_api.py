@@ -114,6 +114,29 @@ async def test_refuses_a_wrong_query(admin: AsyncClient, query: dict[str, Any]) 
     assert [error["field"] for error in answer.json()["errors"]] == list(query)
 
 
+async def test_a_head_needs_no_more_than_the_beginning(
+    app: FastAPI, client: AsyncClient, providers: Providers, session: AsyncSession
+) -> None:
+    user = await create_user(session)
+
+    async def forever() -> AsyncGenerator[Sequence[User]]:
+        while True:
+            yield [user]
+            await asyncio.sleep(0)
+
+    async def endless() -> Response:
+        return providers.exports.file("endless", UserExportQuery(), forever(), UserResponse)
+
+    router = APIRouter()
+    router.add_api_route("/endless", endless, response_class=Response)
+    app.include_router(router)
+    answer = await client.head("http://test/endless")
+
+    assert answer.headers["Content-Disposition"] == 'attachment; filename="endless.csv"'
+    with providers.exports.slot(), providers.exports.slot():
+        """Both are free."""
+
+
 @pytest.mark.parametrize("method", ["POST", "PATCH", "PUT", "DELETE"])
 async def test_it_is_no_user(admin: AsyncClient, method: str) -> None:
     answer = await admin.request(method, PATH)
