@@ -1,18 +1,23 @@
 """Users as a file."""
 
+import asyncio
 import csv
 import json
+from collections.abc import AsyncGenerator, Sequence
 from io import StringIO
 from typing import Any
 
 import pytest
+from fastapi import APIRouter, FastAPI
+from fastapi import Response as AppResponse
 from httpx2 import AsyncClient, Response
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.api.deps import Providers
 from app.api.export import Exports
 from app.core.config import Settings
-from app.domain.models.user import Role
+from app.domain.models.user import Role, User
+from app.domain.schemas.user import UserExportQuery, UserResponse
 from tests.conftest import SignIn
 from tests.factories.user_factory import create_user
 
@@ -124,11 +129,11 @@ async def test_a_head_needs_no_more_than_the_beginning(
             yield [user]
             await asyncio.sleep(0)
 
-    async def endless() -> Response:
+    async def endless() -> AppResponse:
         return providers.exports.file("endless", UserExportQuery(), forever(), UserResponse)
 
     router = APIRouter()
-    router.add_api_route("/endless", endless, response_class=Response)
+    router.add_api_route("/endless", endless, response_class=AppResponse)
     app.include_router(router)
     answer = await client.head("http://test/endless")
 
@@ -168,7 +173,7 @@ async def test_what_takes_too_long_before_it_begins_is_an_error_like_any_other(
     assert (answer.status_code, answer.json()["status_code"]) == (503, 503)
 
 
-async def test_the_documentation_names_its_formats(app: Any) -> None:
+async def test_the_documentation_names_its_formats(app: FastAPI) -> None:
     operation = app.openapi()["paths"]["/api/v1/users/export"]["get"]
 
     assert operation["responses"]["200"]["content"] == {"text/csv": {}, "application/x-ndjson": {}}
