@@ -81,6 +81,30 @@ PROTECTIONS = {
         "                pass",
         "tests/integration/test_session.py",
     ),
+    "few exports at a time": Protection(
+        "app/api/export.py", "if not self._free:", "if False:", "tests/integration/test_export_api.py -k too_many"
+    ),
+    "an export ends in time": Protection(
+        "app/api/export.py",
+        "asyncio.timeout(self._exports.timeout)",
+        "asyncio.timeout(None)",
+        "tests/integration/test_export_api.py -k too_long",
+    ),
+    "an export is never in memory as a whole": Protection(
+        "app/repository/base.py", "BATCH = 500", "BATCH = 10**8", "tests/integration/test_export_server.py -k memory"
+    ),
+    "no formula for a spreadsheet": Protection(
+        "app/api/formats.py", "written.startswith(FORMULAS)", "False", "tests/unit/test_formats.py"
+    ),
+    "an export is of one moment": Protection(
+        "app/core/postgresql.py", '"REPEATABLE READ"', '"READ COMMITTED"', "tests/integration/test_session.py"
+    ),
+    "the database refuses writes of an export": Protection(
+        "app/core/postgresql.py",
+        '"postgresql_readonly": True',
+        '"postgresql_readonly": False',
+        "tests/integration/test_postgresql.py -k snapshot",
+    ),
     "no statement of another caller's rules": Protection(
         "app/repository/base.py",
         "_statements = None if has_own_rules or is_computed else {}",
@@ -327,8 +351,14 @@ PROTECTIONS = {
         for name, (code, without, tests) in {
             "SQLite: references": ("foreign_keys = ON", "foreign_keys = OFF", "test_sqlite.py -k reference"),
             "SQLite: readers while somebody writes": ("mode = WAL", "mode = DELETE", "test_sqlite.py -k reads"),
+            "SQLite: an export may take longer": (
+                "settings.EXPORT_TIMEOUT if streams else statement_timeout",
+                "statement_timeout",
+                "test_export_server.py -k longer",
+            ),
+            "SQLite: an export locks nobody out": ('"BEGIN" if', '"BEGIN IMMEDIATE" if', "test_session.py -k snapshot"),
             "SQLite: statements end": ("> info[", "< 0 * info[", "test_sqlite.py -k too_long_is"),
-            "SQLite: one waits for another": ('("BEGIN IMMEDIATE")', '("BEGIN")', "test_transactions.py"),
+            "SQLite: one waits for another": ('else "BEGIN IMMEDIATE"', 'else "BEGIN"', "test_transactions.py"),
             "SQLite: no lock is left": ("if context.statement is None", "if False", "test_transactions.py"),
             "SQLite: times": (".astimezone(UTC)", "", "test_sqlite.py -k zone"),
         }.items()

@@ -30,7 +30,7 @@ from app.core.config import ROOT, Settings
 from app.core.database import Database, create_engine, migration_connection
 from app.core.read_only import READ_ONLY, refuse_writes
 from app.core.security import Identity, digest
-from app.core.session import ReadOnlySession, ReadSession, WriteSession
+from app.core.session import ReadOnlySession, ReadSession, SnapshotSession, WriteSession
 from app.domain.models.base import utc_now
 from app.domain.models.user import Role
 from app.domain.schemas.user import UserCreate
@@ -113,6 +113,7 @@ class RolledBackDatabase(Database):
         joined: dict[str, Any] = {"expire_on_commit": False, "join_transaction_mode": "create_savepoint"}
         self._write_session = async_sessionmaker(connection, class_=WriteSession, **joined)
         self._read_session = async_sessionmaker(connection, class_=ReadSession, **joined)
+        self._snapshot_session = async_sessionmaker(connection, class_=SnapshotSession, **joined)
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ from fastapi.requests import HTTPConnection
 from fastapi.security import OAuth2PasswordBearer
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.api.export import Exports
 from app.core.config import Settings, get_settings
 from app.core.database import Database
 from app.core.exceptions import ForbiddenError, UnauthorizedError
@@ -35,6 +36,7 @@ class Providers:
         self.access_tokens = AccessTokens(settings)
         self.attempt_limiter = AttemptLimiter(settings)
         self.shutdown = Shutdown(settings.SHUTDOWN_DELAY)
+        self.exports = Exports(settings)
         self.user_repository: Callable[[AsyncSession], UserRepository] = UserRepository
         self.refresh_token_repository: Callable[[AsyncSession], RefreshTokenRepository] = RefreshTokenRepository
         # What readiness reports besides the database: a name, and a function that raises when that is unavailable.
@@ -71,6 +73,10 @@ async def get_database(connection: HTTPConnection) -> Database:
     return providers_of(connection).database
 
 
+async def get_exports(connection: HTTPConnection) -> Exports:
+    return providers_of(connection).exports
+
+
 async def get_access_tokens(connection: HTTPConnection) -> AccessTokens:
     return providers_of(connection).access_tokens
 
@@ -82,6 +88,7 @@ async def get_attempt_limiter(connection: HTTPConnection) -> AttemptLimiter:
 SettingsDep = Annotated[Settings, Depends(get_app_settings)]
 ProvidersDep = Annotated[Providers, Depends(get_providers)]
 DatabaseDep = Annotated[Database, Depends(get_database)]
+ExportsDep = Annotated[Exports, Depends(get_exports)]
 AccessTokensDep = Annotated[AccessTokens, Depends(get_access_tokens)]
 AttemptLimiterDep = Annotated[AttemptLimiter, Depends(get_attempt_limiter)]
 
@@ -103,8 +110,15 @@ async def get_transaction(connection: HTTPConnection) -> AsyncIterator[AsyncSess
         yield session
 
 
+async def get_snapshot(connection: HTTPConnection) -> AsyncIterator[AsyncSession]:
+    """A session for an export: it reads what was there at its first statement, and ends after the response."""
+    async with providers_of(connection).database.snapshot() as session:
+        yield session
+
+
 SessionDep = Annotated[AsyncSession, Depends(get_session, scope="function")]
 TransactionDep = Annotated[AsyncSession, Depends(get_transaction, scope="function")]
+SnapshotDep = Annotated[AsyncSession, Depends(get_snapshot, scope="request")]
 
 
 async def get_user_repository(connection: HTTPConnection, session: SessionDep) -> UserRepository:

@@ -20,6 +20,9 @@ from app.core.config import Settings
 # The isolation level of what writes.
 TRANSACTION = "READ COMMITTED"
 
+# What makes a transaction one that only reads, and all of it at one moment.
+SNAPSHOT: Mapping[str, Any] = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+
 # Any number does, as long as all replicas of this application use the same.
 ADVISORY_LOCK = 7_283_945_106
 

@@ -4,7 +4,7 @@ import re
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import event
+from sqlalchemy import Connection, event
 from sqlalchemy.engine import Engine, ExecutionContext
 
 # The execution option that marks an engine, a connection or a statement as one that only reads, or takes the mark away.
@@ -28,6 +28,10 @@ class ReadOnlySessionError(RuntimeError):
 
     def __init__(self) -> None:
         super().__init__("This session only reads: a GET that writes or locks takes TransactionDep, not SessionDep.")
+
+
+def is_read_only(connection: Connection) -> bool:
+    return bool(connection.get_execution_options().get(_MARK))
 
 
 def refuse_writes(engine: Engine) -> None:

@@ -1,4 +1,4 @@
-"""The two kinds of database session: one that only reads, and one that is a transaction."""
+"""The kinds of database session: those that only read, and one that is a transaction that writes."""
 
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -13,7 +13,7 @@ _AFTER_COMMIT = "after_commit"
 
 
 class ReadOnlySession(Session):
-    """The synchronous session inside of a `ReadSession`, which is what SQLAlchemy raises its events for."""
+    """The synchronous session inside of those that only read, which is what SQLAlchemy raises its events for."""
 
 
 @event.listens_for(ReadOnlySession, "before_flush")
@@ -35,6 +35,12 @@ class ReadSession(AsyncSession):
                 self.sync_session.flush()  # does nothing, or is refused
         finally:
             await self.close()  # there is no transaction to end, which SQLAlchemy would shield by a task
+
+
+class SnapshotSession(AsyncSession):
+    """One transaction that reads what was there when it began. It raises ReadOnlySessionError for a write."""
+
+    sync_session_class = ReadOnlySession
 
 
 class WriteSession(AsyncSession):

@@ -6,7 +6,7 @@ References are checked, waits are bounded, times keep their zone, and errors car
 import math
 import re
 import sqlite3
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, closing
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -15,15 +15,19 @@ from typing import Any
 
 from sqlalchemy import Connection, DateTime, Dialect, Float, Numeric, event, text
 from sqlalchemy.dialects.sqlite import DATETIME
-from sqlalchemy.engine import ExceptionContext
+from sqlalchemy.engine import ExceptionContext, ExecutionContext
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry, NullPool
 
 from app.core.config import Settings
+from app.core.read_only import WRITABLE, is_read_only
 
 # The isolation level of what writes.
 TRANSACTION = "SERIALIZABLE"
+
+# What makes a transaction that only reads.
+SNAPSHOT: Mapping[str, Any] = {"isolation_level": "SERIALIZABLE"}
 
 # In seconds; another replica may migrate meanwhile.
 MIGRATION_TIMEOUT = 60
@@ -81,12 +85,13 @@ def create_engine(settings: Settings, **options: Any) -> AsyncEngine:
             lambda driver: driver.set_progress_handler(lambda: monotonic() > info["deadline"], INSTRUCTIONS)
         )
 
-    def begin_statement(connection: Connection, *_: Any) -> None:
-        connection.info["deadline"] = monotonic() + statement_timeout
+    def begin_statement(conn: Connection, context: ExecutionContext, **_: Any) -> None:
+        streams = context.execution_options.get("stream_results")  # and works on for as long as it is read
+        conn.info["deadline"] = monotonic() + (settings.EXPORT_TIMEOUT if streams else statement_timeout)
 
     event.listen(engine.sync_engine, "connect", _check_references)
     event.listen(engine.sync_engine, "connect", bound_statements)
-    event.listen(engine.sync_engine, "before_cursor_execute", begin_statement)
+    event.listen(engine.sync_engine, "before_cursor_execute", begin_statement, named=True)
     return engine
 
 
@@ -143,8 +148,10 @@ def _execute(dbapi_connection: DBAPIConnection, statement: str) -> None:
 def _begin(connection: Connection) -> None:
     """Takes the one lock for writing at once: a transaction that first reads and then writes could not get it later."""
     driver: Any = connection.connection.driver_connection
-    if driver.isolation_level is not None:  # else each statement stands alone
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
+    if driver.isolation_level is None:  # each statement stands alone
+        return
+    begin = "BEGIN" if is_read_only(connection) else "BEGIN IMMEDIATE"
+    connection.exec_driver_sql(begin, execution_options=WRITABLE)
 
 
 def _add_sqlstate(context: ExceptionContext) -> None:

@@ -1,7 +1,7 @@
 """What every repository can do. All SQL lives in this package."""
 
 import operator as compare
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from inspect import getattr_static
 from typing import Any, ClassVar
@@ -16,6 +16,9 @@ from app.domain.models.base import Entity, utc_now
 from app.domain.schemas.common import Filters, ListQuery, SearchFilters
 from app.domain.schemas.filters import Operator, chosen_filters
 from app.repository.keyset import Keyset
+
+# How many records of a stream are in memory at a time.
+BATCH = 500
 
 
 @dataclass(frozen=True)
@@ -114,6 +117,16 @@ class Repository[Model: Entity]:
         total = await self.session.scalar(self._total(matches)) if is_counted else None
         return self._slice(query, records, total)
 
+    async def stream(self, query: Filters) -> AsyncGenerator[Sequence[Model]]:
+        """Yields all records that match, in batches, from a cursor of the database: the session is a transaction."""
+        statement = self._page(query, self._matches(query)).limit(None).offset(None)
+        result = await self.session.stream_scalars(statement, execution_options={"yield_per": BATCH})
+        try:
+            async for batch in result.partitions():
+                yield batch
+        finally:
+            await result.close()
+
     def _slice(self, query: ListQuery, records: Sequence[Model], total: int | None) -> Slice[Model]:
         items, following = records[: query.limit], None
         if len(records) > query.limit and self._has_cursors:
@@ -176,10 +189,11 @@ class Repository[Model: Entity]:
     def _select(self, record_id: UUID | BindParameter[UUID]) -> Select[Model]:
         return select(self.model).where(self.model.id == record_id, self.scope)
 
-    def _page(self, query: ListQuery, matches: Sequence[ColumnElement[bool]] = ()) -> Select[Any]:
+    def _page(self, query: Filters, matches: Sequence[ColumnElement[bool]] = ()) -> Select[Any]:
         page: Select[Any] = select(self.model).where(self.scope, *matches).order_by(*self._order(query))
         page = page.limit(bindparam("page_limit")).offset(bindparam("page_offset"))
-        return page.add_columns(self._total(matches).scalar_subquery()) if query.count else page
+        counts = isinstance(query, ListQuery) and query.count
+        return page.add_columns(self._total(matches).scalar_subquery()) if counts else page
 
     def _total(self, matches: Sequence[ColumnElement[bool]]) -> Select[int]:
         return select(func.count()).select_from(self.model).where(self.scope, *matches)

@@ -1,11 +1,20 @@
 """The rules about users."""
 
+from collections.abc import AsyncGenerator, Sequence
 from uuid import UUID
 
 from app.core.exceptions import ConflictError, ForbiddenError, NotFoundError, found
 from app.core.passwords import hash_password, verify_password
 from app.domain.models.user import Role, User
-from app.domain.schemas.user import PasswordChange, PasswordReset, ProfileUpdate, UserCreate, UserListQuery, UserUpdate
+from app.domain.schemas.user import (
+    PasswordChange,
+    PasswordReset,
+    ProfileUpdate,
+    UserCreate,
+    UserExportQuery,
+    UserListQuery,
+    UserUpdate,
+)
 from app.repository.base import Slice
 from app.repository.refresh_token_repository import RefreshTokenRepository
 from app.repository.user_repository import UserRepository
@@ -18,6 +27,10 @@ class UserService:
 
     async def list(self, query: UserListQuery) -> Slice[User]:
         return await self.users.list(query)
+
+    def export(self, query: UserExportQuery) -> AsyncGenerator[Sequence[User]]:
+        """All users that the query finds, in batches. The session of the repository is a snapshot."""
+        return self.users.stream(query)
 
     async def get(self, user_id: UUID) -> User:
         """Raises NotFoundError."""

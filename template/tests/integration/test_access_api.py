@@ -22,6 +22,7 @@ OPERATIONS: list[tuple[str, str, dict[str, Any] | None, dict[str, int]]] = [
     ("GET", "/users/me", None, {"user": 200, "moderator": 200, "admin": 200}),
     ("PATCH", "/users/me", {"full_name": "Me"}, {"user": 200, "moderator": 200, "admin": 200}),
     ("GET", "/users", None, {"user": 403, "moderator": 200, "admin": 200}),
+    ("GET", "/users/export", None, {"user": 403, "moderator": 200, "admin": 200}),
     ("POST", "/users", USER, {"user": 403, "moderator": 403, "admin": 201}),
     ("GET", f"/users/{NOBODY}", None, {"user": 404, "moderator": 404, "admin": 404}),
     ("PATCH", f"/users/{NOBODY}", {"role": "admin"}, {"user": 403, "moderator": 403, "admin": 404}),

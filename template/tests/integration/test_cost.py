@@ -15,7 +15,14 @@ from app.domain.schemas.user import UserCreate
 
 # The tests are in one transaction, in which those of requests are savepoints.
 OF_TESTS = {"SAVEPOINT", "RELEASE", "ROLLBACK"}
-READS = ["/health", "/users/me", "/users", "/users?count=false", "/users?search=test&sort_by=email"]
+READS = [
+    "/health",
+    "/users/me",
+    "/users",
+    "/users?count=false",
+    "/users?search=test&sort_by=email",
+    "/users/export?search=test",
+]
 
 
 @pytest.fixture
@@ -47,6 +54,7 @@ async def test_a_read_is_one_statement_after_the_one_that_finds_who_is_asking(
         "/users": ["SELECT", "SELECT"],
         "/users?count=false": ["SELECT", "SELECT"],
         "/users?search=test&sort_by=email": ["SELECT", "SELECT"],
+        "/users/export?search=test": ["SELECT", "SELECT"],
     }
 
 

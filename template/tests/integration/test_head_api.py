@@ -19,7 +19,9 @@ from tests.server import running_server
 OF_A_REQUEST = {"x-request-id", "date"}
 
 
-@pytest.mark.parametrize("path", ["/health", "/health/ready", "/users/me", "/users?limit=1", "/users/none", "/nothing"])
+@pytest.mark.parametrize(
+    "path", ["/health", "/health/ready", "/users/me", "/users?limit=1", "/users/export", "/users/none", "/nothing"]
+)
 async def test_a_head_is_that_of_a_get(admin: AsyncClient, path: str) -> None:
     get = await admin.get(path)
     head = await admin.head(path)

@@ -118,6 +118,15 @@ async def test_a_replica_waits_while_another_one_migrates(connection: AsyncConne
     assert replica.returncode == 0, said
 
 
+async def test_a_snapshot_is_one_moment_and_cannot_write(database_url: str) -> None:
+    database = Database(Settings(DATABASE_URL=database_url))
+    async with database.snapshot() as session:
+        shown = [await session.scalar(text(f"SHOW transaction_{name}")) for name in ("isolation", "read_only")]
+    await database.close()
+
+    assert shown == ["repeatable read", "on"]
+
+
 async def test_only_a_write_has_a_transaction_around_it(database_url: str) -> None:
     database = Database(Settings(DATABASE_URL=database_url))
     said: list[str] = []

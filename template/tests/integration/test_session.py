@@ -167,6 +167,23 @@ async def test_the_database_that_requests_have_refuses_writes_on_each_path(setti
     await database.close()
 
 
+async def test_a_snapshot_sees_one_moment_and_no_writer_waits_for_it(settings: Settings) -> None:
+    database = Database(settings)
+    count = sa.select(sa.func.count()).select_from(User)
+    async with database.snapshot() as snapshot:
+        before = await snapshot.scalar(count)
+        async with database.transaction() as session:
+            await create_user(session, full_name="later")
+        assert await snapshot.scalar(count) == before
+        with pytest.raises(ReadOnlySessionError):
+            await snapshot.execute(sa.delete(User))
+
+    async with database.transaction() as session:
+        later = await session.scalars(sa.delete(User).where(User.full_name == "later").returning(User.id))
+        assert len(later.all()) == 1
+    await database.close()
+
+
 async def test_what_is_left_for_after_the_commit_is_done_once_and_then(database: Database) -> None:
     done: list[str] = []
 

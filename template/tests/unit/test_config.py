@@ -61,6 +61,8 @@ def test_without_a_database_url_it_says_what_to_do() -> None:
         ("ENVIRONMENT", "live"),
         ("PORT", "0"),
         ("DB_POOL_TIMEOUT", "-1"),
+        ("EXPORT_TIMEOUT", "-1"),
+        ("EXPORT_CONCURRENCY", "-1"),
         ("API_V1_PREFIX", "api"),
         ("ROOT_PATH", "shop"),
         ("ROOT_PATH", "/shop?"),

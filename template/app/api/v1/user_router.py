@@ -7,12 +7,16 @@ from starlette.convertors import StringConvertor, register_url_convertor
 from app.api.deps import (
     AttemptDep,
     CurrentUser,
+    ExportsDep,
     IdentityDep,
+    ProvidersDep,
     RefreshTokenRepositoryDep,
+    SnapshotDep,
     UserRepositoryDep,
     require,
 )
 from app.api.errors import BODY, errors
+from app.api.export import exported
 from app.api.listing import listing
 from app.core.exceptions import NotFoundError
 from app.domain.models.user import Role
@@ -22,6 +26,7 @@ from app.domain.schemas.user import (
     PasswordReset,
     ProfileUpdate,
     UserCreate,
+    UserExportQuery,
     UserListQuery,
     UserResponse,
     UserUpdate,
@@ -36,9 +41,9 @@ router = APIRouter(
 
 
 class UserIdConvertor(StringConvertor):
-    """Matches any ID but `me`, so that a method that `/users/me` lacks is 405 and does not reach `/{user_id}`."""
+    """Matches any ID but `me` and `export`, so that a method which these lack is 405 and reaches no user."""
 
-    regex = "(?!me(?:/|$))[^/]+"
+    regex = "(?!(?:me|export)(?:/|$))[^/]+"
 
 
 register_url_convertor("user_id", UserIdConvertor())
@@ -58,6 +63,19 @@ async def get_user_service(
 UserServiceDep = Annotated[
     UserService,
     Depends(get_user_service),
+]
+
+
+async def get_user_export(
+    providers: ProvidersDep,
+    session: SnapshotDep,
+) -> UserService:
+    return UserService(providers.user_repository(session), providers.refresh_token_repository(session))
+
+
+UserExportDep = Annotated[
+    UserService,
+    Depends(get_user_export),
 ]
 
 
@@ -93,6 +111,15 @@ async def list_users(
     service: UserServiceDep,
 ) -> Page[UserResponse]:
     return Page[UserResponse].model_validate(await service.list(query))
+
+
+@router.get("/export", dependencies=STAFF, response_class=Response, responses=exported(403, 422))
+async def export_users(
+    query: Annotated[UserExportQuery, Depends(listing(UserExportQuery))],
+    service: UserExportDep,
+    exports: ExportsDep,
+) -> Response:
+    return exports.file("users", query, service.export(query), UserResponse)
 
 
 @router.post("", status_code=201, dependencies=ADMIN, responses=errors(*BODY, 403, 409))

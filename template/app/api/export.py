@@ -1,0 +1,120 @@
+"""Lists as files, streamed from the database: a bounded number at a time, each for a bounded time."""
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
+from contextlib import aclosing, contextmanager
+from typing import Any
+
+from fastapi.responses import StreamingResponse
+from loguru import logger
+from sqlalchemy.exc import DBAPIError
+from starlette.convertors import StringConvertor, register_url_convertor
+from starlette.types import Receive, Scope, Send
+
+from app.api.errors import errors
+from app.api.formats import FORMATS
+from app.core.config import Settings
+from app.core.database_errors import OUTAGES, client_error, reason
+from app.core.exceptions import ServiceUnavailableError
+from app.domain.schemas.base import ResponseModel
+from app.domain.schemas.common import ExportQuery
+
+# What may end an export early, and is no fault of the application.
+INTERRUPTIONS: tuple[type[Exception], ...] = (DBAPIError, *OUTAGES)
+
+# What the client is told to wait, in seconds, while others export.
+RETRY_AFTER = 10
+
+
+class RecordIdConvertor(StringConvertor):
+    """Matches any ID but `export`, so that a method that `/export` lacks is 405 and does not reach `/{id}`."""
+
+    regex = "(?!export(?:/|$))[^/]+"
+
+
+register_url_convertor("record_id", RecordIdConvertor())
+
+
+def exported(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """For `responses=` of an export: its files, and what it may answer besides."""
+    files: dict[str, dict[str, Any]] = {kind.media_type: {} for kind in FORMATS.values()}
+    return {200: {"description": "The file", "content": files}, **errors(*statuses)}
+
+
+class Exports:
+    """The exports that run in this process; there is one instance a process."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.timeout = settings.EXPORT_TIMEOUT
+        self._free = settings.EXPORT_CONCURRENCY
+
+    @contextmanager
+    def slot(self) -> Iterator[None]:
+        """A block in which an export runs. Raises ServiceUnavailableError while as many run as may."""
+        if not self._free:
+            raise ServiceUnavailableError("Too many exports are running.", retry_after=RETRY_AFTER)
+        self._free -= 1
+        try:
+            yield
+        finally:
+            self._free += 1
+
+    def file(
+        self, name: str, query: ExportQuery, batches: AsyncGenerator[Sequence[Any]], schema: type[ResponseModel]
+    ) -> "ExportResponse":
+        """Returns the response that writes these records by their schema, in the format that the query asks for."""
+        headers = {
+            "Content-Disposition": f'attachment; filename="{name}.{query.format}"',
+            # A proxy that held the file would hide that its client has gone.
+            "X-Accel-Buffering": "no",
+        }
+        chunks = _chunks(query.format, batches, schema)
+        return ExportResponse(chunks, self, headers=headers, media_type=FORMATS[query.format].media_type)
+
+
+class ExportResponse(StreamingResponse):
+    """A file whose first records are read before it begins: what fails until then is an error as elsewhere.
+
+    What fails later cuts the connection, so that nobody takes a part of the file for the whole.
+    """
+
+    def __init__(self, chunks: AsyncGenerator[bytes], exports: Exports, **options: Any) -> None:
+        super().__init__(chunks, **options)
+        self._chunks = chunks
+        self._exports = exports
+        self._has_begun = False
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        with self._exports.slot():
+            try:
+                async with aclosing(self._chunks), asyncio.timeout(self._exports.timeout):
+                    self.body_iterator = self._after(await anext(self._chunks))
+                    self._has_begun = True
+                    await super().__call__(scope, receive, send)
+            except INTERRUPTIONS as error:
+                if not (self._has_begun and _is_outage(error)):
+                    raise
+                # A server cuts a response that has no end.
+                logger.bind(error=type(error).__name__, reason=reason(error)).error("an export was cut")
+
+    async def _after(self, first: bytes) -> AsyncIterator[bytes]:
+        yield first
+        async for chunk in self._chunks:
+            yield chunk
+
+
+async def _chunks(
+    name: str, batches: AsyncGenerator[Sequence[Any]], schema: type[ResponseModel]
+) -> AsyncGenerator[bytes]:
+    """The bytes of a file, one chunk for each batch, and one at least."""
+    kind = FORMATS[name]
+    head = kind.head(schema)
+    async with aclosing(batches):
+        async for batch in batches:
+            yield (head + kind.rows([schema.model_validate(record) for record in batch])).encode()
+            head = ""
+    yield head.encode()
+
+
+def _is_outage(error: Exception) -> bool:
+    return not isinstance(error, DBAPIError) or isinstance(client_error(error), ServiceUnavailableError)

@@ -1,0 +1,71 @@
+"""Records as the text of a file: a table for spreadsheets, or a JSON object a line."""
+
+import csv
+import json
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from io import StringIO
+from numbers import Number
+
+from app.domain.schemas.base import ResponseModel
+
+# Spreadsheets take text that begins so for a formula, and run it (OWASP, CSV Injection).
+# The last four are the full-width forms of the first.
+FORMULAS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+
+
+@dataclass(frozen=True)
+class Format:
+    """How a file of records is written: its beginning, and then each batch of records."""
+
+    media_type: str
+    head: Callable[[type[ResponseModel]], str]
+    rows: Callable[[Sequence[ResponseModel]], str]
+
+
+def _csv_head(schema: type[ResponseModel]) -> str:
+    return _csv([_columns(schema)])
+
+
+def _csv_rows(records: Sequence[ResponseModel]) -> str:
+    return _csv(_cells(record) for record in records)
+
+
+def _ndjson_rows(records: Sequence[ResponseModel]) -> str:
+    return "".join(f"{record.model_dump_json(by_alias=True)}\n" for record in records)
+
+
+FORMATS = {
+    "csv": Format("text/csv", _csv_head, _csv_rows),
+    "ndjson": Format("application/x-ndjson", lambda _: "", _ndjson_rows),
+}
+
+
+def _csv(rows: Iterable[Iterable[str]]) -> str:
+    text = StringIO(newline="")
+    csv.writer(text).writerows(rows)  # as RFC 4180 has it
+    return text.getvalue()
+
+
+@cache
+def _columns(schema: type[ResponseModel]) -> Iterable[str]:
+    properties: dict[str, object] = schema.model_json_schema(mode="serialization")["properties"]
+    return properties
+
+
+def _cells(record: ResponseModel) -> Iterable[str]:
+    values = record.model_dump(by_alias=True)
+    written = record.model_dump(mode="json", by_alias=True)
+    return [_cell(values.get(name), written.get(name)) for name in _columns(type(record))]
+
+
+def _cell(value: object, written: object) -> str:
+    """Writes a value as JSON has it, text without quotes, and null as nothing."""
+    if written is None:
+        return ""
+    if not isinstance(written, str):
+        return json.dumps(written, ensure_ascii=False)
+    # Decimals are strings in JSON, and may be negative.
+    runs = written.startswith(FORMULAS) and not isinstance(value, Number)
+    return f"'{written}" if runs else written

@@ -1,0 +1,180 @@
+"""Users as a file."""
+
+import asyncio
+import csv
+import json
+from collections.abc import AsyncGenerator, Sequence
+from io import StringIO
+from typing import Any
+
+import pytest
+from fastapi import APIRouter, FastAPI
+from fastapi import Response as AppResponse
+from httpx2 import AsyncClient, Response
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.api.deps import Providers
+from app.api.export import Exports
+from app.core.config import Settings
+from app.domain.models.user import Role, User
+from app.domain.schemas.user import UserExportQuery, UserResponse
+from tests.conftest import SignIn
+from tests.factories.user_factory import create_user
+
+PATH = "/users/export"
+
+
+async def export(client: AsyncClient, **query: Any) -> Response:
+    answer = await client.get(PATH, params=query)
+    assert answer.status_code == 200, answer.text
+    return answer
+
+
+def table(answer: Response) -> list[dict[str, str]]:
+    return list(csv.DictReader(StringIO(answer.text, newline="")))
+
+
+@pytest.fixture
+async def ada(session: AsyncSession) -> None:
+    await create_user(session, email="ada@example.com", full_name='Ada "Countess", Lovelace')
+
+
+async def test_a_line_of_json_is_a_record_of_the_list(admin: AsyncClient, ada: None) -> None:
+    answer = await export(admin, format="ndjson")
+
+    assert answer.headers["Content-Type"] == "application/x-ndjson"
+    assert answer.headers["Content-Disposition"] == 'attachment; filename="users.ndjson"'
+    listed = (await admin.get("/users")).json()["items"]
+    assert [json.loads(line) for line in answer.text.splitlines()] == listed
+
+
+async def test_a_row_of_a_table_is_a_record_of_the_list(admin: AsyncClient, ada: None) -> None:
+    answer = await export(admin)
+
+    assert answer.headers["Content-Type"] == "text/csv; charset=utf-8"
+    assert answer.headers["Content-Disposition"] == 'attachment; filename="users.csv"'
+    assert answer.text.startswith("id,email,full_name,role,is_active,created_at,updated_at\r\n")
+    assert answer.text.endswith("\r\n")
+    listed = (await admin.get("/users")).json()["items"]
+    assert table(answer) == [user | {"is_active": "true"} for user in listed]
+
+
+@pytest.mark.parametrize("query", [{"search": "ADA"}, {"email": "Ada@example.com"}, {"full_name__gte": "Ad"}])
+async def test_it_has_what_the_list_has(
+    admin: AsyncClient, session: AsyncSession, ada: None, query: dict[str, str]
+) -> None:
+    await create_user(session, full_name="Zoe")
+    query |= {"sort_by": "email", "sort_order": "asc"}
+
+    exported = table(await export(admin, **query))
+
+    listed = (await admin.get("/users", params=query)).json()["items"]
+    assert [user["id"] for user in exported] == [user["id"] for user in listed]
+
+
+async def test_it_has_more_than_a_page_in_the_same_order(admin: AsyncClient, session: AsyncSession) -> None:
+    names = [f"{number:04}" for number in range(1200)]
+    for name in names:
+        await create_user(session, full_name=name)
+
+    users = table(await export(admin, sort_by="full_name", sort_order="desc", full_name__lt="A"))
+
+    assert [user["full_name"] for user in users] == names[::-1]
+
+
+async def test_a_table_of_nothing_is_its_header(admin: AsyncClient) -> None:
+    assert (await export(admin, search="nobody")).text.count("\r\n") == 1
+    assert (await export(admin, search="nobody", format="ndjson")).content == b""
+
+
+@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\uff1d"])
+async def test_no_spreadsheet_runs_what_a_user_wrote(admin: AsyncClient, session: AsyncSession, start: str) -> None:
+    name = f"{start}cmd|' /C calc'!A0"
+    await create_user(session, full_name=name)
+
+    assert table(await export(admin, full_name=name))[0]["full_name"] == f"'{name}"
+    answer = await export(admin, full_name=name, format="ndjson")
+    assert json.loads(answer.text)["full_name"] == name
+
+
+@pytest.mark.parametrize(("role", "status"), [(Role.ADMIN, 200), (Role.MODERATOR, 200), (Role.USER, 403)])
+async def test_whoever_may_list_may_export(sign_in: SignIn, role: Role, status: int) -> None:
+    client = await sign_in(role)
+
+    assert (await client.get(PATH)).status_code == status
+    assert (await client.get("/users")).status_code == status
+
+
+async def test_nobody_may_without_a_token(client: AsyncClient) -> None:
+    assert (await client.get(PATH)).status_code == 401
+
+
+@pytest.mark.parametrize(
+    "query", [{"format": "xlsx"}, {"page": 2}, {"limit": 1}, {"after": "a"}, {"count": "true"}, {"unknown": 1}]
+)
+async def test_refuses_a_wrong_query(admin: AsyncClient, query: dict[str, Any]) -> None:
+    answer = await admin.get(PATH, params=query)
+
+    assert answer.status_code == 422
+    assert [error["field"] for error in answer.json()["errors"]] == list(query)
+
+
+async def test_a_head_needs_no_more_than_the_beginning(
+    app: FastAPI, client: AsyncClient, providers: Providers, session: AsyncSession
+) -> None:
+    user = await create_user(session)
+
+    async def forever() -> AsyncGenerator[Sequence[User]]:
+        while True:
+            yield [user]
+            await asyncio.sleep(0)
+
+    async def endless() -> AppResponse:
+        return providers.exports.file("endless", UserExportQuery(), forever(), UserResponse)
+
+    router = APIRouter()
+    router.add_api_route("/endless", endless, response_class=AppResponse)
+    app.include_router(router)
+    answer = await client.head("http://test/endless")
+
+    assert answer.headers["Content-Disposition"] == 'attachment; filename="endless.csv"'
+    with providers.exports.slot(), providers.exports.slot():
+        """Both are free."""
+
+
+@pytest.mark.parametrize("method", ["POST", "PATCH", "PUT", "DELETE"])
+async def test_it_is_no_user(admin: AsyncClient, method: str) -> None:
+    answer = await admin.request(method, PATH)
+
+    assert answer.status_code == 405
+    assert answer.headers["Allow"] == "GET, HEAD"
+
+
+async def test_one_too_many_at_a_time_is_refused(admin: AsyncClient, providers: Providers, settings: Settings) -> None:
+    providers.exports = Exports(settings.model_copy(update={"EXPORT_CONCURRENCY": 1}))
+    with providers.exports.slot():
+        answer = await admin.get(PATH)
+        assert answer.status_code == 503
+        assert int(answer.headers["Retry-After"]) > 1
+        assert answer.json()["detail"] == "Too many exports are running."
+        assert (await admin.get(PATH, params={"format": "xlsx"})).status_code == 422
+
+    assert (await admin.get(PATH)).status_code == 200
+    assert (await admin.get(PATH)).status_code == 200
+
+
+async def test_what_takes_too_long_before_it_begins_is_an_error_like_any_other(
+    admin: AsyncClient, providers: Providers, settings: Settings
+) -> None:
+    providers.exports = Exports(settings.model_copy(update={"EXPORT_TIMEOUT": 0.0}))
+
+    answer = await admin.get(PATH)
+
+    assert (answer.status_code, answer.json()["status_code"]) == (503, 503)
+
+
+async def test_the_documentation_names_its_formats(app: FastAPI) -> None:
+    operation = app.openapi()["paths"]["/api/v1/users/export"]["get"]
+
+    assert operation["responses"]["200"]["content"] == {"text/csv": {}, "application/x-ndjson": {}}
+    assert {"401", "403", "422", "500", "503"} <= operation["responses"].keys()

@@ -1,0 +1,140 @@
+"""Exports by a real server: what they take while they run, and that they end with their client and their time."""
+
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx2
+import psutil
+import pytest
+from pydantic import SecretStr
+from sqlalchemy import insert
+from uuid_utils.compat import uuid7
+
+from app.core.config import Settings
+from app.core.database import Database
+from app.domain.models.user import User
+from scripts.seed import seed
+from tests import database as database_server
+from tests.conftest import migrate
+from tests.server import Server, running_server
+
+PATH = "/users/export"
+NOBODY = {"search": "nobody"}
+ADMIN = {"username": "admin@example.com", "password": "correct horse battery"}
+# Much more than a socket holds.
+USERS = 100_000
+ATTEMPTS = 300
+
+
+@pytest.fixture(scope="module")
+async def filled_url(anyio_backend: str, worker_id: str) -> AsyncIterator[str]:
+    """The URL of a database that holds many users."""
+    url = await database_server.create(f"export_{worker_id}")
+    await migrate(url)
+    password = SecretStr(ADMIN["password"])
+    settings = Settings(DATABASE_URL=SecretStr(url), FIRST_ADMIN_EMAIL=ADMIN["username"], FIRST_ADMIN_PASSWORD=password)
+    await seed(settings)
+    database = Database(settings)
+    for start in range(0, USERS, 10_000):
+        numbers = range(start, start + 10_000)
+        rows = [
+            {"id": uuid7(), "email": f"{number}@e.example", "full_name": "A" * 100, "password_hash": ""}
+            for number in numbers
+        ]
+        async with database.transaction() as session:
+            await session.execute(insert(User), rows)
+    await database.close()
+    yield url
+    await database_server.drop(url)
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> Path:
+    return tmp_path / "log"
+
+
+@contextmanager
+def serving(url: str, log: Path, **settings: str) -> Iterator[tuple[Server, httpx2.Client]]:
+    """A server with these settings, and a client that an administrator has signed in."""
+    with (
+        log.open("wb") as output,
+        running_server(url, output, **settings) as server,
+        httpx2.Client(base_url=server.address, timeout=30) as client,
+    ):
+        token = client.post("/auth/login", data=ADMIN).json()["access_token"]
+        client.headers["Authorization"] = f"Bearer {token}"
+        yield server, client
+
+
+def until_it_succeeds(client: httpx2.Client, path: str) -> None:
+    for _ in range(ATTEMPTS):
+        answer = client.get(path, params=NOBODY)
+        if answer.status_code == 200:
+            return
+        time.sleep(0.1)
+    raise AssertionError(answer.text)
+
+
+def test_an_export_takes_little_memory_whatever_its_size(filled_url: str, log: Path) -> None:
+    with serving(filled_url, log) as (server, client):
+        client.get(PATH, params=NOBODY).raise_for_status()
+        process = psutil.Process(server.process.pid)
+        before, largest, lines = process.memory_info().rss, 0, 0
+
+        with client.stream("GET", PATH) as answer:
+            for chunk in answer.iter_bytes(1024 * 1024):
+                largest = max(largest, process.memory_info().rss)
+                lines += chunk.count(b"\n")
+
+    assert lines == USERS + 2
+    assert largest - before < 30 * 1024 * 1024
+
+
+def test_it_ends_when_its_client_goes(filled_url: str, log: Path) -> None:
+    """Its connection, which is the only one, serves the next, and so does its slot."""
+    limits = {"EXPORT_CONCURRENCY": "1", "DB_POOL_SIZE": "1", "DB_POOL_TIMEOUT": "0.1"}
+    with serving(filled_url, log, **limits) as (_, client):
+        for _ in range(3):
+            with client.stream("GET", PATH) as answer:
+                chunks = answer.iter_bytes()
+                assert next(chunks)
+                assert client.get("/users/me").status_code == 503
+
+            until_it_succeeds(client, PATH)
+            assert client.get("/users/me").status_code == 200
+
+
+def test_those_that_wait_for_their_client_leave_room_for_other_requests(filled_url: str, log: Path) -> None:
+    with serving(filled_url, log, EXPORT_CONCURRENCY="1") as (_, client):
+        with client.stream("GET", PATH) as answer:
+            chunks = answer.iter_bytes()
+            assert next(chunks)
+            refused = client.get(PATH)
+            assert (refused.status_code, refused.json()["status_code"]) == (503, 503)
+            assert client.get("/users").json()["total"] == USERS + 1
+
+        until_it_succeeds(client, PATH)
+
+
+def test_it_may_take_longer_than_a_statement(filled_url: str, log: Path) -> None:
+    with serving(filled_url, log, DB_STATEMENT_TIMEOUT="1") as (_, client), client.stream("GET", PATH) as answer:
+        chunks = answer.iter_bytes()
+        lines = next(chunks).count(b"\n")
+        time.sleep(2)
+        assert lines + sum(chunk.count(b"\n") for chunk in chunks) == USERS + 2
+
+
+def test_one_that_takes_too_long_is_cut_and_never_looks_whole(filled_url: str, log: Path) -> None:
+    limits = {"EXPORT_TIMEOUT": "2", "EXPORT_CONCURRENCY": "1"}
+    with serving(filled_url, log, **limits) as (_, client), client.stream("GET", PATH) as answer:
+        chunks = answer.iter_bytes()
+        next(chunks)
+        until_it_succeeds(client, PATH)
+        with pytest.raises(httpx2.RemoteProtocolError, match="incomplete"):
+            list(chunks)
+
+    lines = log.read_text().splitlines()
+    assert len([line for line in lines if "an export was cut" in line]) == 1
+    assert "Traceback" not in log.read_text()
