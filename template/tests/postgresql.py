@@ -50,7 +50,7 @@ WRONG_URLS = {
 }
 
 # What cannot run inside of a transaction, and waits for whoever holds a snapshot.
-ALONE = "CREATE INDEX CONCURRENTLY ix_users_full_name ON users (full_name)"
+ALONE = "CREATE INDEX CONCURRENTLY alone ON users (email)"
 
 # Inserts of users succeed, and the commit after them fails, which the client is told by this status.
 REFUSED = 503

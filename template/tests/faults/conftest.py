@@ -1,6 +1,7 @@
 """A server and a database that a test may stop, freeze and kill."""
 
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
 
 import pytest
 from httpx2 import AsyncClient, Limits
@@ -11,11 +12,13 @@ from sqlalchemy.pool import NullPool
 from app.core.config import Settings
 from app.core.database import create_engine
 from scripts.seed import seed
+from tests.api import LOGIN, bearer, credentials
 from tests.conftest import migrate
 from tests.database import Service, service
+from tests.factories.user_factory import PASSWORD, user_fields
 from tests.server import Server, running_server
 
-ADMIN = {"username": "admin@example.com", "password": "correct horse battery"}
+ADMIN = {"email": "admin@example.com", "password": PASSWORD}
 LIMITS = {"DB_POOL_SIZE": "5", "DB_POOL_TIMEOUT": "1", "DB_STATEMENT_TIMEOUT": "1"}
 
 
@@ -25,7 +28,7 @@ async def migrated(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Se
         await migrate(database.url)
         admin = Settings(
             DATABASE_URL=SecretStr(database.url),
-            FIRST_ADMIN_EMAIL=ADMIN["username"],
+            FIRST_ADMIN_EMAIL=ADMIN["email"],
             FIRST_ADMIN_PASSWORD=SecretStr(ADMIN["password"]),
         )
         await seed(admin)
@@ -50,14 +53,11 @@ def server(migrated: Service) -> Iterator[Server]:
 async def client(server: Server) -> AsyncIterator[AsyncClient]:
     """Signed in as an administrator, with as many connections as it likes."""
     async with AsyncClient(base_url=server.address, timeout=30, limits=Limits(max_connections=None)) as client:
-        answer = await client.post("/auth/login", data=ADMIN)
-        client.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
+        answer = await client.post(LOGIN, **credentials(**ADMIN))
+        client.headers |= bearer(answer)
         yield client
 
 
-NewUser = Callable[[str], dict[str, str]]
-
-
-@pytest.fixture
-def new_user_body() -> NewUser:
-    return lambda name: {"email": f"{name}@example.com", "password": ADMIN["password"], "full_name": name}
+def user_named(name: str) -> dict[str, Any]:
+    """What a client sends to create this user."""
+    return user_fields(email=f"{name}@example.com")

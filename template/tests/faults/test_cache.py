@@ -11,7 +11,9 @@ from httpx2 import AsyncClient
 
 from app.core.config import Settings
 from app.integrations.cache.client import Cache, CacheUnavailableError
+from tests.api import LOGIN, ME, USERS, bearer, credentials
 from tests.database import Service
+from tests.factories.user_factory import NAME
 from tests.faults.conftest import ADMIN, LIMITS
 from tests.integrations.cache.valkey import Valkey
 from tests.server import running_server
@@ -40,8 +42,8 @@ async def client(migrated: Service, valkey: Valkey, log: Path) -> AsyncIterator[
     with log.open("wb") as output, running_server(migrated.url, output, **environment) as server:
         somebody = {"X-Forwarded-For": ".".join(map(str, randbytes(4)))}
         async with AsyncClient(base_url=server.address, timeout=30, headers=somebody) as client:
-            answer = await client.post("/auth/login", data=ADMIN)
-            client.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
+            answer = await client.post(LOGIN, **credentials(**ADMIN))
+            client.headers |= bearer(answer)
             yield client
 
 
@@ -63,7 +65,7 @@ async def until_readiness_says(client: AsyncClient, state: str) -> None:
 
 
 async def sign_in(client: AsyncClient, password: str) -> int:
-    return (await client.post("/auth/login", data=ADMIN | {"password": password})).status_code
+    return (await client.post(LOGIN, **credentials(ADMIN["email"], password))).status_code
 
 
 async def guess(client: AsyncClient) -> list[int]:
@@ -74,9 +76,9 @@ REFUSED_AT_LAST = [401] * LOGIN_RATE_LIMIT + [429]
 
 
 async def assert_all_is_served(client: AsyncClient) -> None:
-    path = f"/users/{(await client.get('/users/me')).json()['id']}"
+    path = f"{USERS}/{(await client.get(ME)).json()['id']}"
     assert await sign_in(client, ADMIN["password"]) == 200
-    changed = await client.patch(path, json={"full_name": "Changed"})
+    changed = await client.patch(path, json={NAME: "Changed"})
     assert changed.status_code == 200
     assert (await client.get(path)).json() == changed.json()
 

@@ -6,17 +6,17 @@ from httpx2 import AsyncClient, TransportError
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from tests.api import USERS
 from tests.database import Service
-from tests.faults.conftest import NewUser
+from tests.errors import assert_error, detail
+from tests.faults.conftest import user_named
 from tests.server import Server, running_server
 
 
-async def test_sigterm_answers_every_accepted_request(
-    client: AsyncClient, server: Server, engine: AsyncEngine, new_user_body: NewUser
-) -> None:
+async def test_sigterm_answers_every_accepted_request(client: AsyncClient, server: Server, engine: AsyncEngine) -> None:
     # On connections that are open, so that the server has accepted whatever was written.
     await asyncio.gather(*(client.get("/health") for _ in range(5)))
-    accepted = [asyncio.create_task(client.post("/users", json=new_user_body(f"last-{n}"))) for n in range(5)]
+    accepted = [asyncio.create_task(client.post(USERS, json=user_named(f"last-{n}"))) for n in range(5)]
     await asyncio.sleep(0.05)
 
     server.process.terminate()
@@ -33,23 +33,23 @@ async def test_readiness_fails_before_the_server_stops_listening(migrated: Servi
 
         async with AsyncClient(base_url=server.address) as new_connection:
             ready = await new_connection.get("/health/ready")
-            assert ready.status_code == 503
-            assert ready.json()["detail"] == {"process": "stopping"}
+            assert_error(ready, 503)
+            assert detail(ready) == {"process": "stopping"}
             assert (await new_connection.get("/health")).status_code == 200
         assert await asyncio.to_thread(server.process.wait, 20) == 0
 
 
 async def test_sigkill_leaves_no_half_and_loses_no_word(
-    client: AsyncClient, server: Server, engine: AsyncEngine, new_user_body: NewUser
+    client: AsyncClient, server: Server, engine: AsyncEngine
 ) -> None:
     acknowledged: set[str] = set()
     enough = asyncio.Event()
 
     async def write(writer: int) -> None:
         for number in range(100):
-            body = new_user_body(f"killed-{writer}-{number}")
+            body = user_named(f"killed-{writer}-{number}")
             try:
-                answer = await client.post("/users", json=body)
+                answer = await client.post(USERS, json=body)
             except TransportError:
                 return
             if answer.status_code == 201:

@@ -12,8 +12,9 @@ from redis import Redis
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from tests.api import LOGIN, USERS, bearer, credentials
 from tests.database import Service
-from tests.faults.conftest import ADMIN, LIMITS, NewUser
+from tests.faults.conftest import ADMIN, LIMITS, user_named
 from tests.integrations.cache.valkey import Valkey
 from tests.integrations.tasks.worker import SCHEDULER, WORKER, Worker, running
 from tests.server import running_server
@@ -53,20 +54,20 @@ def start_worker(migrated: Service, valkey: Valkey, tmp_path: Path) -> Iterator[
 async def client(migrated: Service, valkey: Valkey) -> AsyncIterator[AsyncClient]:
     with running_server(migrated.url, CACHE_URL=valkey.url, **LIMITS) as server:
         async with AsyncClient(base_url=server.address, timeout=30) as client:
-            response = await client.post("/auth/login", data=ADMIN)
-            client.headers["Authorization"] = f"Bearer {response.json()['access_token']}"
+            response = await client.post(LOGIN, **credentials(**ADMIN))
+            client.headers |= bearer(response)
             yield client
 
 
 @pytest.fixture
-async def end_session(client: AsyncClient, new_user_body: NewUser) -> Callable[[str], Any]:
+async def end_session(client: AsyncClient) -> Callable[[str], Any]:
     """Signs a new user in, and deletes it."""
 
     async def end_session(name: str) -> None:
-        user = (await client.post("/users", json=new_user_body(name))).json()
-        credentials = {"username": user["email"], "password": new_user_body(name)["password"]}
-        assert (await client.post("/auth/login", data=credentials)).status_code == 200
-        assert (await client.delete(f"/users/{user['id']}")).status_code == 200
+        body = user_named(name)
+        user = (await client.post(USERS, json=body)).json()
+        assert (await client.post(LOGIN, **credentials(body["email"], body["password"]))).status_code == 200
+        assert (await client.delete(f"{USERS}/{user['id']}")).status_code == 200
 
     return end_session
 

@@ -13,6 +13,7 @@ from app.repository.user_repository import UserRepository
 from scripts import seed
 from scripts.healthcheck import healthy
 from scripts.ports import free_port
+from tests.api import PREFIX
 from tests.database import URL
 from tests.server import running_server, wait_for
 
@@ -48,11 +49,9 @@ def test_seeding_says_which_setting_is_missing_or_wrong(environment: dict[str, s
 
 def test_the_health_check_tells_a_2xx_from_everything_else(database_url: str) -> None:
     with running_server(database_url) as server:
-        port = int(server.address.split(":")[2].split("/")[0])
-
-        assert healthy(port, "/api/v1/health")
-        assert not healthy(port, "/api/v1/nothing-here")
-    assert not healthy(free_port(), "/api/v1/health")
+        assert healthy(server.port, f"{PREFIX}/health")
+        assert not healthy(server.port, f"{PREFIX}/nothing-here")
+    assert not healthy(free_port(), f"{PREFIX}/health")
 
 
 def run_here(folder: Path, *command: str, **environment: str) -> subprocess.CompletedProcess[str]:

@@ -34,6 +34,7 @@ from app.integrations.tasks.erase_sessions import ErasingRefreshTokenRepository,
 from app.integrations.tasks.sending import send
 from app.integrations.tasks.stream import MAXIMUM_ATTEMPTS, StreamBroker
 from app.tasks.queue import Queue
+from tests.api import USERS
 from tests.factories.user_factory import create_user
 from tests.integrations.cache.valkey import Valkey
 
@@ -113,7 +114,7 @@ async def test_a_request_that_ends_sessions_sends_their_erasure_under_its_id(
 ) -> None:
     user = await add_user(database)
 
-    response = await admin.post(f"/users/{user.id}/password", json={"new_password": "correct horse battery"})
+    response = await admin.post(f"{USERS}/{user.id}/password", json={"new_password": "correct horse battery"})
 
     assert response.status_code == 204
     (message,) = await sent(redis, broker)
