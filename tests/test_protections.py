@@ -102,6 +102,12 @@ PROTECTIONS = {
     "every sink gets the access lines": Protection(
         "app/middleware/logging.py", ').info("request")', ")", "tests/integration/test_middleware.py"
     ),
+    "registrations are limited": Protection(
+        "app/api/v1/auth_router.py",
+        "    await limiter.count(client)\n",
+        "",
+        "tests/integration/test_auth_api.py -k Register",
+    ),
     "unique addresses": Protection(
         "app/domain/schemas/user.py", ".casefold()", "", "tests/integration/test_user_api.py"
     ),

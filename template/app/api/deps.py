@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.core.config import Settings, get_settings
 from app.core.database import Database
 from app.core.exceptions import ForbiddenError, UnauthorizedError
-from app.core.rate_limit import AttemptLimiter
+from app.core.rate_limit import AttemptLimiter, RegistrationLimiter
 from app.core.security import AccessTokens, Identity
 from app.core.shutdown import Shutdown
 from app.domain.models.user import Role, User
@@ -34,6 +34,7 @@ class Providers:
         self._settings = settings
         self.access_tokens = AccessTokens(settings)
         self.attempt_limiter = AttemptLimiter(settings)
+        self.registration_limiter = RegistrationLimiter(settings)
         self.shutdown = Shutdown(settings.SHUTDOWN_DELAY)
         self.user_repository: Callable[[AsyncSession], UserRepository] = UserRepository
         self.refresh_token_repository: Callable[[AsyncSession], RefreshTokenRepository] = RefreshTokenRepository
@@ -79,11 +80,16 @@ async def get_attempt_limiter(connection: HTTPConnection) -> AttemptLimiter:
     return providers_of(connection).attempt_limiter
 
 
+async def get_registration_limiter(connection: HTTPConnection) -> RegistrationLimiter:
+    return providers_of(connection).registration_limiter
+
+
 SettingsDep = Annotated[Settings, Depends(get_app_settings)]
 ProvidersDep = Annotated[Providers, Depends(get_providers)]
 DatabaseDep = Annotated[Database, Depends(get_database)]
 AccessTokensDep = Annotated[AccessTokens, Depends(get_access_tokens)]
 AttemptLimiterDep = Annotated[AttemptLimiter, Depends(get_attempt_limiter)]
+RegistrationLimiterDep = Annotated[RegistrationLimiter, Depends(get_registration_limiter)]
 
 
 async def get_session(connection: HTTPConnection) -> AsyncIterator[AsyncSession]:
@@ -171,6 +177,16 @@ async def get_current_user(connection: HTTPConnection, identity: IdentityDep) ->
 
 
 CurrentUser = Annotated[User, Depends(get_current_user)]
+
+
+async def get_optional_user(connection: HTTPConnection, token: TokenDep) -> User | None:
+    """The user who is calling, or None where no token was sent. Raises UnauthorizedError for one that is not valid."""
+    if not token:
+        return None
+    return await get_current_user(connection, await get_identity(connection, token))
+
+
+OptionalUser = Annotated[User | None, Depends(get_optional_user)]
 
 
 def require(*roles: Role) -> Callable[[User], Awaitable[User]]:

@@ -10,12 +10,12 @@ from sqlalchemy import select, update
 
 from app.core.config import Settings
 from app.core.database import Database
-from app.core.rate_limit import AttemptLimiter
+from app.core.rate_limit import AttemptLimiter, RegistrationLimiter
 from app.domain.models.base import utc_now
 from app.domain.models.refresh_token import RefreshToken
 from app.domain.models.user import User
 from tests.api import LOGIN, LOGOUT, ME, REFRESH, REGISTER, USERS, credentials
-from tests.errors import said
+from tests.errors import assert_error, said
 from tests.factories.user_factory import PASSWORD, user_fields
 
 ADA = "ada@example.com"
@@ -186,12 +186,27 @@ class TestRegister:
 
     async def test_is_limited(self, client: AsyncClient, app: FastAPI, settings: Settings) -> None:
         app.state.settings = settings.model_copy(update={"REGISTRATION_ENABLED": True})
-        app.state.providers.attempt_limiter = AttemptLimiter(
-            settings.model_copy(update={"LOGIN_RATE_LIMIT": "1/minute"})
+        app.state.providers.registration_limiter = RegistrationLimiter(
+            settings.model_copy(update={"REGISTRATION_RATE_LIMIT": "1/hour"})
         )
         await client.post(REGISTER, json=user_fields())
 
-        assert (await client.post(REGISTER, json=user_fields())).status_code == 429
+        answer = await client.post(REGISTER, json=user_fields())
+
+        assert_error(answer, 429)
+        assert 60 < int(answer.headers["Retry-After"]) <= 3600
+
+    async def test_does_not_count_as_an_attempt_to_sign_in(
+        self, client: AsyncClient, app: FastAPI, settings: Settings
+    ) -> None:
+        app.state.settings = settings.model_copy(update={"REGISTRATION_ENABLED": True})
+        app.state.providers.attempt_limiter = AttemptLimiter(
+            settings.model_copy(update={"LOGIN_RATE_LIMIT": "1/minute"})
+        )
+        for _ in range(2):
+            assert (await client.post(REGISTER, json=user_fields())).status_code == 201
+
+        assert (await login(client)).status_code == 401
 
 
 class TestWhatActsAtOnce:

@@ -69,6 +69,7 @@ def test_without_a_database_url_it_says_what_to_do() -> None:
         ("LOG_LEVEL", "LOUD"),
         ("CORS_ORIGINS", "[1]"),
         ("LOGIN_RATE_LIMIT", "often"),
+        ("REGISTRATION_RATE_LIMIT", "20"),
     ],
 )
 def test_a_wrong_setting_stops_the_start_by_name_and_without_its_value(
