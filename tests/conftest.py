@@ -15,6 +15,7 @@ from copier import run_copy
 from pytest_copie.plugin import Copie
 
 from scripts.new import ROOT, copy_working_tree, questions
+from tests.temporary import own_folder
 
 Render = Callable[..., Path]
 NewDocker = Callable[[], dict[str, str]]
@@ -29,7 +30,9 @@ SETTINGS = set(
 GIT_CONFIG = "[user]\nname = Test\nemail = test@example.com\n[init]\ndefaultBranch = main\n"
 
 
-def pytest_configure() -> None:
+def pytest_configure(config: pytest.Config) -> None:
+    if not hasattr(config, "workerinput"):
+        config.option.basetemp = config.option.basetemp or own_folder()
     for name in list(os.environ):
         if name.upper() in FOREIGN | SETTINGS or name.startswith(("GIT_", "COPIER_")):
             del os.environ[name]

@@ -142,6 +142,9 @@ class Service:
 
 
 @contextmanager
-def service(directory: Path) -> Iterator[Service]:
-    with local_postgres(directory / "data") as url:
-        yield Service(directory / "data", url)
+def service() -> Iterator[Service]:
+    # Not a folder of pytest: other runs close that to the user that the server has where we are root.
+    with tempfile.TemporaryDirectory(prefix="postgres-", ignore_cleanup_errors=True) as directory:
+        data = Path(directory) / "data"
+        with local_postgres(data) as url:
+            yield Service(data, url)

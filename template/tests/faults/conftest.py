@@ -23,8 +23,8 @@ LIMITS = {"DB_POOL_SIZE": "5", "DB_POOL_TIMEOUT": "1", "DB_STATEMENT_TIMEOUT": "
 
 
 @pytest.fixture(scope="session")
-async def migrated(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Service]:
-    with service(tmp_path_factory.mktemp("faults")) as database:
+async def migrated(anyio_backend: str) -> AsyncIterator[Service]:
+    with service() as database:
         await migrate(database.url)
         admin = Settings(
             DATABASE_URL=SecretStr(database.url),
