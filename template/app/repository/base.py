@@ -1,5 +1,6 @@
 """What every repository can do. All SQL lives in this package."""
 
+import operator as compare
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from inspect import getattr_static
@@ -12,17 +13,24 @@ from sqlalchemy.orm import InstrumentedAttribute
 
 from app.core.exceptions import BROKEN_REFERENCE, ConflictError
 from app.domain.models.base import Entity, utc_now
-from app.domain.schemas.common import ListQuery, SearchQuery
+from app.domain.schemas.common import Filters, ListQuery, SearchFilters
+from app.domain.schemas.filters import Operator, chosen_filters
+from app.repository.keyset import Keyset
 
 
 @dataclass(frozen=True)
 class Slice[Model]:
-    """One page of a list; `total` counts all matches, or is None where the query did not ask for it."""
+    """One page of a list.
+
+    `total` counts all matches, or is None where the query did not ask for it. `page` is None after a cursor. `next` is
+    the cursor of the next page, or None at the end.
+    """
 
     items: Sequence[Model]
     total: int | None
-    page: int
+    page: int | None
     limit: int
+    next: str | None = None
 
     @property
     def total_pages(self) -> int | None:
@@ -41,12 +49,15 @@ class Repository[Model: Entity]:
 
     # None if this class builds its statements by rules of its own, which may hold values of one caller.
     _statements: ClassVar[dict[Hashable, Any] | None]
+    # A list with an order of its own has pages only.
+    _has_cursors: ClassVar[bool]
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
-        has_own_rules = any(getattr(cls, rule) is not getattr(Repository, rule) for rule in _RULES)
+        own_rules = [rule for rule in _RULES if getattr(cls, rule) is not getattr(Repository, rule)]
         is_computed = any(hasattr(getattr_static(cls, name, None), "__get__") for name in _DECLARED)
-        cls._statements = None if has_own_rules or is_computed else {}
+        cls._statements = None if own_rules or is_computed else {}
+        cls._has_cursors = "_order" not in own_rules
 
     def __init__(self, session: AsyncSession) -> None:
         self.session = session
@@ -74,17 +85,40 @@ class Repository[Model: Entity]:
         return await self.session.scalar(statement, {"record_id": record_id})
 
     async def list(self, query: ListQuery) -> Slice[Model]:
+        """Returns the page that the query asks for, by its number or after a cursor. Raises InvalidCursorError."""
+        if query.after:
+            return await self._list_after(query)
         matches = self._matches(query)
         shape = ("list", query.sort_by, query.sort_order, query.count)
         page = self._page(query, matches) if matches else self._shared(shape, lambda: self._page(query))
-        window = {"page_limit": query.limit, "page_offset": (query.page - 1) * query.limit}
+        # One record more than the page has, which tells whether another page follows.
+        window = {"page_limit": query.limit + 1, "page_offset": (query.page - 1) * query.limit}
         if not query.count:
-            return Slice((await self.session.scalars(page, window)).all(), None, query.page, query.limit)
+            return self._slice(query, (await self.session.scalars(page, window)).all(), None)
 
         # One statement for both; only a page past the end has no row that could carry the total.
         rows = (await self.session.execute(page, window)).all()
         count = rows[0][1] if rows else 0 if query.page == 1 else await self.session.scalar(self._total(matches))
-        return Slice([row[0] for row in rows], count, query.page, query.limit)
+        return self._slice(query, [row[0] for row in rows], count)
+
+    async def _list_after(self, query: ListQuery) -> Slice[Model]:
+        keyset, matches = self._keyset(query), self._matches(query)
+        uncounted = query.model_copy(update={"count": False})
+        records: list[Model] = []
+        for rest in keyset.after(query.after.position):
+            window = {"page_limit": query.limit + 1 - len(records), "page_offset": 0}
+            records += await self.session.scalars(self._page(uncounted, (*matches, rest)), window)
+            if len(records) > query.limit:
+                break
+        is_counted = query.count and "count" in query.model_fields_set
+        total = await self.session.scalar(self._total(matches)) if is_counted else None
+        return self._slice(query, records, total)
+
+    def _slice(self, query: ListQuery, records: Sequence[Model], total: int | None) -> Slice[Model]:
+        items, following = records[: query.limit], None
+        if len(records) > query.limit and self._has_cursors:
+            following = query.after.write(self._keyset(query).position(items[-1]))
+        return Slice(items, total, None if query.after else query.page, query.limit, following)
 
     async def create(self, /, **values: Any) -> Model:
         """Raises ConflictError if a record that is referred to is deleted."""
@@ -150,19 +184,44 @@ class Repository[Model: Entity]:
     def _total(self, matches: Sequence[ColumnElement[bool]]) -> Select[int]:
         return select(func.count()).select_from(self.model).where(self.scope, *matches)
 
-    def _matches(self, query: ListQuery) -> Sequence[ColumnElement[bool]]:
-        """The conditions of this query, besides `scope`."""
-        if not isinstance(query, SearchQuery) or not query.search:
-            return ()
-        return (or_(*(column.icontains(query.search, autoescape=True) for column in self.searchable)),)
+    def _matches(self, query: Filters) -> Sequence[ColumnElement[bool]]:
+        """The conditions of this query, besides `scope`.
 
-    def _order(self, query: ListQuery) -> Sequence[ColumnElement[Any]]:
-        # The ID breaks ties, so that no record is on two pages.
+        A filter of your own is a method named after its parameter, which the query declares with `Own`:
+
+            def filter_overdue(self, value: bool) -> ColumnElement[bool]:
+                return (Invoice.due < utc_now()) == value
+        """
+        conditions = [self._condition(*chosen) for chosen in chosen_filters(query)]
+        if isinstance(query, SearchFilters) and query.search:
+            conditions.append(or_(*(column.icontains(query.search, autoescape=True) for column in self.searchable)))
+        return conditions
+
+    def _condition(self, name: str, operator: Operator, value: Any) -> ColumnElement[bool]:
+        if operator == "own":
+            condition: ColumnElement[bool] = getattr(self, f"filter_{name}")(value)
+        else:
+            condition = COMPARISONS[operator](getattr(self.model, name.partition("__")[0]), value)
+        return condition
+
+    def _order(self, query: Filters) -> Sequence[ColumnElement[Any]]:
+        return self._keyset(query).order
+
+    def _keyset(self, query: Filters) -> Keyset:
         chosen = next(column for column in self.sortable if column.key == query.sort_by)
-        columns = (chosen, self.model.id)
-        return [column.asc() if query.sort_order == "asc" else column.desc() for column in columns]
+        return Keyset(chosen, self.model.id, query.sort_order == "asc")
 
+
+COMPARISONS: Mapping[Operator, Callable[[InstrumentedAttribute[Any], Any], ColumnElement[bool]]] = {
+    "eq": compare.eq,
+    "gt": compare.gt,
+    "ge": compare.ge,
+    "lt": compare.lt,
+    "le": compare.le,
+    "in": lambda column, values: column.in_(values),
+    "null": lambda column, is_null: column.is_(None) if is_null else column.is_not(None),
+}
 
 # What decides how a statement reads, and what a subclass declares as plain values.
-_RULES = ("scope", "_live", "_select", "_page", "_total", "_matches", "_order", "_shared")
+_RULES = ("scope", "_live", "_select", "_page", "_total", "_matches", "_order", "_keyset", "_shared")
 _DECLARED = ("model", "sortable", "searchable")

@@ -103,7 +103,7 @@ class TestList:
     async def test_an_empty_list_is_no_error(self, client: AsyncClient) -> None:
         answer = await client.get(USERS, params={"search": "nobody"})
 
-        assert answer.json() == {"items": [], "total": 0, "page": 1, "limit": 20, "total_pages": 0}
+        assert answer.json() == {"items": [], "total": 0, "page": 1, "limit": 20, "total_pages": 0, "next": None}
 
     async def test_totals_are_null_when_nobody_asks(self, client: AsyncClient) -> None:
         await create(client)

@@ -1,7 +1,7 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import APIRouter, Depends, Request, Response
 from starlette.convertors import StringConvertor, register_url_convertor
 
 from app.api.deps import (
@@ -13,6 +13,7 @@ from app.api.deps import (
     require,
 )
 from app.api.errors import BODY, errors
+from app.api.listing import listing
 from app.core.exceptions import NotFoundError
 from app.domain.models.user import Role
 from app.domain.schemas.common import MessageResponse, Page
@@ -88,7 +89,7 @@ async def change_my_password(
 
 @router.get("", dependencies=STAFF, responses=errors(403, 422))
 async def list_users(
-    query: Annotated[UserListQuery, Query()],
+    query: Annotated[UserListQuery, Depends(listing(UserListQuery))],
     service: UserServiceDep,
 ) -> Page[UserResponse]:
     return Page[UserResponse].model_validate(await service.list(query))

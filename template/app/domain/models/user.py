@@ -17,6 +17,10 @@ class User(Entity):
     __table_args__ = (
         live_index("uq_users_email", "email", unique=True),
         live_index("ix_users_created_at", "created_at", "id"),
+        live_index("ix_users_updated_at", "updated_at", "id"),
+        live_index("ix_users_full_name", "full_name", "id"),
+        live_index("ix_users_role", "role", "created_at", "id"),
+        live_index("ix_users_is_active", "is_active", "created_at", "id"),
     )
 
     email: Mapped[str] = mapped_column(sa.String(254))

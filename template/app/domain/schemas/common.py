@@ -1,36 +1,84 @@
-"""What the requests and answers of all resources share."""
+"""What the requests and responses of all resources share."""
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import MISSING, Field, ValidationInfo, field_validator
+from pydantic_core import PydanticCustomError
 
 from app.domain.schemas.base import RequestModel, ResponseModel, Storable
+from app.domain.schemas.cursor import Cursor
+from app.domain.schemas.filters import Above, AtLeast, AtMost, Below, In, Is
+from app.domain.schemas.types import DateTime
 
 Search = Annotated[str, Field(max_length=100), Storable]
 
 
-class ListQuery(RequestModel):
-    """Paging and sorting. A resource narrows `sort_by` to the keys that it allows."""
+class Filters(RequestModel):
+    """Which records a list has, and in which order. A resource narrows `sort_by` to the keys that it allows."""
 
-    page: Annotated[int, Field(ge=1, le=10_000)] = 1
-    limit: Annotated[int, Field(ge=1, le=100)] = 20
     sort_by: str = "created_at"
     sort_order: Literal["asc", "desc"] = "desc"
-    count: Annotated[bool, Field(description="Whether to count all matches; without it both totals are null.")] = True
+    created_at: Is[DateTime] = MISSING
+    created_at__in: In[DateTime] = MISSING
+    created_at__gt: Above[DateTime] = MISSING
+    created_at__gte: AtLeast[DateTime] = MISSING
+    created_at__lt: Below[DateTime] = MISSING
+    created_at__lte: AtMost[DateTime] = MISSING
+    updated_at: Is[DateTime] = MISSING
+    updated_at__in: In[DateTime] = MISSING
+    updated_at__gt: Above[DateTime] = MISSING
+    updated_at__gte: AtLeast[DateTime] = MISSING
+    updated_at__lt: Below[DateTime] = MISSING
+    updated_at__lte: AtMost[DateTime] = MISSING
 
 
-class SearchQuery(ListQuery):
+class SearchFilters(Filters):
     """Searching as well, for a resource with text to search in."""
 
     search: Annotated[Search | None, Field(description="Part of a text field, in any case.")] = None
 
 
+class ListQuery(Filters):
+    """A page of a list: by its number, or after a cursor, which costs the same at any depth."""
+
+    page: Annotated[int, Field(ge=1, le=10_000)] = 1
+    limit: Annotated[int, Field(ge=1, le=100)] = 20
+    count: Annotated[
+        bool,
+        Field(description="Whether to count all matches; without it both totals are null. Off after a cursor."),
+    ] = True
+    after: Annotated[Cursor, Field(description="A cursor, which is `next` of the page before.")] = Field(
+        default_factory=Cursor
+    )
+
+    @field_validator("after")
+    @classmethod
+    def _excludes_page(cls, after: Cursor, info: ValidationInfo) -> Cursor:
+        if info.data.get("page", 1) != 1:
+            raise PydanticCustomError("cursor_and_page", "Give a cursor or a page, not both")
+        return after
+
+
+class SearchQuery(SearchFilters, ListQuery):
+    """A page of a list that can be searched."""
+
+
+class ExportQuery(Filters):
+    """The whole of a list, as a file."""
+
+    format: Annotated[
+        Literal["csv", "ndjson"],
+        Field(description="A table for spreadsheets (RFC 4180), or a JSON object a line."),
+    ] = "csv"
+
+
 class Page[Item](ResponseModel):
     items: list[Item]
     total: int | None
-    page: int
+    page: int | None
     limit: int
     total_pages: int | None
+    next: Annotated[str | None, Field(description="The cursor of the next page, for `after`; null at the end.")] = None
 
 
 class MessageResponse(ResponseModel):

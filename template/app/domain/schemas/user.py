@@ -7,7 +7,8 @@ from pydantic import MISSING, AfterValidator, EmailStr, Field, StrictBool
 
 from app.domain.models.user import Role
 from app.domain.schemas.base import Name, RequestModel, ResponseModel, Storable
-from app.domain.schemas.common import SearchQuery
+from app.domain.schemas.common import ExportQuery, SearchFilters, SearchQuery
+from app.domain.schemas.filters import Above, AtLeast, AtMost, Below, In, Is
 
 
 def normalize_email(value: str) -> str:
@@ -49,13 +50,32 @@ class PasswordReset(RequestModel):
     new_password: Password
 
 
-class UserListQuery(SearchQuery):
+class UserFilters(SearchFilters):
     sort_by: Literal[
         "created_at",
         "updated_at",
         "email",
         "full_name",
     ] = "created_at"
+    email: Is[Email] = MISSING
+    email__in: In[Email] = MISSING
+    full_name: Is[Name] = MISSING
+    full_name__in: In[Name] = MISSING
+    full_name__gt: Above[Name] = MISSING
+    full_name__gte: AtLeast[Name] = MISSING
+    full_name__lt: Below[Name] = MISSING
+    full_name__lte: AtMost[Name] = MISSING
+    role: Is[Role] = MISSING
+    role__in: In[Role] = MISSING
+    is_active: Is[bool] = MISSING
+
+
+class UserListQuery(UserFilters, SearchQuery):
+    pass
+
+
+class UserExportQuery(UserFilters, ExportQuery):
+    pass
 
 
 class UserResponse(ResponseModel):
