@@ -120,9 +120,11 @@ class LoginRequest(RequestModel):
 RENAME = """
 def upgrade() -> None:
     op.alter_column("users", "full_name", new_column_name="display_name")
+    op.execute("ALTER INDEX ix_users_full_name RENAME TO ix_users_display_name")
 
 
 def downgrade() -> None:
+    op.execute("ALTER INDEX ix_users_display_name RENAME TO ix_users_full_name")
     op.alter_column("users", "display_name", new_column_name="full_name")
 """
 UNIQUE = """
@@ -157,8 +159,8 @@ CHANGES = {
             ),
             Edit(
                 "app/domain/models/user.py",
-                '        live_index("ix_',
-                '        live_index("uq_users_username", "username", unique=True),\n        live_index("ix_',
+                'live_index("ix_users_created_at"',
+                'live_index("uq_users_username", "username", unique=True),\n        live_index("ix_users_created_at"',
             ),
             Edit(
                 USER_SCHEMA,
