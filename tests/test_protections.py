@@ -376,7 +376,7 @@ PROTECTIONS = {
     ),
     "counts of all processes": Protection(
         "app/integrations/cache/integration.py",
-        "AttemptLimiter(settings, SharedStorage(cache))",
+        "AttemptLimiter(settings, counts)",
         "AttemptLimiter(settings)",
         "tests/integrations/cache/test_shared_cache.py",
         VALKEY,

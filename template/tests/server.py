@@ -15,7 +15,7 @@ from scripts.ports import free_port
 from tests.api import PREFIX
 
 START_ATTEMPTS = 600
-STOP_TIMEOUT = 60.0
+STOP_TIMEOUT = 100.0
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,8 @@
 """A server and a database that a test may stop, freeze and kill."""
 
-from collections.abc import AsyncIterator, Iterator
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
@@ -19,6 +21,7 @@ from tests.factories.user_factory import PASSWORD, user_fields
 from tests.server import Server, running_server
 
 ADMIN = {"email": "admin@example.com", "password": PASSWORD}
+PATIENCE = 100
 LIMITS = {"DB_POOL_SIZE": "5", "DB_POOL_TIMEOUT": "1", "DB_STATEMENT_TIMEOUT": "1"}
 
 
@@ -49,13 +52,36 @@ def server(migrated: Service) -> Iterator[Server]:
         yield server
 
 
+@asynccontextmanager
+async def signed_in(server: Server, **options: Any) -> AsyncIterator[AsyncClient]:
+    """As an administrator, with as many connections as it likes, and the patience that a busy machine needs."""
+    options |= {"timeout": PATIENCE, "limits": Limits(max_connections=None)}
+    async with AsyncClient(base_url=server.address, **options) as client:
+        client.headers |= bearer(await client.post(LOGIN, **credentials(**ADMIN)))
+        yield client
+
+
 @pytest.fixture
 async def client(server: Server) -> AsyncIterator[AsyncClient]:
-    """Signed in as an administrator, with as many connections as it likes."""
-    async with AsyncClient(base_url=server.address, timeout=30, limits=Limits(max_connections=None)) as client:
-        answer = await client.post(LOGIN, **credentials(**ADMIN))
-        client.headers |= bearer(answer)
+    async with signed_in(server) as client:
         yield client
+
+
+@pytest.fixture
+async def patient_client(migrated: Service) -> AsyncIterator[AsyncClient]:
+    """Of a server that lets statements wait for longer than any test does."""
+    limits = LIMITS | {"DB_STATEMENT_TIMEOUT": str(PATIENCE)}
+    with running_server(migrated.url, **limits) as server:
+        async with signed_in(server) as client:
+            yield client
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    for _ in range(1200):
+        if condition():
+            return
+        await asyncio.sleep(0.05)
+    raise AssertionError("it did not happen")
 
 
 def user_named(name: str) -> dict[str, Any]:

@@ -33,7 +33,7 @@ def test_a_command_without_one_gets_a_local_server_that_ends_with_it(folder: Pat
         assert server.exists()
 
         process.send_signal(number)
-        assert process.wait(30) == 128 + signal.SIGTERM
+        assert process.wait(100) == 128 + signal.SIGTERM
 
     assert not server.exists()
 

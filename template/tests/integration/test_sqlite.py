@@ -89,8 +89,8 @@ async def test_a_statement_that_takes_too_long_is_an_outage(impatient: Database)
 async def test_who_waits_too_long_to_write_gets_a_503_and_readers_do_not_wait(
     connection: AsyncConnection, database_url: str
 ) -> None:
-    with running_server(database_url, DB_STATEMENT_TIMEOUT="0.2", REGISTRATION_ENABLED="true") as server:
-        async with AsyncClient(base_url=server.address, timeout=30) as client:
+    with running_server(database_url, DB_STATEMENT_TIMEOUT="1", REGISTRATION_ENABLED="true") as server:
+        async with AsyncClient(base_url=server.address, timeout=100) as client:
             body = user_fields()
             await connection.execute(text("BEGIN IMMEDIATE"))
             refused = await client.post(REGISTER, json=body)

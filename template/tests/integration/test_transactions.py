@@ -46,7 +46,7 @@ async def create_admin(engine: AsyncEngine) -> None:
 async def client(database_url: str, engine: AsyncEngine) -> AsyncIterator[AsyncClient]:
     await create_admin(engine)
     with running_server(database_url) as server:
-        async with AsyncClient(base_url=server.address, timeout=30) as client:
+        async with AsyncClient(base_url=server.address, timeout=100) as client:
             answer = await client.post(LOGIN, **credentials(**ADMIN))
             client.headers |= bearer(answer)
             yield client

@@ -32,7 +32,7 @@ async def clients(settings: Settings) -> AsyncIterator[tuple[AsyncClient, AsyncC
     async with AsyncExitStack() as stack:
         servers = [stack.enter_context(running_server(settings.database_url, **environment)) for _ in range(2)]
         one, other = [
-            await stack.enter_async_context(AsyncClient(base_url=server.address, timeout=30)) for server in servers
+            await stack.enter_async_context(AsyncClient(base_url=server.address, timeout=100)) for server in servers
         ]
         answer = await one.post(LOGIN, **credentials(**ADMIN))
         for client in (one, other):

@@ -52,14 +52,16 @@ async def test_a_request_is_counted_by_method_template_and_status(admin: AsyncCl
     labels = {"method": "GET", "route": f"{PREFIX}{USERS}/{{user_id}}", "status": "404"}
     before = await read(admin)
 
+    start = time.perf_counter()
     for number in range(3):
         await admin.get(f"{USERS}/01900000-0000-7000-8000-00000000000{number}")
+    took = time.perf_counter() - start
 
     after = await read(admin)
     for name in ("http_requests_total", "http_request_duration_seconds_count"):
         assert value(after, name, **labels) - value(before, name, **labels) == 3
     total = "http_request_duration_seconds_sum"
-    assert 0 < value(after, total, **labels) - value(before, total, **labels) < 3
+    assert 0 < value(after, total, **labels) - value(before, total, **labels) < took
 
 
 async def test_a_client_cannot_add_series(client: AsyncClient) -> None:
@@ -192,17 +194,17 @@ def server(folder: Path, database_url: str) -> Iterator[Server]:
 
 
 def until(reached: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 50
-    while not reached():
-        assert time.monotonic() < deadline
+    for _ in range(1200):
+        if reached():
+            return
         time.sleep(0.05)
+    raise TimeoutError
 
 
 def scrape(server: Server) -> Series:
     return parse(httpx2.get(f"{server.origin}/metrics").raise_for_status().text)
 
 
-@pytest.mark.timeout(120)
 def test_several_workers_count_together(server: Server, folder: Path) -> None:
     labels = {"method": "GET", "route": f"{PREFIX}{ME}", "status": "401"}
     sent = 0
@@ -225,7 +227,6 @@ def test_several_workers_count_together(server: Server, folder: Path) -> None:
     until(each_is_counted_once)
 
 
-@pytest.mark.timeout(120)
 def test_workers_that_were_killed_leave_their_counts_and_nothing_in_progress(server: Server) -> None:
     labels = {"method": "GET", "route": f"{PREFIX}{ME}", "status": "401"}
     httpx2.get(f"{server.address}{ME}")
