@@ -15,6 +15,7 @@ from copier import run_copy
 from pytest_copie.plugin import Copie
 
 from scripts.new import ROOT, copy_working_tree, questions
+from tests.hiding import path_without
 from tests.temporary import own_folder
 
 Render = Callable[..., Path]
@@ -138,8 +139,8 @@ def commit(repository: Path) -> None:
 @pytest.fixture(scope="session")
 def without_uv(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """An environment whose PATH holds everything but uv, as on a fresh machine."""
-    folders = [folder for folder in os.environ["PATH"].split(os.pathsep) if not (Path(folder) / "uv").exists()]
-    return {"PATH": os.pathsep.join(folders), "HOME": str(tmp_path_factory.mktemp("home"))}
+    path = path_without("uv", os.environ["PATH"], tmp_path_factory.mktemp("without-uv"))
+    return {"PATH": path, "HOME": str(tmp_path_factory.mktemp("home"))}
 
 
 @pytest.fixture(scope="session")
