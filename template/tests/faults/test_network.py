@@ -53,6 +53,9 @@ async def patient_client(proxy: Proxy, url: str) -> AsyncIterator[AsyncClient]:
     with running_server(url, **LIMITS | {"DB_STATEMENT_TIMEOUT": str(PATIENCE)}) as server:
         async with signed_in(server) as client:
             yield client
+        # Else the server would take leave of its database while nobody forwards that: we wait for its end.
+        proxy.cut()
+        await asyncio.sleep(0.1)
 
 
 async def test_a_line_that_is_cut_is_503_and_the_next_request_has_another(
