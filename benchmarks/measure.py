@@ -10,7 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -44,6 +44,7 @@ SELECT gen_random_uuid(), 'user' || n || '@example.com', 'none', 'User ' || n,
        now() - n * interval '1 second', now() - n * interval '1 second'
 FROM generate_series($1::int, $2::int) AS n
 """
+LIST = "/api/v1/articles?limit=20"
 FORGET_CREATED = "DELETE FROM articles WHERE title = 'A new article'"
 
 
@@ -119,8 +120,10 @@ def requests_of(servers: Mapping[str, Server]) -> dict[str, Call]:
         "health": Call("/api/v1/health"),
         "get": Call(f"/api/v1/articles/{one}"),
         "authenticated read": Call("/api/v1/users/me", headers=bearer),
-        "list of 20": Call("/api/v1/articles?limit=20"),
+        "list of 20": Call(LIST),
         "search": Call("/api/v1/articles?search=article+77"),
+        "filtered list": Call("/api/v1/articles?views__gte=900&limit=20"),
+        "page by cursor": Call(f"{LIST}&after={{next}}"),
         "create": Call("/api/v1/articles", "POST", article, bearer | {"Content-Type": "application/json"}),
         # Of many articles, so that no request waits for the row of another.
         "patch": Call(
@@ -139,14 +142,27 @@ def require_same_answers(servers: Mapping[str, Server], calls: Mapping[str, Call
     for name, call in calls.items():
         answers = [
             httpx2.request(
-                call.method, server.address + call.path, content=call.body, headers=dict(call.headers), timeout=30
+                call.method,
+                server.address + path_of(server, call),
+                content=call.body,
+                headers=dict(call.headers),
+                timeout=30,
             ).raise_for_status()
             for server in servers.values()
         ]
         bodies = [answer.json() for answer in answers]
         own = call.method != "GET" or name == "health"
+        for body in bodies:  # each app writes cursors of its own
+            body["next"] = bool(body.get("next"))
         if any((body.keys() < bodies[1].keys()) if own else (body != bodies[1]) for body in bodies):
             sys.exit(f"The apps answer {name} differently:\n" + "\n".join(answer.text[:500] for answer in answers))
+
+
+def path_of(server: Server, call: Call) -> str:
+    """With the cursor that this server's first page ends with, where the path asks for one."""
+    if "{next}" not in call.path:
+        return call.path
+    return call.path.format(next=httpx2.get(server.address + LIST, timeout=30).raise_for_status().json()["next"])
 
 
 def side_by_side(
@@ -169,7 +185,7 @@ def side_by_side(
 
 def sample(server: Server, call: Call, *, seconds: int, connections: int = CONNECTIONS) -> Sample:
     before = server.cpu()
-    load = drive(server.address, call, seconds=seconds, connections=connections)
+    load = drive(server.address, replace(call, path=path_of(server, call)), seconds=seconds, connections=connections)
     if load.failed:
         sys.exit(f"{server.name} failed {load.failed} of {load.requests} requests to {call.path}.")
     return Sample(load, (server.cpu() - before) / max(load.requests, 1) * 1e6)
@@ -211,10 +227,20 @@ def by_connections(servers: Mapping[str, Server], call: Call) -> dict[int, dict[
 def by_users(server: Server) -> dict[int, dict[str, float]]:
     """Milliseconds that one request takes which nothing else disturbs."""
     bearer = {"Authorization": f"Bearer {log_in(server, CREDENTIALS)}"}
+
+    def deep(users: int) -> str:
+        return f"count=false&limit=100&page={min(users // 100, 10_000) - 1}"
+
+    def cursor(users: int) -> str:
+        answer = httpx2.get(f"{server.address}/api/v1/users?{deep(users)}", headers=bearer, timeout=30)
+        return str(answer.raise_for_status().json()["next"])
+
     queries: dict[str, Callable[[int], str]] = {
         "first page": lambda _: "count=false",
         "first page and total": lambda _: "",
-        "deep page": lambda users: f"count=false&limit=100&page={min(users // 100, 10_000)}",
+        "deep page": deep,
+        "deep page by cursor": lambda users: f"count=false&limit=100&after={cursor(users)}",
+        "first page of 100": lambda _: "count=false&limit=100",
         "search": lambda users: f"count=false&search=user{users - 1}%40",
     }
     result: dict[int, dict[str, float]] = {}

@@ -1,17 +1,19 @@
 """Lists of a resource with a field of every type: each filter of it, and the plan that PostgreSQL has for each."""
 
+import re
 import shutil
 from pathlib import Path
 
 import pytest
 
+from scripts.new import ROOT
 from tests.conftest import run
 
 pytestmark = pytest.mark.slow
 
 FIELDS = (
-    "number:str(20)! code:str(20)?^ amount:int?^ large:bigint?^ ratio:float?^ total:decimal(12,2)?^ day:date?^ moment:datetime?^ "
-    "key:uuid?^ mail:email?^ site:url?^ kind:enum(draft,sent)? done:bool? customer:ref(user)?"
+    "number:str(20)! code:str(20)?^ amount:int?^ large:bigint?^ ratio:float?^ total:decimal(12,2)?^ day:date?^ "
+    "moment:datetime?^ key:uuid?^ mail:email?^ site:url?^ kind:enum(draft,sent)? done:bool? customer:ref(user)?"
 )
 
 # Runs in the project.
@@ -108,9 +110,65 @@ async def test_no_page_of_a_filtered_list_reads_the_whole_table(session):
 '''
 
 
+# Asks in the project what the documentation asks.
+EXAMPLES = """
+from httpx2 import AsyncClient
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from tests.factories.invoice_factory import create_invoice
+
+REQUESTS = {requests!r}
+
+
+async def test_the_examples(admin: AsyncClient, session: AsyncSession) -> None:
+    invoices = [await create_invoice(session, status="draft") for _ in range(3)]
+    cursor = ""
+
+    for request in REQUESTS:
+        answer = await admin.get(request.removeprefix("/api/v1").replace("NEXT", cursor))
+        assert answer.status_code == 200, (request, answer.text)
+        cursor = answer.json()["next"] or ""
+        if "status=draft" in request:
+            assert answer.json()["items"], request
+
+    late = {{"due": "2026-01-01", "status": "sent"}}
+    await admin.patch(f"/invoices/{{invoices[0].id}}", json=late)
+    await admin.patch(f"/invoices/{{invoices[1].id}}", json=late | {{"status": "paid"}})
+    await admin.patch(f"/invoices/{{invoices[2].id}}", json={{"due": None}})
+    found = {{
+        value: {{item["id"] for item in (await admin.get("/invoices", params={{"overdue": value}})).json()["items"]}}
+        for value in ("true", "false")
+    }}
+    assert found == {{"true": {{str(invoices[0].id)}}, "false": {{str(invoice.id) for invoice in invoices[1:]}}}}
+"""
+
+
+def test_the_documentation_asks_what_a_list_takes(installed: Path, tmp_path: Path) -> None:
+    page = (ROOT / "docs/resources.md").read_text("utf-8")
+    fields = re.findall(r"^make resource name=invoice fields='([^']*)'$", page, re.MULTILINE)[0]
+    (parameter,) = re.findall(r"^    overdue: .*\n", page, re.MULTILINE)
+    (method,) = re.findall(r"^    def filter_overdue.*?(?=^```)", page, re.MULTILINE | re.DOTALL)
+    project = Path(shutil.copytree(installed, tmp_path / "backend", symlinks=True))
+    run("make", "resource", "name=invoice", f"fields={fields}", cwd=project)
+    schema, repository = (
+        project / f"app/{name}.py" for name in ("domain/schemas/invoice", "repository/invoice_repository")
+    )
+    text = schema.read_text().replace("\n\n\nclass InvoiceListQuery", f"\n{parameter}\n\nclass InvoiceListQuery")
+    schema.write_text(f"from app.domain.schemas.filters import Own\n{text}")
+    imports = "from sqlalchemy import ColumnElement\nfrom app.domain.models.base import utc_now\n"
+    imports += "from app.domain.models.invoice import InvoiceStatus\n"
+    repository.write_text(f"{imports}{repository.read_text()}\n{method}")
+    example = EXAMPLES.format(requests=re.findall(r"^GET (\S+)$", page, re.MULTILINE))
+    (project / "tests/integration/test_examples.py").write_text(example)
+
+    run("make", "format", cwd=project)
+    run("make", "lint", cwd=project)
+    run("make", "test", "ARGS=-k 'invoice or examples'", cwd=project)
+
+
 def test_each_filter_compares_and_is_served_by_an_index(installed: Path, tmp_path: Path) -> None:
     project = Path(shutil.copytree(installed, tmp_path / "backend", symlinks=True))
     run("make", "resource", "name=thing", f"fields={FIELDS}", cwd=project)
     (project / "tests/integration/test_plans.py").write_text(PLANS)
 
-    run("make", "test", "ARGS=-k thing_api or plans", cwd=project)
+    run("make", "test", "ARGS=-k 'thing_api or plans'", cwd=project)

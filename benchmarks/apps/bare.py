@@ -15,7 +15,7 @@ from fastapi.security import OAuth2PasswordBearer, OAuth2PasswordRequestForm
 from pwdlib import PasswordHash
 from pwdlib.hashers.argon2 import Argon2Hasher
 from pydantic import BaseModel, ConfigDict, Field
-from sqlalchemy import ColumnElement, DateTime, func, select
+from sqlalchemy import ColumnElement, DateTime, func, literal, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
@@ -110,10 +110,11 @@ class ArticleRead(ArticleCreate):
 
 class ArticlePage(BaseModel):
     items: list[ArticleRead]
-    total: int
-    page: int
+    total: int | None
+    page: int | None
     limit: int
-    total_pages: int
+    total_pages: int | None
+    next: str | None
 
 
 class Token(BaseModel):
@@ -179,19 +180,38 @@ async def get_me(current_user: CurrentUser) -> User:
 
 
 @app.get("/api/v1/articles", response_model=ArticlePage)
-async def list_articles(
+async def list_articles(  # noqa: PLR0917 (FastAPI passes them by name)
     session: SessionDep,
     page: Annotated[int, Query(ge=1)] = 1,
     limit: Annotated[int, Query(ge=1, le=100)] = 20,
     search: str | None = None,
+    views__gte: int | None = None,
+    after: str | None = None,
 ) -> dict[str, object]:
     conditions: list[ColumnElement[bool]] = [Article.deleted_at.is_(None)]
     if search:
         conditions.append(Article.title.icontains(search, autoescape=True))
-    total = await session.scalar(select(func.count()).select_from(Article).where(*conditions)) or 0
+    if views__gte is not None:
+        conditions.append(Article.views >= views__gte)
     statement = select(Article).where(*conditions).order_by(Article.created_at.desc(), Article.id.desc())
-    items = (await session.scalars(statement.limit(limit).offset((page - 1) * limit))).all()
-    return {"items": items, "total": total, "page": page, "limit": limit, "total_pages": -(-total // limit)}
+    total = None
+    if after:
+        created_at, _, article_id = after.partition("~")
+        here = tuple_(literal(datetime.fromisoformat(created_at)), literal(UUID(article_id)))
+        statement = statement.where(tuple_(Article.created_at, Article.id) < here)
+    else:
+        total = await session.scalar(select(func.count()).select_from(Article).where(*conditions)) or 0
+        statement = statement.offset((page - 1) * limit)
+    items = (await session.scalars(statement.limit(limit + 1))).all()
+    last = items[limit - 1] if len(items) > limit else None
+    return {
+        "items": items[:limit],
+        "total": total,
+        "page": None if after else page,
+        "limit": limit,
+        "total_pages": None if total is None else -(-total // limit),
+        "next": last and f"{last.created_at.isoformat()}~{last.id}",
+    }
 
 
 @app.post("/api/v1/articles", status_code=201, response_model=ArticleRead)

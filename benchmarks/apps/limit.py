@@ -32,6 +32,11 @@ SELECT {ARTICLE}, (SELECT count(*) FROM articles WHERE deleted_at IS NULL AND ti
 FROM articles WHERE deleted_at IS NULL AND title ILIKE $1 ORDER BY created_at DESC, id DESC LIMIT $2 OFFSET $3
 """  # noqa: S608 (columns only, no value)
 LIST_ALL = LIST.replace(" AND title ILIKE $1", "").replace("$2", "$1").replace("$3", "$2")
+LIST_FROM = LIST.replace("title ILIKE $1", "views >= $1")
+LIST_AFTER = f"""
+SELECT {ARTICLE} FROM articles WHERE deleted_at IS NULL AND (created_at, id) < ($1, $2)
+ORDER BY created_at DESC, id DESC LIMIT $3
+"""  # noqa: S608 (columns only, no value)
 INSERT = f"""
 INSERT INTO articles (id, title, body, views, published_at) VALUES ($1, $2, $3, $4, $5) RETURNING {ARTICLE}
 """  # noqa: S608 (columns only, no value)
@@ -107,15 +112,31 @@ async def get_me(request: Request) -> Response:
 
 
 async def list_articles(request: Request) -> Response:
-    page, limit = int(request.query_params.get("page", 1)), int(request.query_params.get("limit", 20))
-    search = request.query_params.get("search")
-    pool, window = request.app.state.pool, (limit, (page - 1) * limit)
-    rows = await (pool.fetch(LIST, f"%{search}%", *window) if search else pool.fetch(LIST_ALL, *window))
+    asked = request.query_params
+    page, limit = int(asked.get("page", 1)), int(asked.get("limit", 20))
+    pool, window = request.app.state.pool, (limit + 1, (page - 1) * limit)
+    if after := asked.get("after"):
+        created_at, _, article_id = after.partition("~")
+        rows = await pool.fetch(LIST_AFTER, datetime.fromisoformat(created_at), UUID(article_id), limit + 1)
+    elif search := asked.get("search"):
+        rows = await pool.fetch(LIST, f"%{search}%", *window)
+    elif views := asked.get("views__gte"):
+        rows = await pool.fetch(LIST_FROM, int(views), *window)
+    else:
+        rows = await pool.fetch(LIST_ALL, *window)
     items = [dict(row) for row in rows]
-    totals = [item.pop("total") for item in items]
-    total = totals[0] if totals else 0
+    totals = [item.pop("total", None) for item in items]
+    total = None if after else totals[0] if totals else 0
+    last = items[limit - 1] if len(items) > limit else None
     return answer(
-        {"items": items, "total": total, "page": page, "limit": limit, "total_pages": -(-total // limit)},
+        {
+            "items": items[:limit],
+            "total": total,
+            "page": None if after else page,
+            "limit": limit,
+            "total_pages": None if total is None else -(-total // limit),
+            "next": last and f"{last['created_at'].isoformat()}~{last['id']}",
+        },
     )
 
 
