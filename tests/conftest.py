@@ -15,6 +15,8 @@ from copier import run_copy
 from pytest_copie.plugin import Copie
 
 from scripts.new import ROOT, copy_working_tree, questions
+from tests.hiding import path_without
+from tests.temporary import own_folder
 
 Render = Callable[..., Path]
 NewDocker = Callable[[], dict[str, str]]
@@ -29,7 +31,9 @@ SETTINGS = set(
 GIT_CONFIG = "[user]\nname = Test\nemail = test@example.com\n[init]\ndefaultBranch = main\n"
 
 
-def pytest_configure() -> None:
+def pytest_configure(config: pytest.Config) -> None:
+    if not hasattr(config, "workerinput"):
+        config.option.basetemp = config.option.basetemp or own_folder()
     for name in list(os.environ):
         if name.upper() in FOREIGN | SETTINGS or name.startswith(("GIT_", "COPIER_")):
             del os.environ[name]
@@ -135,8 +139,8 @@ def commit(repository: Path) -> None:
 @pytest.fixture(scope="session")
 def without_uv(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """An environment whose PATH holds everything but uv, as on a fresh machine."""
-    folders = [folder for folder in os.environ["PATH"].split(os.pathsep) if not (Path(folder) / "uv").exists()]
-    return {"PATH": os.pathsep.join(folders), "HOME": str(tmp_path_factory.mktemp("home"))}
+    path = path_without("uv", os.environ["PATH"], tmp_path_factory.mktemp("without-uv"))
+    return {"PATH": path, "HOME": str(tmp_path_factory.mktemp("home"))}
 
 
 @pytest.fixture(scope="session")

@@ -126,6 +126,12 @@ PROTECTIONS = {
     "every sink gets the access lines": Protection(
         "app/middleware/logging.py", ').info("request")', ")", "tests/integration/test_middleware.py"
     ),
+    "registrations are limited": Protection(
+        "app/api/v1/auth_router.py",
+        "    await limiter.count(client)\n",
+        "",
+        "tests/integration/test_auth_api.py -k Register",
+    ),
     "unique addresses": Protection(
         "app/domain/schemas/user.py", ".casefold()", "", "tests/integration/test_user_api.py"
     ),
@@ -400,7 +406,7 @@ PROTECTIONS = {
     ),
     "counts of all processes": Protection(
         "app/integrations/cache/integration.py",
-        "AttemptLimiter(settings, SharedStorage(cache))",
+        "AttemptLimiter(settings, counts)",
         "AttemptLimiter(settings)",
         "tests/integrations/cache/test_shared_cache.py",
         VALKEY,

@@ -14,8 +14,8 @@ from app.core.settings.server import ServerSettings, read_settings
 ON_THIS_MACHINE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 (connects to the address, binds nothing)
 
 
-def healthy(port: int, path: str, host: str = "127.0.0.1") -> bool:
-    connection = HTTPConnection(host, port, timeout=2)
+def healthy(port: int, path: str, host: str = "127.0.0.1", timeout: float = 2) -> bool:
+    connection = HTTPConnection(host, port, timeout=timeout)
     try:
         connection.request("GET", path)
         return HTTPStatus(connection.getresponse().status).is_success

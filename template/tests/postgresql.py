@@ -50,7 +50,7 @@ WRONG_URLS = {
 }
 
 # What cannot run inside of a transaction, and waits for whoever holds a snapshot.
-ALONE = "CREATE INDEX CONCURRENTLY ix_users_full_name ON users (full_name)"
+ALONE = "CREATE INDEX CONCURRENTLY alone ON users (email)"
 
 # Inserts of users succeed, and the commit after them fails, which the client is told by this status.
 REFUSED = 503
@@ -142,6 +142,9 @@ class Service:
 
 
 @contextmanager
-def service(directory: Path) -> Iterator[Service]:
-    with local_postgres(directory / "data") as url:
-        yield Service(directory / "data", url)
+def service() -> Iterator[Service]:
+    # Not a folder of pytest: other runs close that to the user that the server has where we are root.
+    with tempfile.TemporaryDirectory(prefix="postgres-", ignore_cleanup_errors=True) as directory:
+        data = Path(directory) / "data"
+        with local_postgres(data) as url:
+            yield Service(data, url)

@@ -12,17 +12,27 @@ from typing import BinaryIO
 import httpx2
 
 from scripts.ports import free_port
+from tests.api import PREFIX
 
 START_ATTEMPTS = 600
-STOP_TIMEOUT = 60.0
+STOP_TIMEOUT = 100.0
 
 
 @dataclass(frozen=True)
 class Server:
-    """Where its API is, and what may be done to it."""
+    """Where it is, and what may be done to it."""
 
-    address: str
+    port: int
     process: subprocess.Popen[bytes]
+
+    @property
+    def origin(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def address(self) -> str:
+        """Of its API."""
+        return f"{self.origin}{PREFIX}"
 
 
 @contextmanager
@@ -31,10 +41,10 @@ def running_server(database_url: str, output: BinaryIO | None = None, /, **envir
     port = free_port()
     settings = {"DATABASE_URL": database_url, "PORT": str(port)} | environment
     process = subprocess.Popen([sys.executable, "-m", "app"], env=os.environ | settings, stdout=output)
+    server = Server(port, process)
     try:
-        address = f"http://127.0.0.1:{port}/api/v1"
-        wait_for(f"{address}/health")
-        yield Server(address, process)
+        wait_for(f"{server.address}/health")
+        yield server
     finally:
         process.terminate()
         process.wait(STOP_TIMEOUT)

@@ -83,5 +83,6 @@ class Service:
 
 
 @contextmanager
-def service(directory: Path) -> Iterator[Service]:
-    yield Service(f"sqlite+aiosqlite:///{directory}/app.db")
+def service() -> Iterator[Service]:
+    with tempfile.TemporaryDirectory(prefix="sqlite-") as directory:
+        yield Service(f"sqlite+aiosqlite:///{directory}/app.db")

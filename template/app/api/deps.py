@@ -14,7 +14,7 @@ from app.api.export import Exports
 from app.core.config import Settings, get_settings
 from app.core.database import Database
 from app.core.exceptions import ForbiddenError, UnauthorizedError
-from app.core.rate_limit import AttemptLimiter
+from app.core.rate_limit import AttemptLimiter, RegistrationLimiter
 from app.core.security import AccessTokens, Identity
 from app.core.shutdown import Shutdown
 from app.domain.models.user import Role, User
@@ -35,6 +35,7 @@ class Providers:
         self._settings = settings
         self.access_tokens = AccessTokens(settings)
         self.attempt_limiter = AttemptLimiter(settings)
+        self.registration_limiter = RegistrationLimiter(settings)
         self.shutdown = Shutdown(settings.SHUTDOWN_DELAY)
         self.exports = Exports(settings)
         self.user_repository: Callable[[AsyncSession], UserRepository] = UserRepository
@@ -85,12 +86,17 @@ async def get_attempt_limiter(connection: HTTPConnection) -> AttemptLimiter:
     return providers_of(connection).attempt_limiter
 
 
+async def get_registration_limiter(connection: HTTPConnection) -> RegistrationLimiter:
+    return providers_of(connection).registration_limiter
+
+
 SettingsDep = Annotated[Settings, Depends(get_app_settings)]
 ProvidersDep = Annotated[Providers, Depends(get_providers)]
 DatabaseDep = Annotated[Database, Depends(get_database)]
 ExportsDep = Annotated[Exports, Depends(get_exports)]
 AccessTokensDep = Annotated[AccessTokens, Depends(get_access_tokens)]
 AttemptLimiterDep = Annotated[AttemptLimiter, Depends(get_attempt_limiter)]
+RegistrationLimiterDep = Annotated[RegistrationLimiter, Depends(get_registration_limiter)]
 
 
 async def get_session(connection: HTTPConnection) -> AsyncIterator[AsyncSession]:
@@ -185,6 +191,16 @@ async def get_current_user(connection: HTTPConnection, identity: IdentityDep) ->
 
 
 CurrentUser = Annotated[User, Depends(get_current_user)]
+
+
+async def get_optional_user(connection: HTTPConnection, token: TokenDep) -> User | None:
+    """The user who is calling, or None where no token was sent. Raises UnauthorizedError for one that is not valid."""
+    if not token:
+        return None
+    return await get_current_user(connection, await get_identity(connection, token))
+
+
+OptionalUser = Annotated[User | None, Depends(get_optional_user)]
 
 
 def require(*roles: Role) -> Callable[[User], Awaitable[User]]:

@@ -1,4 +1,4 @@
-"""Bounds how often a client may guess a password."""
+"""Bounds how often a client may do what costs others: guess a password, create an account."""
 
 import time
 from collections.abc import AsyncIterator
@@ -20,15 +20,37 @@ WRONG_GUESS = (UnauthorizedError, ForbiddenError)
 IPV6_PREFIX = 64
 
 
-class AttemptLimiter:
-    """Counts per client, so that nobody can lock another one out of an account. One instance a process.
+class Limiter:
+    """Counts one thing per client, so that nobody can use up what others may do. One instance a process.
 
-    `storage` is shared with other processes, or else the memory of this one.
+    `limit` has the notation of `limits`; `storage` is shared with other processes, or else the memory of this one.
     """
 
-    def __init__(self, settings: Settings, storage: Storage | None = None) -> None:
-        self._limit = parse(settings.LOGIN_RATE_LIMIT)
+    def __init__(self, counted: str, limit: str, storage: Storage | None = None) -> None:
+        self._counted = counted
+        self._limit = parse(limit)
         self._limiter = MovingWindowRateLimiter(storage or MemoryStorage())
+
+    async def count(self, client: str) -> None:
+        """Raises TooManyRequestsError when the limit was reached before."""
+        if not await self._limiter.hit(self._limit, self._counted, _network(client)):
+            raise await self._refusal(client)
+
+    async def _refuse_exhausted(self, client: str) -> None:
+        if not await self._limiter.test(self._limit, self._counted, _network(client)):
+            raise await self._refusal(client)
+
+    async def _refusal(self, client: str) -> TooManyRequestsError:
+        window = await self._limiter.get_window_stats(self._limit, self._counted, _network(client))
+        seconds = max(1, round(window.reset_time - time.time()))
+        return TooManyRequestsError("Too many attempts.", retry_after=seconds)
+
+
+class AttemptLimiter(Limiter):
+    """Of passwords that were wrong."""
+
+    def __init__(self, settings: Settings, storage: Storage | None = None) -> None:
+        super().__init__("attempt", settings.LOGIN_RATE_LIMIT, storage)
 
     @asynccontextmanager
     async def attempt(self, client: str) -> AsyncIterator[None]:
@@ -42,19 +64,12 @@ class AttemptLimiter:
         # Of guesses that were sent side by side, none may succeed after the limit.
         await self._refuse_exhausted(client)
 
-    async def count(self, client: str) -> None:
-        """Raises TooManyRequestsError when the limit was reached before."""
-        if not await self._limiter.hit(self._limit, _network(client)):
-            raise await self._refusal(client)
 
-    async def _refuse_exhausted(self, client: str) -> None:
-        if not await self._limiter.test(self._limit, _network(client)):
-            raise await self._refusal(client)
+class RegistrationLimiter(Limiter):
+    """Of accounts that somebody created, or tried to."""
 
-    async def _refusal(self, client: str) -> TooManyRequestsError:
-        window = await self._limiter.get_window_stats(self._limit, _network(client))
-        seconds = max(1, round(window.reset_time - time.time()))
-        return TooManyRequestsError("Too many attempts.", retry_after=seconds)
+    def __init__(self, settings: Settings, storage: Storage | None = None) -> None:
+        super().__init__("registration", settings.REGISTRATION_RATE_LIMIT, storage)
 
 
 def _network(client: str) -> str:

@@ -8,6 +8,7 @@ from app.core.exceptions import UnauthorizedError
 from app.core.passwords import verify_password
 from app.core.security import AccessTokens, Identity, digest, new_refresh_token
 from app.domain.models.base import utc_now
+from app.domain.models.user import User
 from app.domain.schemas.auth import TokenResponse
 from app.domain.schemas.user import MAXIMUM_PASSWORD_LENGTH, normalize_email
 from app.repository.refresh_token_repository import RefreshTokenRepository
@@ -27,8 +28,8 @@ class AuthService:
         self.access_tokens = access_tokens
         self.session_lifetime = session_lifetime
 
-    async def login(self, email: str, password: str) -> TokenResponse:
-        """Begins a session.
+    async def authenticate(self, email: str, password: str) -> User:
+        """Whose e-mail address and password these are.
 
         Raises UnauthorizedError, the same and after the same time for an unknown user, a wrong password and an
         inactive user.
@@ -42,7 +43,14 @@ class AuthService:
         # The password may have been changed while it was verified.
         if user is None or user.password_hash != password_hash:
             raise UnauthorizedError("The e-mail address or the password is wrong.")
+        return user
+
+    async def begin_session(self, user: User) -> TokenResponse:
         return await self._issue(Identity(user.id, uuid7()), utc_now() + self.session_lifetime)
+
+    async def login(self, email: str, password: str) -> TokenResponse:
+        """Begins a session of whom `authenticate` finds. Raises UnauthorizedError."""
+        return await self.begin_session(await self.authenticate(email, password))
 
     async def refresh(self, token: str) -> TokenResponse:
         """Exchanges a refresh token for a new pair; the session ends when it was always going to.

@@ -1,6 +1,9 @@
 """A server and a database that a test may stop, freeze and kill."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
+from typing import Any
 
 import pytest
 from httpx2 import AsyncClient, Limits
@@ -11,21 +14,24 @@ from sqlalchemy.pool import NullPool
 from app.core.config import Settings
 from app.core.database import create_engine
 from scripts.seed import seed
+from tests.api import LOGIN, bearer, credentials
 from tests.conftest import migrate
 from tests.database import Service, service
+from tests.factories.user_factory import PASSWORD, user_fields
 from tests.server import Server, running_server
 
-ADMIN = {"username": "admin@example.com", "password": "correct horse battery"}
+ADMIN = {"email": "admin@example.com", "password": PASSWORD}
+PATIENCE = 100
 LIMITS = {"DB_POOL_SIZE": "5", "DB_POOL_TIMEOUT": "1", "DB_STATEMENT_TIMEOUT": "1"}
 
 
 @pytest.fixture(scope="session")
-async def migrated(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Service]:
-    with service(tmp_path_factory.mktemp("faults")) as database:
+async def migrated(anyio_backend: str) -> AsyncIterator[Service]:
+    with service() as database:
         await migrate(database.url)
         admin = Settings(
             DATABASE_URL=SecretStr(database.url),
-            FIRST_ADMIN_EMAIL=ADMIN["username"],
+            FIRST_ADMIN_EMAIL=ADMIN["email"],
             FIRST_ADMIN_PASSWORD=SecretStr(ADMIN["password"]),
         )
         await seed(admin)
@@ -46,18 +52,38 @@ def server(migrated: Service) -> Iterator[Server]:
         yield server
 
 
-@pytest.fixture
-async def client(server: Server) -> AsyncIterator[AsyncClient]:
-    """Signed in as an administrator, with as many connections as it likes."""
-    async with AsyncClient(base_url=server.address, timeout=30, limits=Limits(max_connections=None)) as client:
-        answer = await client.post("/auth/login", data=ADMIN)
-        client.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
+@asynccontextmanager
+async def signed_in(server: Server, **options: Any) -> AsyncIterator[AsyncClient]:
+    """As an administrator, with as many connections as it likes, and the patience that a busy machine needs."""
+    options |= {"timeout": PATIENCE, "limits": Limits(max_connections=None)}
+    async with AsyncClient(base_url=server.address, **options) as client:
+        client.headers |= bearer(await client.post(LOGIN, **credentials(**ADMIN)))
         yield client
 
 
-NewUser = Callable[[str], dict[str, str]]
+@pytest.fixture
+async def client(server: Server) -> AsyncIterator[AsyncClient]:
+    async with signed_in(server) as client:
+        yield client
 
 
 @pytest.fixture
-def new_user_body() -> NewUser:
-    return lambda name: {"email": f"{name}@example.com", "password": ADMIN["password"], "full_name": name}
+async def patient_client(migrated: Service) -> AsyncIterator[AsyncClient]:
+    """Of a server that lets statements wait for longer than any test does."""
+    limits = LIMITS | {"DB_STATEMENT_TIMEOUT": str(PATIENCE)}
+    with running_server(migrated.url, **limits) as server:
+        async with signed_in(server) as client:
+            yield client
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    for _ in range(1200):
+        if condition():
+            return
+        await asyncio.sleep(0.05)
+    raise AssertionError("it did not happen")
+
+
+def user_named(name: str) -> dict[str, Any]:
+    """What a client sends to create this user."""
+    return user_fields(email=f"{name}@example.com")

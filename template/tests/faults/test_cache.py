@@ -10,9 +10,12 @@ import pytest
 from httpx2 import AsyncClient
 
 from app.core.config import Settings
+from app.integrations.cache import client as client_module
 from app.integrations.cache.client import Cache, CacheUnavailableError
+from tests.api import LOGIN, ME, USERS, credentials
 from tests.database import Service
-from tests.faults.conftest import ADMIN, LIMITS
+from tests.factories.user_factory import NAME
+from tests.faults.conftest import ADMIN, LIMITS, PATIENCE, signed_in
 from tests.integrations.cache.valkey import Valkey
 from tests.server import running_server
 
@@ -36,24 +39,25 @@ def log(tmp_path: Path) -> Path:
 @pytest.fixture
 async def client(migrated: Service, valkey: Valkey, log: Path) -> AsyncIterator[AsyncClient]:
     """Signed in as an administrator, and a client that no other test has been."""
-    environment = LIMITS | {"LOGIN_RATE_LIMIT": f"{LOGIN_RATE_LIMIT}/minute", "CACHE_URL": valkey.url}
-    with log.open("wb") as output, running_server(migrated.url, output, **environment) as server:
+    limits = {"LOGIN_RATE_LIMIT": f"{LOGIN_RATE_LIMIT}/hour", "CACHE_TIMEOUT": "1"}
+    with (
+        log.open("wb") as output,
+        running_server(migrated.url, output, CACHE_URL=valkey.url, **LIMITS | limits) as server,
+    ):
         somebody = {"X-Forwarded-For": ".".join(map(str, randbytes(4)))}
-        async with AsyncClient(base_url=server.address, timeout=30, headers=somebody) as client:
-            answer = await client.post("/auth/login", data=ADMIN)
-            client.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
+        async with signed_in(server, headers=somebody) as client:
             yield client
 
 
 @pytest.fixture
 async def cache(valkey: Valkey) -> AsyncIterator[Cache]:
-    cache = Cache(Settings(CACHE_URL=valkey.url))
+    cache = Cache(Settings(CACHE_URL=valkey.url, CACHE_TIMEOUT=1))
     yield cache
     await cache.close()
 
 
 async def until_readiness_says(client: AsyncClient, state: str) -> None:
-    for _ in range(100):
+    for _ in range(600):
         answer = await client.get("/health/ready")
         assert answer.status_code == 200
         if answer.json()["checks"]["cache"] == state:
@@ -63,7 +67,7 @@ async def until_readiness_says(client: AsyncClient, state: str) -> None:
 
 
 async def sign_in(client: AsyncClient, password: str) -> int:
-    return (await client.post("/auth/login", data=ADMIN | {"password": password})).status_code
+    return (await client.post(LOGIN, **credentials(ADMIN["email"], password))).status_code
 
 
 async def guess(client: AsyncClient) -> list[int]:
@@ -74,9 +78,9 @@ REFUSED_AT_LAST = [401] * LOGIN_RATE_LIMIT + [429]
 
 
 async def assert_all_is_served(client: AsyncClient) -> None:
-    path = f"/users/{(await client.get('/users/me')).json()['id']}"
+    path = f"{USERS}/{(await client.get(ME)).json()['id']}"
     assert await sign_in(client, ADMIN["password"]) == 200
-    changed = await client.patch(path, json={"full_name": "Changed"})
+    changed = await client.patch(path, json={NAME: "Changed"})
     assert changed.status_code == 200
     assert (await client.get(path)).json() == changed.json()
 
@@ -111,14 +115,17 @@ async def test_without_a_cache_all_is_served_and_guesses_are_limited(
 async def test_a_server_that_starts_before_its_cache_serves_and_finds_it(migrated: Service, valkey: Valkey) -> None:
     valkey.stop()
     with running_server(migrated.url, CACHE_URL=valkey.url) as server:
-        async with AsyncClient(base_url=server.address, timeout=30) as client:
+        async with AsyncClient(base_url=server.address, timeout=PATIENCE) as client:
             assert await sign_in(client, ADMIN["password"]) == 200
 
             valkey.start()
             await until_readiness_says(client, "ok")
 
 
-async def test_of_an_outage_the_first_takes_notice_and_the_next_do_not_wait(cache: Cache, valkey: Valkey) -> None:
+async def test_of_an_outage_the_first_takes_notice_and_the_next_do_not_wait(
+    cache: Cache, valkey: Valkey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(client_module, "PAUSE", PATIENCE)
     valkey.freeze()
     try:
         with pytest.raises(CacheUnavailableError) as first:
@@ -132,7 +139,10 @@ async def test_of_an_outage_the_first_takes_notice_and_the_next_do_not_wait(cach
     assert second.value.__cause__ is None, "it asked as well"
 
 
-async def test_an_answer_that_came_too_late_is_never_taken_for_another(cache: Cache, valkey: Valkey) -> None:
+async def test_an_answer_that_came_too_late_is_never_taken_for_another(
+    cache: Cache, valkey: Valkey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(client_module, "PAUSE", 0)
     async with cache.in_time() as client:
         await client.set("first", "1")
         await client.set("second", "2")
@@ -141,7 +151,6 @@ async def test_an_answer_that_came_too_late_is_never_taken_for_another(cache: Ca
         async with cache.in_time() as client:
             await client.get("first")
     valkey.thaw()
-    await asyncio.sleep(1.1)
 
     async with cache.in_time() as client:
         assert await client.get("second") == b"2"

@@ -1,55 +1,98 @@
 """What happens to requests when the process is told to stop, or is killed."""
 
 import asyncio
+import json
+from asyncio import StreamReader, StreamWriter
+from typing import Any, Self
 
-from httpx2 import AsyncClient, TransportError
+from httpx2 import AsyncClient, Response, TransportError
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from tests.api import PREFIX, USERS
 from tests.database import Service
-from tests.faults.conftest import NewUser
-from tests.server import Server, running_server
+from tests.errors import assert_error, detail
+from tests.faults.conftest import PATIENCE, user_named
+from tests.server import STOP_TIMEOUT, Server, running_server
 
 
-async def test_sigterm_answers_every_accepted_request(
-    client: AsyncClient, server: Server, engine: AsyncEngine, new_user_body: NewUser
-) -> None:
-    # On connections that are open, so that the server has accepted whatever was written.
-    await asyncio.gather(*(client.get("/health") for _ in range(5)))
-    accepted = [asyncio.create_task(client.post("/users", json=new_user_body(f"last-{n}"))) for n in range(5)]
-    await asyncio.sleep(0.05)
+class Accepted:
+    """A request of which the server has the head, and asks for the body."""
+
+    def __init__(self, reader: StreamReader, writer: StreamWriter, body: bytes) -> None:
+        self._reader, self._writer, self._body = reader, writer, body
+
+    @classmethod
+    async def of(cls, server: Server, client: AsyncClient, data: dict[str, Any]) -> Self:
+        """The creation of this user."""
+        body = json.dumps(data).encode()
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+        head = (
+            f"POST {PREFIX}{USERS} HTTP/1.1",
+            "Host: test",
+            f"Authorization: {client.headers['Authorization']}",
+            "Content-Type: application/json",
+            f"Content-Length: {len(body)}",
+            "Expect: 100-continue",
+        )
+        writer.write("\r\n".join((*head, "", "")).encode())
+        assert await reader.readuntil(b"\r\n\r\n") == b"HTTP/1.1 100 Continue\r\n\r\n"
+        return cls(reader, writer, body)
+
+    async def finish(self) -> bytes:
+        """Returns the first line of the response."""
+        self._writer.write(self._body)
+        line = await self._reader.readline()
+        self._writer.close()
+        return line
+
+
+async def test_sigterm_answers_every_accepted_request(client: AsyncClient, server: Server) -> None:
+    accepted = [await Accepted.of(server, client, user_named(f"last-{number}")) for number in range(5)]
 
     server.process.terminate()
-    answers = await asyncio.gather(*accepted)
+    answers = await asyncio.gather(*(request.finish() for request in accepted))
 
-    assert {answer.status_code for answer in answers} == {201}
-    assert await asyncio.to_thread(server.process.wait, 20) == 0
+    assert set(answers) == {b"HTTP/1.1 201 Created\r\n"}
+    assert await asyncio.to_thread(server.process.wait, STOP_TIMEOUT) == 0
 
 
 async def test_readiness_fails_before_the_server_stops_listening(migrated: Service) -> None:
-    with running_server(migrated.url, SHUTDOWN_DELAY="1") as server:
+    with running_server(migrated.url, SHUTDOWN_DELAY=str(PATIENCE)) as server:
         server.process.terminate()
-        await asyncio.sleep(0.3)
 
-        async with AsyncClient(base_url=server.address) as new_connection:
-            ready = await new_connection.get("/health/ready")
-            assert ready.status_code == 503
-            assert ready.json()["detail"] == {"process": "stopping"}
-            assert (await new_connection.get("/health")).status_code == 200
-        assert await asyncio.to_thread(server.process.wait, 20) == 0
+        async with AsyncClient(base_url=server.address, timeout=PATIENCE) as client:
+            ready = await until_it_is_not_ready(client)
+            assert detail(ready) == {"process": "stopping"}
+        for _ in range(20):  # for longer than a server takes to end that was told to
+            async with AsyncClient(base_url=server.address, timeout=PATIENCE) as new_connection:
+                assert (await new_connection.get("/health")).status_code == 200
+            await asyncio.sleep(0.1)
+        server.process.terminate()  # it waits no longer
+        assert await asyncio.to_thread(server.process.wait, STOP_TIMEOUT) == 0
+
+
+async def until_it_is_not_ready(client: AsyncClient) -> Response:
+    for _ in range(600):
+        answer = await client.get("/health/ready")
+        if answer.status_code != 200:
+            assert_error(answer, 503)
+            return answer
+        await asyncio.sleep(0.05)
+    raise AssertionError("it stays ready")
 
 
 async def test_sigkill_leaves_no_half_and_loses_no_word(
-    client: AsyncClient, server: Server, engine: AsyncEngine, new_user_body: NewUser
+    client: AsyncClient, server: Server, engine: AsyncEngine
 ) -> None:
     acknowledged: set[str] = set()
     enough = asyncio.Event()
 
     async def write(writer: int) -> None:
         for number in range(100):
-            body = new_user_body(f"killed-{writer}-{number}")
+            body = user_named(f"killed-{writer}-{number}")
             try:
-                answer = await client.post("/users", json=body)
+                answer = await client.post(USERS, json=body)
             except TransportError:
                 return
             if answer.status_code == 201:
@@ -60,8 +103,7 @@ async def test_sigkill_leaves_no_half_and_loses_no_word(
     async with asyncio.TaskGroup() as group:
         for writer in range(10):
             group.create_task(write(writer))
-        async with asyncio.timeout(30):
-            await enough.wait()
+        await enough.wait()
         server.process.kill()
 
     async with engine.connect() as connection:

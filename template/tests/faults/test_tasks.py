@@ -12,10 +12,11 @@ from redis import Redis
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from tests.api import LOGIN, USERS, credentials
 from tests.database import Service
-from tests.faults.conftest import ADMIN, LIMITS, NewUser
+from tests.faults.conftest import LIMITS, signed_in, until, user_named
 from tests.integrations.cache.valkey import Valkey
-from tests.integrations.tasks.worker import SCHEDULER, WORKER, Worker, running
+from tests.integrations.tasks.worker import SCHEDULER, STOP_TIMEOUT, WORKER, Worker, running
 from tests.server import running_server
 
 # What is not acknowledged within twice this time is tried again.
@@ -52,31 +53,21 @@ def start_worker(migrated: Service, valkey: Valkey, tmp_path: Path) -> Iterator[
 @pytest.fixture
 async def client(migrated: Service, valkey: Valkey) -> AsyncIterator[AsyncClient]:
     with running_server(migrated.url, CACHE_URL=valkey.url, **LIMITS) as server:
-        async with AsyncClient(base_url=server.address, timeout=30) as client:
-            response = await client.post("/auth/login", data=ADMIN)
-            client.headers["Authorization"] = f"Bearer {response.json()['access_token']}"
+        async with signed_in(server) as client:
             yield client
 
 
 @pytest.fixture
-async def end_session(client: AsyncClient, new_user_body: NewUser) -> Callable[[str], Any]:
+async def end_session(client: AsyncClient) -> Callable[[str], Any]:
     """Signs a new user in, and deletes it."""
 
     async def end_session(name: str) -> None:
-        user = (await client.post("/users", json=new_user_body(name))).json()
-        credentials = {"username": user["email"], "password": new_user_body(name)["password"]}
-        assert (await client.post("/auth/login", data=credentials)).status_code == 200
-        assert (await client.delete(f"/users/{user['id']}")).status_code == 200
+        body = user_named(name)
+        user = (await client.post(USERS, json=body)).json()
+        assert (await client.post(LOGIN, **credentials(body["email"], body["password"]))).status_code == 200
+        assert (await client.delete(f"{USERS}/{user['id']}")).status_code == 200
 
     return end_session
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    for _ in range(600):
-        if condition():
-            return
-        await asyncio.sleep(0.05)
-    raise AssertionError("it did not happen")
 
 
 def waiting(valkey: Valkey) -> int:
@@ -150,7 +141,7 @@ async def test_sigterm_lets_a_task_end(
         worker.process.terminate()
         await asyncio.sleep(0.5)
 
-    assert await asyncio.to_thread(worker.process.wait, 30) == 0
+    assert await asyncio.to_thread(worker.process.wait, STOP_TIMEOUT) == 0
     assert worker.done("erase_sessions")
     assert worker.lines("worker stopped")
 

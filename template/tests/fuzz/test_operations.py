@@ -14,17 +14,17 @@ from app.core.config import ROOT, Settings
 from app.core.database import Database
 from app.core.passwords import hash_password
 from app.domain.models.user import Role
+from tests.api import LOGIN, LOGIN_FIELD, LOGIN_TYPE, PREFIX
 from tests.database import KEEP_USERS
-from tests.factories.user_factory import create_user
+from tests.factories.user_factory import PASSWORD, create_user
 from tests.server import Server, running_server
 
 SECONDS = os.environ.get("FUZZ_SECONDS", "30")
-PASSWORD = "correct horse battery"
-USERS = {"admin": Role.ADMIN, "ada": Role.USER, "bob": Role.USER}
-LOGIN = {
+WHO = {"admin": Role.ADMIN, "ada": Role.USER, "bob": Role.USER}
+ENDPOINT = {
     "verb": "POST",
-    "endpoint": "/api/v1/auth/login",
-    "contentType": "application/x-www-form-urlencoded",
+    "endpoint": f"{PREFIX}{LOGIN}",
+    "contentType": LOGIN_TYPE,
     "token": {
         "extractFrom": "body",
         "extractSelector": "/access_token",
@@ -43,15 +43,18 @@ peers = ["ada", "bob"]
 """
 
 
+def address(name: str) -> str:
+    return f"{name}@fuzz.example.com"
+
+
 @pytest.fixture
 async def users(settings: Settings) -> None:
     """Whom it works as; the administrator would sooner or later lock them out."""
     database = Database(settings)
     password_hash = await hash_password(PASSWORD)
     async with database.transaction() as session:
-        for name, role in USERS.items():
-            user = {"email": f"{name}@fuzz.example.com", "full_name": name, "role": role}
-            await create_user(session, **user, password_hash=password_hash)
+        for name, role in WHO.items():
+            await create_user(session, email=address(name), role=role, password_hash=password_hash)
         for statement in KEEP_USERS:
             await session.execute(text(statement))
     await database.close()
@@ -60,8 +63,8 @@ async def users(settings: Settings) -> None:
 @pytest.fixture
 def sign_in(tmp_path: Path) -> Path:
     """How to sign in as each of them, in the form of Web Fuzzing Commons."""
-    fields = {"usernameField": "username", "passwordField": "password", "password": PASSWORD}
-    endpoints = {name: LOGIN | {"payloadUserPwd": fields | {"username": f"{name}@fuzz.example.com"}} for name in USERS}
+    fields = {"usernameField": LOGIN_FIELD, "passwordField": "password", "password": PASSWORD}
+    endpoints = {name: ENDPOINT | {"payloadUserPwd": fields | {"username": address(name)}} for name in WHO}
     path = tmp_path / "users.json"
     path.write_text(
         json.dumps({"auth": [{"name": name, "loginEndpointAuth": login} for name, login in endpoints.items()]})
@@ -71,8 +74,8 @@ def sign_in(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def server(database_url: str) -> Iterator[Server]:
-    environment = {"LOGIN_RATE_LIMIT": "1000000/minute", "REGISTRATION_ENABLED": "true", "LOG_LEVEL": "ERROR"}
-    with running_server(database_url, **environment) as server:
+    limits = dict.fromkeys(("LOGIN_RATE_LIMIT", "REGISTRATION_RATE_LIMIT"), "1000000/minute")
+    with running_server(database_url, REGISTRATION_ENABLED="true", LOG_LEVEL="ERROR", **limits) as server:
         yield server
 
 
@@ -82,8 +85,15 @@ async def test_no_operation_answers_what_it_should_not(
 ) -> None:
     configuration = tmp_path / "schemathesis.toml"
     configuration.write_text(CONFIGURATION.format(users=sign_in))
-    address = f"{server.address.removesuffix('/api/v1')}/openapi.json"
-    command = [sys.executable, "-m", "schemathesis.cli", "--config-file", str(configuration), "run", address]
+    command = [
+        sys.executable,
+        "-m",
+        "schemathesis.cli",
+        "--config-file",
+        str(configuration),
+        "run",
+        f"{server.origin}/openapi.json",
+    ]
     environment = {"SCHEMATHESIS_HOOKS": "tests.fuzz.hooks", "PYTHONPATH": str(ROOT)}
 
     process = await asyncio.create_subprocess_exec(

@@ -13,21 +13,23 @@ from app.core import security
 from app.core.config import Settings
 from app.core.security import AccessTokens, Identity
 from app.domain.models.user import Role
+from tests.api import ME, PREFIX, USERS
 from tests.conftest import SignIn
+from tests.errors import said
+from tests.factories.user_factory import NAME, user_fields
 
 NOBODY = "01900000-0000-7000-8000-000000000000"
-USER = {"email": "new@example.com", "password": "correct horse battery", "full_name": "New"}
 
 OPERATIONS: list[tuple[str, str, dict[str, Any] | None, dict[str, int]]] = [
-    ("GET", "/users/me", None, {"user": 200, "moderator": 200, "admin": 200}),
-    ("PATCH", "/users/me", {"full_name": "Me"}, {"user": 200, "moderator": 200, "admin": 200}),
-    ("GET", "/users", None, {"user": 403, "moderator": 200, "admin": 200}),
-    ("GET", "/users/export", None, {"user": 403, "moderator": 200, "admin": 200}),
-    ("POST", "/users", USER, {"user": 403, "moderator": 403, "admin": 201}),
-    ("GET", f"/users/{NOBODY}", None, {"user": 404, "moderator": 404, "admin": 404}),
-    ("PATCH", f"/users/{NOBODY}", {"role": "admin"}, {"user": 403, "moderator": 403, "admin": 404}),
-    ("DELETE", f"/users/{NOBODY}", None, {"user": 403, "moderator": 403, "admin": 404}),
-    ("POST", f"/users/{NOBODY}/password", {"new_password": "12345678"}, {"user": 403, "moderator": 403, "admin": 404}),
+    ("GET", ME, None, {"user": 200, "moderator": 200, "admin": 200}),
+    ("PATCH", ME, {NAME: "Me"}, {"user": 200, "moderator": 200, "admin": 200}),
+    ("GET", USERS, None, {"user": 403, "moderator": 200, "admin": 200}),
+    ("GET", f"{USERS}/export", None, {"user": 403, "moderator": 200, "admin": 200}),
+    ("POST", USERS, user_fields(), {"user": 403, "moderator": 403, "admin": 201}),
+    ("GET", f"{USERS}/{NOBODY}", None, {"user": 404, "moderator": 404, "admin": 404}),
+    ("PATCH", f"{USERS}/{NOBODY}", {"role": "admin"}, {"user": 403, "moderator": 403, "admin": 404}),
+    ("DELETE", f"{USERS}/{NOBODY}", None, {"user": 403, "moderator": 403, "admin": 404}),
+    ("POST", f"{USERS}/{NOBODY}/password", {"new_password": "12345678"}, {"user": 403, "moderator": 403, "admin": 404}),
 ]
 
 
@@ -54,43 +56,43 @@ async def test_nobody_may_do_anything_without_a_token(
 async def test_every_operation_on_users_is_in_the_table(app: FastAPI) -> None:
     paths = app.openapi()["paths"]
     operations = {
-        (method.upper(), path) for path in paths for method in paths[path] if path.startswith("/api/v1/users")
+        (method.upper(), path) for path in paths for method in paths[path] if path.startswith(f"{PREFIX}{USERS}")
     }
-    tested = {(method, f"/api/v1{path.replace(NOBODY, '{user_id}')}") for method, path, *_ in OPERATIONS}
+    tested = {(method, f"{PREFIX}{path.replace(NOBODY, '{user_id}')}") for method, path, *_ in OPERATIONS}
 
-    assert operations - tested == {("POST", "/api/v1/users/me/password")}  # its own tests: it ends sessions
+    assert operations - tested == {("POST", f"{PREFIX}{ME}/password")}  # its own tests: it ends sessions
 
 
 async def test_another_user_looks_like_none(sign_in: SignIn) -> None:
     admin, user = await sign_in(Role.ADMIN), await sign_in(Role.USER)
-    ids = {name: (await client.get("/users/me")).json()["id"] for name, client in (("admin", admin), ("user", user))}
+    ids = {name: (await client.get(ME)).json()["id"] for name, client in (("admin", admin), ("user", user))}
 
-    other = await user.get(f"/users/{ids['admin']}")
-    missing = await user.get(f"/users/{NOBODY}")
+    other = await user.get(f"{USERS}/{ids['admin']}")
+    missing = await user.get(f"{USERS}/{NOBODY}")
 
     assert other.status_code == missing.status_code == 404
-    assert other.json() | {"request_id": None} == missing.json() | {"request_id": None}
-    assert (await user.get(f"/users/{ids['user']}")).status_code == 200
+    assert said(other) == said(missing)
+    assert (await user.get(f"{USERS}/{ids['user']}")).status_code == 200
 
 
 @pytest.mark.parametrize("field", ["role", "is_active", "id", "email", "password_hash"])
 async def test_nobody_promotes_themselves(sign_in: SignIn, field: str) -> None:
     user = await sign_in(Role.USER)
-    before = (await user.get("/users/me")).json()
+    before = (await user.get(ME)).json()
 
-    answer = await user.patch("/users/me", json={field: before.get(field, "x")})
+    answer = await user.patch(ME, json={field: before.get(field, "x")})
 
     assert answer.status_code == 422
-    assert (await user.get("/users/me")).json() == before
+    assert (await user.get(ME)).json() == before
 
 
 async def test_the_last_administrator_stays(admin: AsyncClient) -> None:
-    me = f"/users/{(await admin.get('/users/me')).json()['id']}"
+    me = f"{USERS}/{(await admin.get(ME)).json()['id']}"
 
     assert (await admin.delete(me)).status_code == 409
     assert (await admin.patch(me, json={"role": "user"})).status_code == 409
     assert (await admin.patch(me, json={"is_active": False})).status_code == 409
-    assert (await admin.get("/users/me")).json()["role"] == "admin"
+    assert (await admin.get(ME)).json()["role"] == "admin"
 
 
 class TestForgery:
@@ -106,7 +108,7 @@ class TestForgery:
         return jwt.encode(claims, app.state.settings.signing_keys[0], **{"algorithm": "HS256"} | options)
 
     async def status(self, client: AsyncClient, token: str) -> int:
-        answer = await client.get("/users/me", headers={"Authorization": f"Bearer {token}"})
+        answer = await client.get(ME, headers={"Authorization": f"Bearer {token}"})
         return answer.status_code
 
     async def test_what_we_sign_ourselves_lets_in(
@@ -166,7 +168,7 @@ class TestForgery:
         "value", ["", "Bearer", "Bearer ", "Bearer x", "Bearer a.b.c", "Basic YTpi", "Bearer \xff"]
     )
     async def test_garbage_is_refused(self, client: AsyncClient, value: str) -> None:
-        answer = await client.get("/users/me", headers={b"Authorization": value.encode("latin-1")})
+        answer = await client.get(ME, headers={b"Authorization": value.encode("latin-1")})
 
         assert answer.status_code == 401
 
@@ -175,14 +177,14 @@ async def test_keys_can_be_rotated(app: FastAPI, admin: AsyncClient) -> None:
     old, new = app.state.settings.JWT_SECRET_KEY.get_secret_value(), "n" * 32
 
     app.state.providers.access_tokens = AccessTokens(Settings(JWT_SECRET_KEY=SecretStr(f"{new},{old}")))
-    assert (await admin.get("/users/me")).status_code == 200
+    assert (await admin.get(ME)).status_code == 200
     identity = Identity(uuid4(), uuid4())
     jwt.decode(
         app.state.providers.access_tokens.issue(identity), new, algorithms=["HS256"], options={"verify_aud": False}
     )
 
     app.state.providers.access_tokens = AccessTokens(Settings(JWT_SECRET_KEY=SecretStr(new)))
-    assert (await admin.get("/users/me")).status_code == 401
+    assert (await admin.get(ME)).status_code == 401
 
 
 @pytest.mark.parametrize(("environment", "status"), [("production", 404), ("development", 200)])
@@ -197,5 +199,5 @@ async def test_the_documentation_is_closed_in_production(app: FastAPI, environme
 
 
 async def test_every_answer_has_the_security_headers(client: AsyncClient) -> None:
-    for path in ("/health", "/users", "/nothing-here"):
+    for path in ("/health", USERS, "/nothing-here"):
         assert (await client.get(path)).headers["X-Content-Type-Options"] == "nosniff"

@@ -10,66 +10,68 @@ from sqlalchemy import select, update
 
 from app.core.config import Settings
 from app.core.database import Database
-from app.core.rate_limit import AttemptLimiter
+from app.core.rate_limit import AttemptLimiter, RegistrationLimiter
 from app.domain.models.base import utc_now
 from app.domain.models.refresh_token import RefreshToken
 from app.domain.models.user import User
+from tests.api import LOGIN, LOGOUT, ME, REFRESH, REGISTER, USERS, credentials
+from tests.errors import assert_error, said
+from tests.factories.user_factory import PASSWORD, user_fields
 
-PASSWORD = "correct horse battery"
-ADA = {"email": "ada@example.com", "password": PASSWORD, "full_name": "Ada Lovelace"}
+ADA = "ada@example.com"
 
 
 @pytest.fixture
 async def ada(admin: AsyncClient) -> dict[str, Any]:
-    answer = await admin.post("/users", json=ADA)
+    answer = await admin.post(USERS, json=user_fields(email=ADA))
     user: dict[str, Any] = answer.json()
     return user
 
 
-async def login(client: AsyncClient, password: str = PASSWORD, username: str = ADA["email"]) -> Response:
-    return await client.post("/auth/login", data={"username": username, "password": password})
+async def login(client: AsyncClient, password: str = PASSWORD, email: str = ADA) -> Response:
+    return await client.post(LOGIN, **credentials(email, password))
 
 
 async def refresh(client: AsyncClient, pair: dict[str, str]) -> Response:
-    return await client.post("/auth/refresh", json={"refresh_token": pair["refresh_token"]})
+    return await client.post(REFRESH, json={"refresh_token": pair["refresh_token"]})
 
 
 async def me(client: AsyncClient, pair: dict[str, str]) -> Response:
-    return await client.get("/users/me", headers={"Authorization": f"Bearer {pair['access_token']}"})
+    return await client.get(ME, headers={"Authorization": f"Bearer {pair['access_token']}"})
 
 
 @pytest.fixture
 async def pair(client: AsyncClient, ada: dict[str, Any]) -> dict[str, str]:
-    assert ada["email"] == ADA["email"]
+    assert ada["email"] == ADA
     tokens: dict[str, str] = (await login(client)).json()
     return tokens
 
 
 class TestLogin:
     @pytest.mark.usefixtures("ada")
-    @pytest.mark.parametrize("username", ["ada@example.com", "ADA@Example.com"])
-    async def test_gives_a_pair_that_lets_in(self, client: AsyncClient, username: str) -> None:
-        answer = await login(client, username=username)
+    @pytest.mark.parametrize("email", ["ada@example.com", "ADA@Example.com"])
+    async def test_gives_a_pair_that_lets_in(self, client: AsyncClient, email: str) -> None:
+        answer = await login(client, email=email)
 
         pair = answer.json()
         assert answer.status_code == 200
         assert answer.headers["Cache-Control"] == "no-store"
         assert set(pair) == {"access_token", "refresh_token", "token_type", "expires_in"}
         assert (pair["token_type"], pair["expires_in"]) == ("bearer", 900)
-        assert (await me(client, pair)).json()["email"] == ADA["email"]
+        assert (await me(client, pair)).json()["email"] == ADA
 
     async def test_refuses_unknown_wrong_and_inactive_alike(
         self, client: AsyncClient, admin: AsyncClient, ada: dict[str, Any]
     ) -> None:
         wrong = await login(client, password="wrong horse battery")
-        unknown = await login(client, username="nobody@example.com")
-        await admin.patch(f"/users/{ada['id']}", json={"is_active": False})
+        unknown = await login(client, email="nobody@example.com")
+        await admin.patch(f"{USERS}/{ada['id']}", json={"is_active": False})
         inactive = await login(client)
 
         for answer in (wrong, unknown, inactive):
             assert answer.status_code == 401
             assert answer.headers["WWW-Authenticate"] == "Bearer"
-            assert answer.json() | {"request_id": None} == wrong.json() | {"request_id": None}
+            assert said(answer) == said(wrong)
 
     @pytest.mark.usefixtures("ada")
     @pytest.mark.parametrize("password", ["", "x" * 129, "x" * 100_000, "a\0b", f"{PASSWORD} "])
@@ -83,8 +85,8 @@ class TestLogin:
 
         answer = await login(client)
         elsewhere = await client.post(
-            "/auth/login",
-            data={"username": ADA["email"], "password": PASSWORD},
+            LOGIN,
+            **credentials(ADA, PASSWORD),
             headers={"X-Forwarded-For": "192.0.2.1"},
         )
 
@@ -132,9 +134,7 @@ class TestRefresh:
         renewed = (await refresh(client, pair)).json()
 
         async with database.transaction() as session:
-            ends = (
-                await session.scalars(select(RefreshToken.expires_at).join(User).where(User.email == ADA["email"]))
-            ).all()
+            ends = (await session.scalars(select(RefreshToken.expires_at).join(User).where(User.email == ADA))).all()
             assert len(ends) == 2
             assert len(set(ends)) == 1
             await session.execute(update(RefreshToken).values(expires_at=utc_now()))
@@ -145,12 +145,12 @@ class TestRefresh:
     @pytest.mark.parametrize("token", ["x", "\ud800", "\0", "", "x" * 201])
     async def test_refuses_what_is_no_token(self, client: AsyncClient, token: str) -> None:
         body = json.dumps({"refresh_token": token}).encode()
-        answer = await client.post("/auth/refresh", content=body, headers={"Content-Type": "application/json"})
+        answer = await client.post(REFRESH, content=body, headers={"Content-Type": "application/json"})
 
         assert answer.status_code in {401, 422}
 
     async def test_refuses_an_access_token(self, client: AsyncClient, pair: dict[str, str]) -> None:
-        answer = await client.post("/auth/refresh", json={"refresh_token": pair["access_token"]})
+        answer = await client.post(REFRESH, json={"refresh_token": pair["access_token"]})
 
         assert answer.status_code in {401, 422}
 
@@ -159,37 +159,54 @@ class TestLogout:
     async def test_ends_the_session_and_may_be_repeated(self, client: AsyncClient, pair: dict[str, str]) -> None:
         body = {"refresh_token": pair["refresh_token"]}
 
-        assert [(await client.post("/auth/logout", json=body)).status_code for _ in range(2)] == [204, 204]
+        assert [(await client.post(LOGOUT, json=body)).status_code for _ in range(2)] == [204, 204]
         assert (await refresh(client, pair)).status_code == 401
         assert (await me(client, pair)).status_code == 401
 
 
 class TestRegister:
-    async def test_is_off_by_default(self, client: AsyncClient) -> None:
-        assert (await client.post("/auth/register", json=ADA)).status_code == 403
-        assert (await client.post("/auth/register", json={})).status_code == 403
+    async def test_is_refused_where_it_is_off(self, client: AsyncClient, app: FastAPI, settings: Settings) -> None:
+        app.state.settings = settings.model_copy(update={"REGISTRATION_ENABLED": False})
+
+        assert (await client.post(REGISTER, json=user_fields())).status_code == 403
+        assert (await client.post(REGISTER, json={})).status_code == 403
 
     async def test_makes_a_plain_user_where_it_is_on(
         self, client: AsyncClient, app: FastAPI, settings: Settings
     ) -> None:
         app.state.settings = settings.model_copy(update={"REGISTRATION_ENABLED": True})
 
-        answer = await client.post("/auth/register", json=ADA)
+        answer = await client.post(REGISTER, json=user_fields(email=ADA))
 
         assert answer.status_code == 201
         assert answer.json()["role"] == "user"
-        assert (await client.post("/auth/register", json=ADA | {"role": "admin"})).status_code == 422
-        assert (await client.post("/auth/register", json=ADA)).status_code == 409
+        assert (await client.post(REGISTER, json=user_fields(role="admin"))).status_code == 422
+        assert (await client.post(REGISTER, json=user_fields(email=ADA))).status_code == 409
         assert (await login(client)).status_code == 200
 
     async def test_is_limited(self, client: AsyncClient, app: FastAPI, settings: Settings) -> None:
         app.state.settings = settings.model_copy(update={"REGISTRATION_ENABLED": True})
+        app.state.providers.registration_limiter = RegistrationLimiter(
+            settings.model_copy(update={"REGISTRATION_RATE_LIMIT": "1/hour"})
+        )
+        await client.post(REGISTER, json=user_fields())
+
+        answer = await client.post(REGISTER, json=user_fields())
+
+        assert_error(answer, 429)
+        assert 60 < int(answer.headers["Retry-After"]) <= 3600
+
+    async def test_does_not_count_as_an_attempt_to_sign_in(
+        self, client: AsyncClient, app: FastAPI, settings: Settings
+    ) -> None:
+        app.state.settings = settings.model_copy(update={"REGISTRATION_ENABLED": True})
         app.state.providers.attempt_limiter = AttemptLimiter(
             settings.model_copy(update={"LOGIN_RATE_LIMIT": "1/minute"})
         )
-        await client.post("/auth/register", json=ADA)
+        for _ in range(2):
+            assert (await client.post(REGISTER, json=user_fields())).status_code == 201
 
-        assert (await client.post("/auth/register", json=ADA | {"email": "b@example.com"})).status_code == 429
+        assert (await login(client)).status_code == 401
 
 
 class TestWhatActsAtOnce:
@@ -200,16 +217,16 @@ class TestWhatActsAtOnce:
     async def test_deactivation_for_good(
         self, client: AsyncClient, admin: AsyncClient, ada: dict[str, Any], pair: dict[str, str]
     ) -> None:
-        await admin.patch(f"/users/{ada['id']}", json={"is_active": False})
+        await admin.patch(f"{USERS}/{ada['id']}", json={"is_active": False})
         assert await self.refused(client, pair)
 
-        await admin.patch(f"/users/{ada['id']}", json={"is_active": True})
+        await admin.patch(f"{USERS}/{ada['id']}", json={"is_active": True})
         assert await self.refused(client, pair)
 
     async def test_deletion(
         self, client: AsyncClient, admin: AsyncClient, ada: dict[str, Any], pair: dict[str, str]
     ) -> None:
-        await admin.delete(f"/users/{ada['id']}")
+        await admin.delete(f"{USERS}/{ada['id']}")
 
         assert await self.refused(client, pair)
 
@@ -218,18 +235,18 @@ class TestWhatActsAtOnce:
     ) -> None:
         headers = {"Authorization": f"Bearer {pair['access_token']}"}
 
-        await admin.patch(f"/users/{ada['id']}", json={"role": "moderator"})
-        assert (await client.get("/users", headers=headers)).status_code == 200
+        await admin.patch(f"{USERS}/{ada['id']}", json={"role": "moderator"})
+        assert (await client.get(USERS, headers=headers)).status_code == 200
 
-        await admin.patch(f"/users/{ada['id']}", json={"role": "user"})
-        assert (await client.get("/users", headers=headers)).status_code == 403
+        await admin.patch(f"{USERS}/{ada['id']}", json={"role": "user"})
+        assert (await client.get(USERS, headers=headers)).status_code == 403
 
     async def test_a_new_password_ends_the_other_sessions(self, client: AsyncClient, pair: dict[str, str]) -> None:
         other = (await login(client)).json()
         headers = {"Authorization": f"Bearer {pair['access_token']}"}
         change = {"current_password": PASSWORD, "new_password": "another horse battery"}
 
-        answer = await client.post("/users/me/password", json=change, headers=headers)
+        answer = await client.post(f"{ME}/password", json=change, headers=headers)
 
         assert answer.status_code == 204
         assert await self.refused(client, other)
@@ -241,7 +258,7 @@ class TestWhatActsAtOnce:
         headers = {"Authorization": f"Bearer {pair['access_token']}"}
         change = {"current_password": "wrong horse", "new_password": "another horse battery"}
 
-        answer = await client.post("/users/me/password", json=change, headers=headers)
+        answer = await client.post(f"{ME}/password", json=change, headers=headers)
 
         assert answer.status_code == 403
         assert (await login(client)).status_code == 200
@@ -251,10 +268,8 @@ class TestWhatActsAtOnce:
         guess = {"current_password": "wrong horse", "new_password": "another horse battery"}
         right = guess | {"current_password": PASSWORD}
 
-        statuses = [
-            (await client.post("/users/me/password", json=guess, headers=headers)).status_code for _ in range(10)
-        ]
-        refused = await client.post("/users/me/password", json=right, headers=headers)
+        statuses = [(await client.post(f"{ME}/password", json=guess, headers=headers)).status_code for _ in range(10)]
+        refused = await client.post(f"{ME}/password", json=right, headers=headers)
 
         assert set(statuses) == {403}
         assert refused.status_code == 429
@@ -263,7 +278,7 @@ class TestWhatActsAtOnce:
     async def test_a_password_that_an_administrator_sets(
         self, client: AsyncClient, admin: AsyncClient, ada: dict[str, Any], pair: dict[str, str]
     ) -> None:
-        path = f"/users/{ada['id']}/password"
+        path = f"{USERS}/{ada['id']}/password"
 
         assert (await admin.post(path, json={"new_password": "another horse battery"})).status_code == 204
 

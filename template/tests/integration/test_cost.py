@@ -12,16 +12,18 @@ from sqlalchemy import Engine, event
 from starlette.middleware.base import BaseHTTPMiddleware
 
 from app.domain.schemas.user import UserCreate
+from tests.api import LOGIN, ME, USERS, credentials
+from tests.factories.user_factory import NAME
 
 # The tests are in one transaction, in which those of requests are savepoints.
 OF_TESTS = {"SAVEPOINT", "RELEASE", "ROLLBACK"}
 READS = [
     "/health",
-    "/users/me",
-    "/users",
-    "/users?count=false",
-    "/users?search=test&sort_by=email",
-    "/users/export?search=test",
+    ME,
+    USERS,
+    f"{USERS}?count=false",
+    f"{USERS}?search=test&sort_by=email",
+    f"{USERS}/export?search=test",
 ]
 
 
@@ -50,22 +52,22 @@ async def test_a_read_is_one_statement_after_the_one_that_finds_who_is_asking(
 
     assert counts == {
         "/health": [],
-        "/users/me": ["SELECT"],
-        "/users": ["SELECT", "SELECT"],
-        "/users?count=false": ["SELECT", "SELECT"],
-        "/users?search=test&sort_by=email": ["SELECT", "SELECT"],
-        "/users/export?search=test": ["SELECT", "SELECT"],
+        ME: ["SELECT"],
+        USERS: ["SELECT", "SELECT"],
+        f"{USERS}?count=false": ["SELECT", "SELECT"],
+        f"{USERS}?search=test&sort_by=email": ["SELECT", "SELECT"],
+        f"{USERS}/export?search=test": ["SELECT", "SELECT"],
     }
 
 
 async def test_a_write_reads_only_the_record_that_it_changes(
     admin: AsyncClient, new_user: UserCreate, statements: list[str]
 ) -> None:
-    created = await admin.post("/users", json=new_user.model_dump())
+    created = await admin.post(USERS, json=new_user.model_dump())
     assert (created.status_code, statements) == (201, ["SELECT", "INSERT"])
 
     statements.clear()
-    changed = await admin.patch(f"/users/{UUID(created.json()['id'])}", json={"full_name": "Ada"})
+    changed = await admin.patch(f"{USERS}/{UUID(created.json()['id'])}", json={NAME: "Ada"})
     assert (changed.status_code, statements) == (200, ["SELECT", "SELECT", "UPDATE"])
 
 
@@ -77,7 +79,7 @@ async def test_no_read_waits_for_a_thread(admin: AsyncClient, monkeypatch: pytes
 
     assert [(await admin.get(path)).status_code for path in READS] == [200] * len(READS)
     # A password is hashed in one.
-    assert (await admin.post("/auth/login", data={"username": "a@b.example", "password": "x"})).status_code == 500
+    assert (await admin.post(LOGIN, **credentials("a@b.example", "x"))).status_code == 500
 
 
 def test_no_middleware_makes_a_task_of_each_request(application: FastAPI) -> None:

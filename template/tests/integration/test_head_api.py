@@ -14,13 +14,14 @@ from starlette.routing import Route
 from app.core.config import Settings
 from app.core.logging import configure_logging
 from app.middleware.head import HeadMiddleware
+from tests.api import ME, PREFIX, USERS
 from tests.server import running_server
 
 OF_A_REQUEST = {"x-request-id", "date"}
 
 
 @pytest.mark.parametrize(
-    "path", ["/health", "/health/ready", "/users/me", "/users?limit=1", "/users/export", "/users/none", "/nothing"]
+    "path", ["/health", "/health/ready", ME, f"{USERS}?limit=1", f"{USERS}/export", f"{USERS}/none", "/nothing"]
 )
 async def test_a_head_is_that_of_a_get(admin: AsyncClient, path: str) -> None:
     get = await admin.get(path)
@@ -34,7 +35,7 @@ async def test_a_head_is_that_of_a_get(admin: AsyncClient, path: str) -> None:
 
 
 async def test_a_head_asks_who_calls(client: AsyncClient) -> None:
-    assert (await client.head("/users/me")).status_code == 401
+    assert (await client.head(ME)).status_code == 401
 
 
 def paths(app: FastAPI) -> list[str]:
@@ -56,7 +57,7 @@ async def test_the_log_has_its_method_and_its_route(
     await client.head("/health")
 
     event = json.loads(capsys.readouterr().out)
-    assert (event["method"], event["route"], event["status"]) == ("HEAD", "/api/v1/health", 200)
+    assert (event["method"], event["route"], event["status"]) == ("HEAD", f"{PREFIX}/health", 200)
 
 
 async def test_routes_of_any_router_may_have_a_head_of_their_own() -> None:
@@ -102,6 +103,6 @@ def test_a_server_keeps_the_connection(database_url: str) -> None:
 async def test_another_origin_that_may_get_may_head(client: AsyncClient) -> None:
     headers = {"Origin": "https://app.example.com", "Access-Control-Request-Method": "HEAD"}
 
-    answer = await client.options("/users", headers=headers | {"Access-Control-Request-Headers": "Authorization"})
+    answer = await client.options(USERS, headers=headers | {"Access-Control-Request-Headers": "Authorization"})
 
     assert answer.status_code == 200

@@ -5,6 +5,7 @@ from pydantic import SecretStr
 from app.core.config import Settings
 from app.core.database import Database
 from tests.database import unreachable
+from tests.errors import detail
 
 
 async def test_liveness_tells_version_and_environment(client: AsyncClient, settings: Settings) -> None:
@@ -28,5 +29,5 @@ async def test_alive_but_not_ready_without_a_database(client: AsyncClient, app: 
 
     assert answer.status_code == 503
     assert answer.headers["Retry-After"] == "1"
-    assert answer.json()["detail"] == {"database": "unavailable"}
+    assert detail(answer) == {"database": "unavailable"}
     assert (await client.get("/health")).status_code == 200

@@ -12,7 +12,9 @@ from app.domain.models.user import Role, User
 from app.domain.schemas.filters import Own
 from app.domain.schemas.user import UserListQuery
 from app.repository.user_repository import UserRepository
-from tests.factories.user_factory import create_user
+from tests.api import USERS
+from tests.errors import assert_error, wrong_fields
+from tests.factories.user_factory import NAME, create_user
 
 
 @pytest.fixture
@@ -24,16 +26,16 @@ def client(admin: AsyncClient) -> AsyncClient:
 async def users(session: AsyncSession, admin: AsyncClient) -> list[User]:
     """The administrator who is asking is a fourth one."""
     return [
-        await create_user(session, email="ada@example.com", full_name="Ada", role=Role.MODERATOR),
-        await create_user(session, email="bob@example.com", full_name="Bob", is_active=False),
-        await create_user(session, email="eve@example.com", full_name="Eve"),
+        await create_user(session, email="ada@example.com", **{NAME: "Ada"}, role=Role.MODERATOR),
+        await create_user(session, email="bob@example.com", **{NAME: "Bob"}, is_active=False),
+        await create_user(session, email="eve@example.com", **{NAME: "Eve"}),
     ]
 
 
 async def names(client: AsyncClient, **query: Any) -> list[str]:
-    answer = await client.get("/users", params={"sort_by": "full_name", "sort_order": "asc"} | query)
+    answer = await client.get(USERS, params={"sort_by": NAME, "sort_order": "asc"} | query)
     assert answer.status_code == 200, answer.text
-    return [user["full_name"] for user in answer.json()["items"] if user["role"] != "admin"]
+    return [user[NAME] for user in answer.json()["items"] if user["role"] != "admin"]
 
 
 @pytest.mark.parametrize(
@@ -44,11 +46,11 @@ async def names(client: AsyncClient, **query: Any) -> list[str]:
         ({"is_active": False}, ["Bob"]),
         ({"email": "EVE@Example.com"}, ["Eve"]),
         ({"email__in": ["eve@example.com", "nobody@example.com"]}, ["Eve"]),
-        ({"full_name": "Bob"}, ["Bob"]),
-        ({"full_name__gt": "Bob"}, ["Eve"]),
-        ({"full_name__gte": "Bob"}, ["Bob", "Eve"]),
-        ({"full_name__lt": "Bob"}, ["Ada"]),
-        ({"full_name__lte": "Bob"}, ["Ada", "Bob"]),
+        ({NAME: "Bob"}, ["Bob"]),
+        ({f"{NAME}__gt": "Bob"}, ["Eve"]),
+        ({f"{NAME}__gte": "Bob"}, ["Bob", "Eve"]),
+        ({f"{NAME}__lt": "Bob"}, ["Ada"]),
+        ({f"{NAME}__lte": "Bob"}, ["Ada", "Bob"]),
         ({"role": "user", "is_active": True}, ["Eve"]),
         ({"role": "user", "search": "BO"}, ["Bob"]),
         ({"role": "user", "sort_order": "desc"}, ["Eve", "Bob"]),
@@ -60,8 +62,8 @@ async def test_finds_what_fits_all_of_it(client: AsyncClient, query: dict[str, A
 
 
 async def test_finds_by_the_time_of_a_record(client: AsyncClient) -> None:
-    users = (await client.get("/users")).json()["items"]
-    created, updated = ({user["full_name"]: user[key] for user in users} for key in ("created_at", "updated_at"))
+    users = (await client.get(USERS)).json()["items"]
+    created, updated = ({user[NAME]: user[key] for user in users} for key in ("created_at", "updated_at"))
 
     assert await names(client, created_at=created["Bob"]) == ["Bob"]
     assert await names(client, created_at__gt=created["Bob"]) == ["Eve"]
@@ -70,7 +72,7 @@ async def test_finds_by_the_time_of_a_record(client: AsyncClient) -> None:
 
 
 async def test_totals_are_of_what_was_found(client: AsyncClient) -> None:
-    page = (await client.get("/users", params={"role": "user", "limit": 1})).json()
+    page = (await client.get(USERS, params={"role": "user", "limit": 1})).json()
 
     assert (page["total"], page["total_pages"]) == (2, 2)
 
@@ -91,8 +93,8 @@ async def test_totals_are_of_what_was_found(client: AsyncClient) -> None:
         ("is_active", "maybe"),
         ("is_active__in", [True]),
         ("email", "nobody"),
-        ("full_name", "\0"),
-        ("full_name__gt", "x" * 101),
+        (NAME, "\0"),
+        (f"{NAME}__gt", "x" * 101),
         ("created_at__gte", "yesterday"),
         ("created_at__gte", "2026-01-01T00:00:00"),
         ("created_at__gte", "1"),
@@ -105,21 +107,21 @@ async def test_totals_are_of_what_was_found(client: AsyncClient) -> None:
     ],
 )
 async def test_refuses_what_is_no_filter_or_no_value_of_it(client: AsyncClient, field: str, value: Any) -> None:
-    answer = await client.get("/users", params={field: value})
+    answer = await client.get(USERS, params={field: value})
 
-    assert answer.status_code == 422
-    assert {error["field"].partition(".")[0] for error in answer.json()["errors"]} == {field}
+    assert_error(answer, 422)
+    assert {name.partition(".")[0] for name in wrong_fields(answer)} == {field}
 
 
 async def test_refuses_a_thousand_filters(client: AsyncClient) -> None:
-    answer = await client.get("/users", params={f"field_{number}": number for number in range(1000)})
+    answer = await client.get(USERS, params={f"field_{number}": number for number in range(1000)})
 
     assert answer.status_code == 422
     assert len(answer.content) < 10_000
 
 
 async def test_surrogates_do_no_harm(client: AsyncClient) -> None:
-    assert (await client.get("/users?full_name=%ED%A0%80&search=%ED%A0%80")).status_code in {200, 422}
+    assert (await client.get(f"{USERS}?{NAME}=%ED%A0%80&search=%ED%A0%80")).status_code in {200, 422}
 
 
 class QueryByLength(UserListQuery):

@@ -6,6 +6,7 @@ from loguru import logger
 
 from app.core.config import Settings
 from app.core.logging import configure_logging
+from tests.api import PREFIX, USERS
 
 
 @pytest.mark.parametrize("identifier", ["a", "A-z_0.9", "x" * 64])
@@ -29,11 +30,11 @@ async def test_each_request_leaves_one_log_line(
     configure_logging(settings)
     capsys.readouterr()
 
-    await admin.get("/users/01900000-0000-7000-8000-000000000000?token=secret", headers={"X-Request-ID": "one"})
+    await admin.get(f"{USERS}/01900000-0000-7000-8000-000000000000?token=secret", headers={"X-Request-ID": "one"})
 
     (line,) = capsys.readouterr().out.splitlines()
     event = json.loads(line)
-    assert (event["method"], event["route"], event["status"]) == ("GET", "/api/v1/users/{user_id}", 404)
+    assert (event["method"], event["route"], event["status"]) == ("GET", f"{PREFIX}{USERS}/{{user_id}}", 404)
     assert (event["request_id"], event["level"]) == ("one", "INFO")
     assert event["duration_ms"] > 0
     assert "secret" not in line
@@ -46,10 +47,10 @@ async def test_a_sink_of_the_project_gets_the_access_lines_too(admin: AsyncClien
         lines.append, format="{message} {extra[route]} {extra[status]}", filter=lambda r: "route" in r["extra"]
     )
 
-    await admin.get("/users")
+    await admin.get(USERS)
 
     logger.remove(sink)
-    assert lines == ["request /api/v1/users 200\n"]
+    assert lines == [f"request {PREFIX}{USERS} 200\n"]
 
 
 async def test_a_sink_that_raises_costs_nobody_the_response(client: AsyncClient, settings: Settings) -> None:
@@ -68,7 +69,7 @@ async def test_a_sink_that_raises_costs_nobody_the_response(client: AsyncClient,
 async def test_an_allowed_origin_may_call(client: AsyncClient) -> None:
     preflight = {"Origin": "https://app.example.com", "Access-Control-Request-Method": "PATCH"}
 
-    answer = await client.options("/users", headers=preflight)
+    answer = await client.options(USERS, headers=preflight)
 
     assert answer.status_code == 200
     assert answer.headers["Access-Control-Allow-Origin"] == "https://app.example.com"
@@ -86,7 +87,7 @@ async def test_without_allowed_origins_there_is_nothing_for_browsers_elsewhere(s
     from app.main import create_app  # noqa: PLC0415 (makes an application at import, from the settings of the tests)
 
     app = create_app(settings.model_copy(update={"CORS_ORIGINS": []}))
-    async with AsyncClient(transport=ASGITransport(app), base_url="http://test/api/v1") as client:
+    async with AsyncClient(transport=ASGITransport(app), base_url=f"http://test{PREFIX}") as client:
         headers = {"Origin": "https://app.example.com", "Access-Control-Request-Method": "GET"}
         preflight = await client.options("/health", headers=headers)
         answer = await client.get("/health", headers=headers)

@@ -5,11 +5,14 @@ from typing import Any
 
 from fastapi import FastAPI
 
+from tests.api import AUTH, PREFIX, USERS
+from tests.errors import MEDIA_TYPE, MODEL, MODEL_OF_422
+
 # What an operation answers by its own rules, whatever it takes.
 BY_RULE = {401, 403, 409, 429, 503}
 
 # Where an operation of the project's own needs no database, nobody minds.
-OF_THE_TEMPLATE = ("/api/v1/auth", "/api/v1/health", "/api/v1/users")
+OF_THE_TEMPLATE = tuple(f"{PREFIX}{path}" for path in (AUTH, "/health", USERS))
 
 
 def operations(app: FastAPI) -> Iterator[tuple[str, str, dict[str, Any], set[int]]]:
@@ -46,15 +49,15 @@ async def test_an_operation_documents_the_errors_that_its_input_may_cause(app: F
 async def test_only_liveness_can_do_without_the_database(app: FastAPI) -> None:
     alive = {path for _, path, _, documented in operations(app) if 503 not in documented}
 
-    assert {path for path in alive if path.startswith(OF_THE_TEMPLATE)} == {"/api/v1/health"}
+    assert {path for path in alive if path.startswith(OF_THE_TEMPLATE)} == {f"{PREFIX}/health"}
 
 
 async def test_every_error_has_the_one_form(app: FastAPI) -> None:
     forms = {
-        (status == "422", response["content"]["application/json"]["schema"]["$ref"].rpartition("/")[2])
+        (status == "422", response["content"][MEDIA_TYPE]["schema"]["$ref"].rpartition("/")[2])
         for _, _, operation, _ in operations(app)
         for status, response in operation["responses"].items()
         if int(status) >= 400
     }
 
-    assert forms == {(False, "ErrorResponse"), (True, "ValidationErrorResponse")}
+    assert forms == {(False, MODEL), (True, MODEL_OF_422)}

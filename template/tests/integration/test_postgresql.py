@@ -20,6 +20,8 @@ from app.core.database import Database, create_engine, create_migration_engine
 from app.core.logging import configure_logging
 from app.core.postgresql import ADVISORY_LOCK, ping
 from app.repository.user_repository import UserRepository
+from tests.api import LOGIN, credentials
+from tests.errors import detail
 
 
 @pytest.fixture
@@ -61,9 +63,9 @@ async def test_what_a_pooler_refuses_is_in_the_log_and_readiness_says_that_it_do
         url = f"postgresql://a:b@127.0.0.1:{pooler.sockets[0].getsockname()[1]}/c"
         app.state.providers.database = Database(Settings(DATABASE_URL=url))
         ready = await client.get("/health/ready")
-        login = await client.post("/auth/login", data={"username": "a@example.com", "password": "x" * 8})
+        login = await client.post(LOGIN, **credentials("a@example.com", "x" * 8))
 
-    assert (ready.status_code, ready.json()["detail"]) == (503, {"database": "refuses the connection"})
+    assert (ready.status_code, detail(ready)) == (503, {"database": "refuses the connection"})
     assert login.status_code == 503
     assert capsys.readouterr().out.count("unsupported startup parameter: statement_timeout") == 2
 
@@ -75,9 +77,9 @@ async def test_a_database_that_does_not_exist_is_not_ready(
     app.state.providers.database = Database(Settings(DATABASE_URL=url))
 
     ready = await client.get("/health/ready")
-    login = await client.post("/auth/login", data={"username": "a@example.com", "password": "x" * 8})
+    login = await client.post(LOGIN, **credentials("a@example.com", "x" * 8))
 
-    assert (ready.status_code, ready.json()["detail"]) == (503, {"database": "does not exist"})
+    assert (ready.status_code, detail(ready)) == (503, {"database": "does not exist"})
     assert login.status_code == 503
 
 

@@ -9,6 +9,8 @@ from httpx2 import ASGITransport, AsyncClient
 
 from app.api.deps import Providers
 from app.core.config import Settings
+from tests.api import LOGIN, PREFIX, USERS
+from tests.factories.user_factory import user_fields
 from tests.server import running_server
 
 
@@ -36,27 +38,25 @@ async def test_the_documentation_points_inside(shop: AsyncClient) -> None:
 
 
 async def test_a_location_is_where_the_client_finds_it(shop: AsyncClient) -> None:
-    user = {"email": "ada@example.com", "password": "correct horse battery", "full_name": "Ada"}
+    created = await shop.post(f"{PREFIX}{USERS}", json=user_fields())
 
-    location = (await shop.post("/api/v1/users", json=user)).headers["Location"]
+    location = created.headers["Location"]
+    assert location.startswith(f"/shop{PREFIX}{USERS}/")
+    assert (await shop.get(f"http://test{location}")).json() == created.json()
 
-    assert location.startswith("/shop/api/v1/users/")
-    assert (await shop.get(f"http://test{location}")).json()["email"] == "ada@example.com"
 
-
-@pytest.mark.parametrize("path", ["/shop", "/shopping", "/api/v1/nothing"])
+@pytest.mark.parametrize("path", ["/shop", "/shopping", f"{PREFIX}/nothing"])
 async def test_what_is_not_there_is_not_found(shop: AsyncClient, path: str) -> None:
     assert (await shop.get(path)).status_code == 404
 
 
 async def test_another_method_names_those_of_the_path(shop: AsyncClient) -> None:
-    assert (await shop.put("/api/v1/users")).headers["Allow"] == "GET, HEAD, POST"
+    assert (await shop.put(f"{PREFIX}{USERS}")).headers["Allow"] == "GET, HEAD, POST"
 
 
 def test_tokens_are_asked_for_inside(database_url: str) -> None:
     with running_server(database_url, ROOT_PATH="/shop/") as server:
-        address = server.address.removesuffix("/api/v1")
-        schemes = httpx2.get(f"{address}/shop/openapi.json").json()["components"]["securitySchemes"]
+        schema = httpx2.get(f"{server.origin}/shop/openapi.json").text
 
-    (scheme,) = schemes.values()
-    assert scheme["flows"]["password"]["tokenUrl"] == "/shop/api/v1/auth/login"
+    # Not every way to sign in has one.
+    assert set(re.findall(r'"tokenUrl":"([^"]*)"', schema)) <= {f"/shop{PREFIX}{LOGIN}"}

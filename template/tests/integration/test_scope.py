@@ -11,9 +11,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.domain.models.user import Role, User
 from app.domain.schemas.user import UserListQuery
 from app.repository.user_repository import UserRepository
-from tests.factories.user_factory import create_user
+from tests.factories.user_factory import NAME, create_user
 
 TENANT: ContextVar[str] = ContextVar("tenant")
+
+# A tenant of one user each.
+A, B = "a@test.example", "b@test.example"
 
 
 class TenantUsers(UserRepository):
@@ -25,7 +28,7 @@ class TenantUsers(UserRepository):
 
     @property
     def rule(self) -> ColumnElement[bool]:
-        return User.full_name == self.tenant
+        return User.email == self.tenant
 
 
 class ByScope(TenantUsers):
@@ -51,7 +54,7 @@ class ByValueOfTheRequest(UserRepository):
 
     @property
     def scope(self) -> ColumnElement[bool]:
-        return super().scope & (User.full_name == TENANT.get())
+        return super().scope & (User.email == TENANT.get())
 
 
 class ByMethod(TenantUsers):
@@ -76,12 +79,12 @@ SCOPED: list[Kind] = [ByScope, ByNameOfBefore, ByValueOfTheRequest]
 
 @pytest.fixture
 async def a(session: AsyncSession) -> User:
-    return await create_user(session, full_name="A", role=Role.ADMIN)
+    return await create_user(session, email=A, role=Role.ADMIN)
 
 
 @pytest.fixture
 async def b(session: AsyncSession) -> User:
-    return await create_user(session, full_name="B", role=Role.ADMIN)
+    return await create_user(session, email=B, role=Role.ADMIN)
 
 
 @pytest.mark.parametrize("kind", [*SCOPED, ByMethod, ByMatches])
@@ -93,26 +96,26 @@ async def test_each_instance_lists_its_own(
     query = UserListQuery(search=search, count=count)
 
     for user in (a, b):
-        found = await kind(session, user.full_name).list(query)
+        found = await kind(session, user.email).list(query)
         assert (found.items, found.total) == ([user], 1 if count else None)
 
 
 @pytest.mark.parametrize("kind", SCOPED)
 async def test_each_instance_counts_its_own_past_the_end(session: AsyncSession, a: User, b: User, kind: Kind) -> None:
     for user in (a, b):
-        assert (await kind(session, user.full_name).list(UserListQuery(page=2))).total == 1
+        assert (await kind(session, user.email).list(UserListQuery(page=2))).total == 1
 
 
 @pytest.mark.parametrize("kind", [*SCOPED, ByMethod])
 async def test_each_instance_reads_its_own(session: AsyncSession, a: User, b: User, kind: Kind) -> None:
     for user, other in ((a, b), (b, a)):
-        assert await kind(session, user.full_name).get(user.id) is user
-        assert await kind(session, user.full_name).get(other.id) is None
+        assert await kind(session, user.email).get(user.id) is user
+        assert await kind(session, user.email).get(other.id) is None
 
 
 @pytest.mark.parametrize("kind", SCOPED)
 async def test_the_statements_of_users_obey_it_too(session: AsyncSession, a: User, b: User, kind: Kind) -> None:
-    users = kind(session, "A")
+    users = kind(session, A)
 
     assert (await users.get_by_email(a.email), await users.get_by_email(b.email)) == (a, None)
     assert (await users.lock(a.id), await users.lock(b.id)) == (a, None)
@@ -121,20 +124,20 @@ async def test_the_statements_of_users_obey_it_too(session: AsyncSession, a: Use
 
 @pytest.mark.parametrize("kind", [*SCOPED, ByMethod])
 async def test_each_instance_writes_its_own(session: AsyncSession, a: User, b: User, kind: Kind) -> None:
-    users = kind(session, "A")
+    users = kind(session, A)
 
     assert await users.update(b.id, email="taken@example.com") is None
     assert await users.delete(b.id) is False
     assert await users.delete(a.id) is True
-    assert await kind(session, "B").get(b.id) is b
+    assert await kind(session, B).get(b.id) is b
 
 
 async def test_columns_of_one_instance_are_not_those_of_another(session: AsyncSession) -> None:
-    first = await create_user(session, full_name="A", email="z@example.com")
-    last = await create_user(session, full_name="B", email="a@example.com")
+    first = await create_user(session, email="z@example.com", **{NAME: "A"})
+    last = await create_user(session, email="a@example.com", **{NAME: "B"})
     by_name, by_email = UserRepository(session), UserRepository(session)
-    by_email.sortable = (User.email.label("full_name"),)  # type: ignore[misc, assignment]  # what no class should do
-    query = UserListQuery(sort_by="full_name", sort_order="asc")
+    by_email.sortable = (User.email.label(NAME),)  # type: ignore[misc, assignment]  # what no class should do
+    query = UserListQuery.model_validate({"sort_by": NAME, "sort_order": "asc"})
 
     assert (await by_name.list(query)).items == [first, last]
     assert (await by_email.list(query)).items == [last, first]

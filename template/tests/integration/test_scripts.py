@@ -13,8 +13,9 @@ from app.repository.user_repository import UserRepository
 from scripts import seed
 from scripts.healthcheck import healthy
 from scripts.ports import free_port
+from tests.api import PREFIX
 from tests.database import URL
-from tests.server import running_server, wait_for
+from tests.server import STOP_TIMEOUT, running_server, wait_for
 
 ADMIN = {"FIRST_ADMIN_EMAIL": "Root@Example.com", "FIRST_ADMIN_PASSWORD": "correct horse battery"}
 
@@ -48,11 +49,9 @@ def test_seeding_says_which_setting_is_missing_or_wrong(environment: dict[str, s
 
 def test_the_health_check_tells_a_2xx_from_everything_else(database_url: str) -> None:
     with running_server(database_url) as server:
-        port = int(server.address.split(":")[2].split("/")[0])
-
-        assert healthy(port, "/api/v1/health")
-        assert not healthy(port, "/api/v1/nothing-here")
-    assert not healthy(free_port(), "/api/v1/health")
+        assert healthy(server.port, f"{PREFIX}/health", timeout=100)
+        assert not healthy(server.port, f"{PREFIX}/nothing-here", timeout=100)
+    assert not healthy(free_port(), f"{PREFIX}/health")
 
 
 def run_here(folder: Path, *command: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -90,16 +89,25 @@ def test_the_server_and_its_health_check_read_the_same_settings(database_url: st
     process = subprocess.Popen([sys.executable, "-m", "app"], cwd=env_file.parent, env=environment)
     try:
         wait_for(f"http://127.0.0.1:{port}/shop/other/health")
-        check = run_here(env_file.parent, "scripts.healthcheck", "/health/ready")
+        check = until_it_says_ready(env_file.parent)
         missing = run_here(env_file.parent, "scripts.healthcheck", "/nothing", PUBLISHED_PORT="9000")
         elsewhere = run_here(env_file.parent, "scripts.healthcheck", PORT=str(free_port()))
     finally:
         process.terminate()
-        process.wait(30)
+        process.wait(STOP_TIMEOUT)
 
     assert (check.stdout, check.returncode) == (f"The API is ready: http://127.0.0.1:{port}/shop/docs\n", 0)
     assert "http://127.0.0.1:9000/shop/other/nothing" in missing.stdout
     assert (missing.returncode, elsewhere.returncode) == (1, 1)
+
+
+def until_it_says_ready(folder: Path) -> subprocess.CompletedProcess[str]:
+    """It has two seconds each time, which a busy machine may need for something else."""
+    for _ in range(30):
+        check = run_here(folder, "scripts.healthcheck", "/health/ready")
+        if check.returncode == 0:
+            break
+    return check
 
 
 def start_with_database(command: str, **environment: str) -> subprocess.Popen[str]:
@@ -116,7 +124,7 @@ def start_with_database(command: str, **environment: str) -> subprocess.Popen[st
 def test_a_command_gets_the_database_of_the_settings_and_its_status_is_kept() -> None:
     process = start_with_database("echo $DATABASE_URL; exit 3", DATABASE_URL=URL)
 
-    output, _ = process.communicate(timeout=30)
+    output, _ = process.communicate(timeout=100)
     assert output == f"{URL}\n"
     assert process.returncode == 3
 
@@ -129,7 +137,7 @@ def test_no_migration_is_written_where_nothing_changed(database_url: str) -> Non
         MIGRATION_NAME="nothing",
     )
 
-    output, _ = process.communicate(timeout=60)
+    output, _ = process.communicate(timeout=100)
     assert "nothing was written" in output
     assert process.returncode == 1
     assert sorted((ROOT / "alembic/versions").iterdir()) == before

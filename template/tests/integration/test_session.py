@@ -14,19 +14,19 @@ from app.core.database import Database
 from app.core.read_only import ReadOnlySessionError
 from app.core.session import after_commit
 from app.domain.models.user import User
-from tests.factories.user_factory import create_user
+from tests.factories.user_factory import create_user, user_row
 
 router = APIRouter(prefix="/things")
 
 
 @router.post("")
 async def write(session: SessionDep) -> None:
-    await create_user(session, full_name="by POST")
+    await create_user(session, email="by-post@test.example")
 
 
 @router.post("/refused")
 async def write_and_refuse(session: SessionDep) -> None:
-    await create_user(session, full_name="refused")
+    await create_user(session, email="refused@test.example")
     raise HTTPException(418)
 
 
@@ -37,12 +37,12 @@ async def read(session: SessionDep) -> int:
 
 @router.get("/add")
 async def add(session: SessionDep) -> None:
-    session.add(User(email="lost@example.com", password_hash="none", full_name="by GET"))
+    session.add(User(**user_row()))
 
 
 @router.get("/write")
 async def write_in_get(session: TransactionDep) -> None:
-    await create_user(session, full_name="by GET")
+    await create_user(session, email="by-get@test.example")
 
 
 @pytest.fixture
@@ -57,42 +57,42 @@ async def plain(settings: Settings, database: Database) -> AsyncIterator[AsyncCl
         yield client
 
 
-async def names(session: AsyncSession) -> list[str]:
-    return list((await session.scalars(sa.select(User.full_name))).all())
+async def emails(session: AsyncSession) -> list[str]:
+    return list((await session.scalars(sa.select(User.email))).all())
 
 
 async def test_a_plain_router_commits_what_it_writes(plain: AsyncClient, session: AsyncSession) -> None:
     assert (await plain.post("/things")).status_code == 200
 
-    assert await names(session) == ["by POST"]
+    assert await emails(session) == ["by-post@test.example"]
     assert (await plain.get("/things")).json() == 1
 
 
 async def test_a_plain_router_rolls_back_what_it_refuses(plain: AsyncClient, session: AsyncSession) -> None:
     assert (await plain.post("/things/refused")).status_code == 418
 
-    assert await names(session) == []
+    assert await emails(session) == []
 
 
 async def test_a_get_may_write_if_it_says_so(plain: AsyncClient, session: AsyncSession) -> None:
     assert (await plain.get("/things/write")).status_code == 200
 
-    assert await names(session) == ["by GET"]
+    assert await emails(session) == ["by-get@test.example"]
 
 
 async def test_a_get_that_writes_without_saying_so_is_told(plain: AsyncClient, session: AsyncSession) -> None:
     with pytest.raises(ReadOnlySessionError, match="a GET that writes or locks takes TransactionDep"):
         await plain.get("/things/add")
 
-    assert await names(session) == []
+    assert await emails(session) == []
 
 
 WRITES = [
-    sa.insert(User).values(email="a@example.com", password_hash="none", full_name="A"),
-    sa.update(User).values(full_name="A"),
+    sa.insert(User).values(**user_row()),
+    sa.update(User).values(is_active=False),
     sa.delete(User),
-    sa.select(sa.update(User).values(full_name="A").returning(User.id).cte()),
-    sa.text("UPDATE users SET full_name = 'A'"),
+    sa.select(sa.update(User).values(is_active=False).returning(User.id).cte()),
+    sa.text("UPDATE users SET email = 'a'"),
     sa.text("  -- select\n DELETE FROM users"),
     sa.text("/* select */ TRUNCATE users"),
     sa.text("WITH gone AS (DELETE FROM users RETURNING id) SELECT * FROM gone"),
@@ -108,18 +108,18 @@ WRITES = [
 async def test_a_session_that_reads_refuses_to_write_or_lock(
     database: Database, session: AsyncSession, statement: sa.Executable
 ) -> None:
-    user = await create_user(session, full_name="unchanged")
+    user = await create_user(session, email="unchanged@test.example")
     await session.commit()
 
     async with database.reading() as reading:
         with pytest.raises(ReadOnlySessionError):
             await reading.execute(statement)
-        assert await reading.scalar(sa.select(User.full_name)) == "unchanged"
-    assert await names(session) == [user.full_name]
+        assert await reading.scalar(sa.select(User.email)) == "unchanged@test.example"
+    assert await emails(session) == [user.email]
 
 
 READS = [
-    sa.select(User.id).where(User.full_name == "INSERT INTO users FOR UPDATE"),
+    sa.select(User.id).where(User.email == "INSERT INTO users FOR UPDATE"),
     sa.select(User.id.label("for update")),
     sa.text("SELECT 'DELETE FROM users'"),
     sa.text("SELECT id FROM users UNION SELECT id FROM users"),
@@ -134,26 +134,26 @@ async def test_a_session_that_reads_runs_whatever_reads(database: Database, stat
         await reading.execute(statement)
 
 
-async def rename(database: Database, name: str) -> None:
+async def change(database: Database, email: str) -> None:
     async with database.reading() as reading:
         user = (await reading.scalars(sa.select(User))).one()
-        user.full_name = name
+        user.email = email
 
 
 async def test_a_change_of_a_record_that_was_read_is_refused(database: Database, session: AsyncSession) -> None:
-    await create_user(session, full_name="unchanged")
+    await create_user(session, email="unchanged@test.example")
     await session.commit()
 
     with pytest.raises(ReadOnlySessionError):
-        await rename(database, "changed")
+        await change(database, "changed@test.example")
 
-    assert await names(session) == ["unchanged"]
+    assert await emails(session) == ["unchanged@test.example"]
 
 
 async def test_the_database_that_requests_have_refuses_writes_on_each_path(settings: Settings) -> None:
     """Not the one of these tests, whose sessions share a connection."""
     database = Database(settings)
-    statement = "UPDATE users SET full_name = 'A'"
+    statement = "UPDATE users SET email = 'a'"
 
     async with database.reading() as reading:
         with pytest.raises(ReadOnlySessionError):

@@ -19,7 +19,8 @@ from app.core.database_errors import client_error
 from app.domain.models.refresh_token import RefreshToken
 from app.domain.models.user import User
 from scripts.local_sqlite import local_sqlite
-from tests.factories.user_factory import create_user
+from tests.api import REGISTER
+from tests.factories.user_factory import create_user, user_fields
 from tests.server import running_server
 
 
@@ -88,14 +89,14 @@ async def test_a_statement_that_takes_too_long_is_an_outage(impatient: Database)
 async def test_who_waits_too_long_to_write_gets_a_503_and_readers_do_not_wait(
     connection: AsyncConnection, database_url: str
 ) -> None:
-    with running_server(database_url, DB_STATEMENT_TIMEOUT="0.2", REGISTRATION_ENABLED="true") as server:
-        async with AsyncClient(base_url=server.address, timeout=30) as client:
-            body = {"email": "late@example.com", "password": "correct horse battery", "full_name": "Late"}
+    with running_server(database_url, DB_STATEMENT_TIMEOUT="1", REGISTRATION_ENABLED="true") as server:
+        async with AsyncClient(base_url=server.address, timeout=100) as client:
+            body = user_fields()
             await connection.execute(text("BEGIN IMMEDIATE"))
-            refused = await client.post("/auth/register", json=body)
+            refused = await client.post(REGISTER, json=body)
             ready = await client.get("/health/ready")
             await connection.execute(text("ROLLBACK"))
-            accepted = await client.post("/auth/register", json=body)
+            accepted = await client.post(REGISTER, json=body)
 
     assert (refused.status_code, ready.status_code, accepted.status_code) == (503, 200, 201)
     assert refused.headers["Retry-After"] == "1"

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 from httpx2 import AsyncClient
@@ -15,8 +16,9 @@ from app.core.logging import configure_logging
 from app.core.passwords import hash_password
 from app.domain.models.user import Role, User
 from app.repository.user_repository import UserRepository
+from tests.api import LOGIN, REFRESH, USERS, bearer, credentials
 from tests.database import ALLOW_COMMITS, REFUSE_COMMITS, REFUSED
-from tests.factories.user_factory import create_user
+from tests.factories.user_factory import PASSWORD, create_user, user_fields
 from tests.server import running_server
 
 pytestmark = pytest.mark.xdist_group("server")
@@ -31,22 +33,22 @@ async def engine(database_url: str) -> AsyncIterator[AsyncEngine]:
     await engine.dispose()
 
 
-ADMIN = {"username": "admin@example.com", "password": "correct horse battery"}
+ADMIN = {"email": "admin@example.com", "password": PASSWORD}
 
 
 async def create_admin(engine: AsyncEngine) -> None:
     password_hash = await hash_password(ADMIN["password"])
     async with AsyncSession(engine) as session:
-        await create_user(session, email=ADMIN["username"], password_hash=password_hash, role=Role.ADMIN)
+        await create_user(session, email=ADMIN["email"], password_hash=password_hash, role=Role.ADMIN)
 
 
 @pytest.fixture(scope="module")
 async def client(database_url: str, engine: AsyncEngine) -> AsyncIterator[AsyncClient]:
     await create_admin(engine)
     with running_server(database_url) as server:
-        async with AsyncClient(base_url=server.address, timeout=30) as client:
-            answer = await client.post("/auth/login", data=ADMIN)
-            client.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
+        async with AsyncClient(base_url=server.address, timeout=100) as client:
+            answer = await client.post(LOGIN, **credentials(**ADMIN))
+            client.headers |= bearer(answer)
             yield client
 
 
@@ -61,8 +63,8 @@ async def refusing_commit(engine: AsyncEngine) -> AsyncIterator[None]:
             await connection.execute(text(statement))
 
 
-def user(name: str) -> dict[str, str]:
-    return {"email": f"{name}@example.com", "password": "correct horse battery", "full_name": name}
+def user(name: str) -> dict[str, Any]:
+    return user_fields(email=f"{name}@example.com")
 
 
 async def exists(engine: AsyncEngine, name: str) -> bool:
@@ -72,7 +74,7 @@ async def exists(engine: AsyncEngine, name: str) -> bool:
 
 
 async def test_what_was_answered_with_201_is_there_for_everybody(client: AsyncClient, engine: AsyncEngine) -> None:
-    answer = await client.post("/users", json=user("kept"))
+    answer = await client.post(USERS, json=user("kept"))
 
     assert answer.status_code == 201
     assert await exists(engine, "kept")
@@ -80,27 +82,27 @@ async def test_what_was_answered_with_201_is_there_for_everybody(client: AsyncCl
 
 @pytest.mark.usefixtures("refusing_commit")
 async def test_a_commit_that_fails_is_never_a_201(client: AsyncClient, engine: AsyncEngine) -> None:
-    answer = await client.post("/users", json=user("lost"))
+    answer = await client.post(USERS, json=user("lost"))
 
     assert answer.status_code == REFUSED
     assert not await exists(engine, "lost")
 
 
 async def test_of_many_at_once_one_gets_the_email(client: AsyncClient) -> None:
-    answers = await asyncio.gather(*(client.post("/users", json=user("wanted")) for _ in range(20)))
+    answers = await asyncio.gather(*(client.post(USERS, json=user("wanted")) for _ in range(20)))
 
     assert sorted(answer.status_code for answer in answers) == [201, *[409] * 19]
 
 
 async def test_of_many_refreshes_at_once_one_succeeds_and_the_session_ends(client: AsyncClient) -> None:
-    pair = (await client.post("/auth/login", data=ADMIN)).json()
+    pair = (await client.post(LOGIN, **credentials(**ADMIN))).json()
     body = {"refresh_token": pair["refresh_token"]}
 
-    answers = await asyncio.gather(*(client.post("/auth/refresh", json=body) for _ in range(10)))
+    answers = await asyncio.gather(*(client.post(REFRESH, json=body) for _ in range(10)))
 
     assert sorted(answer.status_code for answer in answers) == [200, *[401] * 9]
     (renewed,) = (answer.json() for answer in answers if answer.status_code == 200)
-    assert (await client.post("/auth/refresh", json={"refresh_token": renewed["refresh_token"]})).status_code == 401
+    assert (await client.post(REFRESH, json={"refresh_token": renewed["refresh_token"]})).status_code == 401
 
 
 async def test_a_change_waits_for_a_deletion_that_came_first(settings: Settings) -> None:
@@ -110,7 +112,7 @@ async def test_a_change_waits_for_a_deletion_that_came_first(settings: Settings)
 
     async def change() -> User | None:
         async with database.transaction() as session:
-            return await UserRepository(session).update(user.id, full_name="too late")
+            return await UserRepository(session).update(user.id, password_hash="too late")
 
     async with database.transaction() as session:
         await UserRepository(session).delete(user.id)

@@ -60,7 +60,7 @@ async def stored(session: AsyncSession, record: User | RefreshToken | Page) -> i
 
 
 async def by_repository(session: AsyncSession, user: User) -> None:
-    await UserRepository(session).update(user.id, full_name="Ada", is_active=False)
+    await UserRepository(session).update(user.id, password_hash="other", is_active=False)
 
 
 async def by_deletion(session: AsyncSession, user: User) -> None:
@@ -68,28 +68,28 @@ async def by_deletion(session: AsyncSession, user: User) -> None:
 
 
 async def by_flush(session: AsyncSession, user: User) -> None:
-    user.full_name = "Ada"
+    user.password_hash = "other"
     await session.flush()
 
 
 async def by_statement(session: AsyncSession, user: User) -> None:
-    await session.execute(update(User).where(User.id == user.id).values(full_name="Ada"))
+    await session.execute(update(User).where(User.id == user.id).values(password_hash="other"))
 
 
 async def by_statement_on_several_tables(session: AsyncSession, user: User) -> None:
     await add_token(session, user)
     of_sessions = update(User).where(User.id == RefreshToken.user_id, RefreshToken.session_id == user.id)
-    await session.execute(of_sessions.values(full_name="Ada"))
+    await session.execute(of_sessions.values(password_hash="other"))
 
 
 async def by_primary_key(session: AsyncSession, user: User) -> None:
-    await session.execute(update(User), [{"id": user.id, "full_name": "Ada"}])
+    await session.execute(update(User), [{"id": user.id, "password_hash": "other"}])
 
 
 async def by_core(session: AsyncSession, user: User) -> None:
     table = Base.metadata.tables["users"]
     connection = await session.connection()
-    await connection.execute(update(table).where(table.c.id == user.id).values(full_name="Ada"))
+    await connection.execute(update(table).where(table.c.id == user.id).values(password_hash="other"))
 
 
 WRITES = [
@@ -123,7 +123,7 @@ async def test_each_of_several_writes_raises_it(session: AsyncSession, user: Use
 
     for number in range(3):
         for each in (user, *others):
-            each.full_name = f"Ada {number}"
+            each.password_hash = f"other {number}"
         await session.flush()
 
     assert [each.version for each in (user, *others)] == [4, 4, 4]
@@ -152,7 +152,7 @@ async def test_reading_does_not_raise_it(session: AsyncSession, user: User, user
 
 async def test_a_change_of_nothing_does_not_raise_it(session: AsyncSession, user: User, users: UserRepository) -> None:
     await users.update(user.id)
-    await users.update(user.id, full_name=user.full_name)
+    await users.update(user.id, password_hash=user.password_hash)
     user.email = str(user.email)
     await session.flush()
 

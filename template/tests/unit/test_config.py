@@ -7,6 +7,7 @@ import pytest
 from pydantic import ValidationError
 
 from app.core.config import ROOT, Settings, get_settings
+from tests.api import PREFIX
 from tests.database import URL, URLS, WRONG_URLS
 
 KEY = "0123456789abcdefghijklmnopqrstuvwxyz"
@@ -66,10 +67,11 @@ def test_without_a_database_url_it_says_what_to_do() -> None:
         ("API_V1_PREFIX", "api"),
         ("ROOT_PATH", "shop"),
         ("ROOT_PATH", "/shop?"),
-        ("ROOT_PATH", "/api/"),
+        ("ROOT_PATH", f"{PREFIX}/"),
         ("LOG_LEVEL", "LOUD"),
         ("CORS_ORIGINS", "[1]"),
         ("LOGIN_RATE_LIMIT", "often"),
+        ("REGISTRATION_RATE_LIMIT", "20"),
     ],
 )
 def test_a_wrong_setting_stops_the_start_by_name_and_without_its_value(

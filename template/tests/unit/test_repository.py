@@ -7,10 +7,10 @@ from tests.unit.fakes import FakeUserRepository
 
 def test_every_order_ends_with_the_id_so_that_no_record_is_on_two_pages() -> None:
     for sort_order in ("asc", "desc"):
-        order = UserRepository._order(FakeUserRepository(), UserListQuery(sort_by="full_name", sort_order=sort_order))
+        order = UserRepository._order(FakeUserRepository(), UserListQuery(sort_by="email", sort_order=sort_order))
 
         assert [str(column) for column in order] == [
-            f"users.full_name {sort_order.upper()}",
+            f"users.email {sort_order.upper()}",
             f"users.id {sort_order.upper()}",
         ]
 

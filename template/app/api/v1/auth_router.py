@@ -7,9 +7,9 @@ from fastapi.security import OAuth2PasswordRequestForm
 from app.api.deps import (
     AccessTokensDep,
     AttemptDep,
-    AttemptLimiterDep,
     ClientDep,
     RefreshTokenRepositoryDep,
+    RegistrationLimiterDep,
     SettingsDep,
     UserRepositoryDep,
 )
@@ -50,7 +50,8 @@ async def login(
     form: Annotated[OAuth2PasswordRequestForm, Depends()], service: AuthServiceDep, attempt: AttemptDep
 ) -> TokenResponse:
     async with attempt:
-        return await service.login(form.username, form.password)
+        user = await service.authenticate(form.username, form.password)
+    return await service.begin_session(user)
 
 
 @router.post("/refresh", dependencies=[Depends(forbid_caching)], responses=errors(401))
@@ -67,7 +68,7 @@ async def logout(data: RefreshRequest, service: AuthServiceDep) -> None:
     "/register", status_code=201, dependencies=[Depends(require_registration)], responses=errors(403, 409, 429)
 )
 async def register(
-    data: RegisterRequest, service: UserServiceDep, limiter: AttemptLimiterDep, client: ClientDep
+    data: RegisterRequest, service: UserServiceDep, limiter: RegistrationLimiterDep, client: ClientDep
 ) -> UserResponse:
     await limiter.count(client)
     return UserResponse.model_validate(await service.create(UserCreate(**data.model_dump())))

@@ -8,7 +8,7 @@ from fastapi import FastAPI
 
 from app.api.deps import Providers
 from app.core.config import Settings
-from app.core.rate_limit import AttemptLimiter
+from app.core.rate_limit import AttemptLimiter, RegistrationLimiter
 from app.integrations.cache.client import Cache
 from app.integrations.cache.limits import SharedStorage
 from app.integrations.cache.user_repository import CachedUserRepository
@@ -18,7 +18,9 @@ from app.integrations.cache.user_repository import CachedUserRepository
 async def running(app: FastAPI, settings: Settings) -> AsyncIterator[None]:
     cache = Cache(settings)
     providers: Providers = app.state.providers
-    providers.attempt_limiter = AttemptLimiter(settings, SharedStorage(cache))
+    counts = SharedStorage(cache)
+    providers.attempt_limiter = AttemptLimiter(settings, counts)
+    providers.registration_limiter = RegistrationLimiter(settings, counts)
     providers.user_repository = partial(CachedUserRepository, cache=cache)
     providers.reported_checks["cache"] = cache.ping
     app.state.cache = cache  # deprecated: goes in 0.5.0

@@ -15,7 +15,8 @@ from app.core.database import Database
 from app.domain.models.user import User
 from app.integrations.cache.client import LEASE_LIFETIME, LIFETIME, Cache
 from app.integrations.cache.user_repository import CachedUserRepository
-from tests.factories.user_factory import create_user
+from tests.api import ME, USERS
+from tests.factories.user_factory import NAME, create_user
 
 # A busy machine is no outage.
 PATIENT = {"CACHE_TIMEOUT": 30}
@@ -51,13 +52,13 @@ async def user(database: Database) -> User:
 async def change_in_the_database(database: Database, user: User) -> None:
     """Without a word to the cache."""
     async with database.transaction() as session:
-        (await session.get_one(User, user.id)).full_name = "Changed"
+        setattr(await session.get_one(User, user.id), NAME, "Changed")
 
 
 async def test_the_second_read_is_answered_by_the_cache(admin: AsyncClient, database: Database, user: User) -> None:
-    first = await admin.get(f"/users/{user.id}")
+    first = await admin.get(f"{USERS}/{user.id}")
     await change_in_the_database(database, user)
-    second = await admin.get(f"/users/{user.id}")
+    second = await admin.get(f"{USERS}/{user.id}")
 
     assert first.status_code == second.status_code == 200
     assert first.content == second.content
@@ -66,7 +67,7 @@ async def test_the_second_read_is_answered_by_the_cache(admin: AsyncClient, data
 async def test_what_is_kept_is_what_clients_may_see_and_expires(
     admin: AsyncClient, database: Database, cache: Cache, valkey: Redis, user: User
 ) -> None:
-    answer = await admin.get(f"/users/{user.id}")
+    answer = await admin.get(f"{USERS}/{user.id}")
 
     kept = await valkey.get(f"user:{user.id}")
     assert isinstance(kept, bytes)
@@ -81,22 +82,22 @@ async def test_what_is_kept_is_what_clients_may_see_and_expires(
 
 
 async def test_a_change_is_seen_at_once(admin: AsyncClient, user: User) -> None:
-    path = f"/users/{user.id}"
-    assert (await admin.get(path)).json()["full_name"] == user.full_name
+    path = f"{USERS}/{user.id}"
+    assert (await admin.get(path)).json()[NAME] == getattr(user, NAME)
 
-    changed = await admin.patch(path, json={"full_name": "Changed"})
+    changed = await admin.patch(path, json={NAME: "Changed"})
     assert (await admin.get(path)).json() == changed.json()
-    assert changed.json()["full_name"] == "Changed"
+    assert changed.json()[NAME] == "Changed"
 
     await admin.delete(path)
     assert (await admin.get(path)).status_code == 404
 
 
 async def test_a_change_of_oneself_is_seen_at_once(admin: AsyncClient) -> None:
-    path = f"/users/{(await admin.get('/users/me')).json()['id']}"
+    path = f"{USERS}/{(await admin.get(ME)).json()['id']}"
     await admin.get(path)
 
-    changed = await admin.patch("/users/me", json={"full_name": "Changed"})
+    changed = await admin.patch(ME, json={NAME: "Changed"})
 
     assert (await admin.get(path)).json() == changed.json()
 
@@ -104,7 +105,7 @@ async def test_a_change_of_oneself_is_seen_at_once(admin: AsyncClient) -> None:
 async def test_what_does_not_exist_is_not_kept(admin: AsyncClient, valkey: Redis) -> None:
     user_id = uuid4()
 
-    assert (await admin.get(f"/users/{user_id}")).status_code == 404
+    assert (await admin.get(f"{USERS}/{user_id}")).status_code == 404
     assert 0 < await valkey.ttl(f"user:{user_id}") <= LEASE_LIFETIME
 
 
@@ -157,13 +158,13 @@ async def test_what_may_yet_be_rolled_back_is_not_kept(
 ) -> None:
     async with database.transaction() as session:
         users = CachedUserRepository(session, cache)
-        await users.update(user.id, full_name="Never")
+        await users.update(user.id, **{NAME: "Never"})
         found = await users.get(user.id)
         assert found is not None
-        assert found.full_name == "Never"
+        assert getattr(found, NAME) == "Never"
         await session.rollback()
 
-    assert (await admin.get(f"/users/{user.id}")).json()["full_name"] == user.full_name
+    assert (await admin.get(f"{USERS}/{user.id}")).json()[NAME] == getattr(user, NAME)
 
 
 async def test_readiness_reports_the_cache(client: AsyncClient) -> None:

@@ -14,27 +14,29 @@ from app.core.config import Settings
 from app.core.database import Database
 from app.domain.models.user import User
 from scripts.seed import seed
+from tests.api import LOGIN, ME, USERS, bearer, credentials
+from tests.factories.user_factory import NAME, PASSWORD
 from tests.server import running_server
 
 pytestmark = pytest.mark.xdist_group("server")
 
-ADMIN = {"username": "admin@example.com", "password": "correct horse battery"}
+ADMIN = {"email": "admin@example.com", "password": PASSWORD}
 
 
 @pytest.fixture(scope="module")
 async def clients(settings: Settings) -> AsyncIterator[tuple[AsyncClient, AsyncClient]]:
     """An administrator at each of two servers."""
-    admin = {"FIRST_ADMIN_EMAIL": ADMIN["username"], "FIRST_ADMIN_PASSWORD": SecretStr(ADMIN["password"])}
+    admin = {"FIRST_ADMIN_EMAIL": ADMIN["email"], "FIRST_ADMIN_PASSWORD": SecretStr(ADMIN["password"])}
     await seed(settings.model_copy(update=admin))
     environment = {"CACHE_TIMEOUT": "30", "LOGIN_RATE_LIMIT": "3/minute", "JWT_SECRET_KEY": randbytes(32).hex()}
     async with AsyncExitStack() as stack:
         servers = [stack.enter_context(running_server(settings.database_url, **environment)) for _ in range(2)]
         one, other = [
-            await stack.enter_async_context(AsyncClient(base_url=server.address, timeout=30)) for server in servers
+            await stack.enter_async_context(AsyncClient(base_url=server.address, timeout=100)) for server in servers
         ]
-        answer = await one.post("/auth/login", data=ADMIN)
+        answer = await one.post(LOGIN, **credentials(**ADMIN))
         for client in (one, other):
-            client.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
+            client.headers |= bearer(answer)
         yield one, other
     database = Database(settings)
     async with database.transaction() as session:
@@ -46,10 +48,10 @@ async def test_they_count_failed_sign_ins_together(clients: tuple[AsyncClient, A
     one, other = clients
     # A proxy on this machine is believed; so this is a client that nobody has seen before.
     somebody = {"X-Forwarded-For": ".".join(map(str, randbytes(4)))}
-    wrong = {"username": "nobody@example.com", "password": "wrong horse battery"}
+    wrong = credentials("nobody@example.com", "wrong horse battery")
 
     turns = (one, one, other, one, other)
-    answers = [await client.post("/auth/login", data=wrong, headers=somebody) for client in turns]
+    answers = [await client.post(LOGIN, **wrong, headers=somebody) for client in turns]
 
     assert [answer.status_code for answer in answers] == [401, 401, 401, 429, 429]
     assert 1 <= int(answers[-1].headers["Retry-After"]) <= 60
@@ -57,7 +59,7 @@ async def test_they_count_failed_sign_ins_together(clients: tuple[AsyncClient, A
 
 async def test_no_answer_is_older_than_what_was_acknowledged(clients: tuple[AsyncClient, AsyncClient]) -> None:
     one, other = clients
-    path = f"/users/{(await one.get('/users/me')).json()['id']}"
+    path = f"{USERS}/{(await one.get(ME)).json()['id']}"
     acknowledged = 0
     finished = False
 
@@ -65,14 +67,14 @@ async def test_no_answer_is_older_than_what_was_acknowledged(clients: tuple[Asyn
         while not finished:
             before = acknowledged
             answer = await client.get(path)
-            assert int(answer.json()["full_name"]) >= before
+            assert int(answer.json()[NAME]) >= before
 
-    await one.patch(path, json={"full_name": "0"})
+    await one.patch(path, json={NAME: "0"})
     async with asyncio.TaskGroup() as group:
         for client in (one, other) * 2:
             group.create_task(read(client))
         for number in range(1, 31):
-            answer = await other.patch(path, json={"full_name": str(number)})
+            answer = await other.patch(path, json={NAME: str(number)})
             assert answer.status_code == 200
             acknowledged = number
         finished = True

@@ -20,6 +20,7 @@ from sqlalchemy.exc import DisconnectionError
 from app.core.config import Settings
 from app.core.database import Database, create_engine
 from app.integrations.metrics.registry import exposition
+from tests.api import LOGIN, ME, PREFIX, USERS
 from tests.server import Server, running_server
 
 METRICS = "http://test/metrics"
@@ -48,17 +49,19 @@ async def read(client: AsyncClient) -> Series:
 
 
 async def test_a_request_is_counted_by_method_template_and_status(admin: AsyncClient) -> None:
-    labels = {"method": "GET", "route": "/api/v1/users/{user_id}", "status": "404"}
+    labels = {"method": "GET", "route": f"{PREFIX}{USERS}/{{user_id}}", "status": "404"}
     before = await read(admin)
 
+    start = time.perf_counter()
     for number in range(3):
-        await admin.get(f"/users/01900000-0000-7000-8000-00000000000{number}")
+        await admin.get(f"{USERS}/01900000-0000-7000-8000-00000000000{number}")
+    took = time.perf_counter() - start
 
     after = await read(admin)
     for name in ("http_requests_total", "http_request_duration_seconds_count"):
         assert value(after, name, **labels) - value(before, name, **labels) == 3
     total = "http_request_duration_seconds_sum"
-    assert 0 < value(after, total, **labels) - value(before, total, **labels) < 3
+    assert 0 < value(after, total, **labels) - value(before, total, **labels) < took
 
 
 async def test_a_client_cannot_add_series(client: AsyncClient) -> None:
@@ -191,25 +194,25 @@ def server(folder: Path, database_url: str) -> Iterator[Server]:
 
 
 def until(reached: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 50
-    while not reached():
-        assert time.monotonic() < deadline
+    for _ in range(1200):
+        if reached():
+            return
         time.sleep(0.05)
+    raise TimeoutError
 
 
 def scrape(server: Server) -> Series:
-    return parse(httpx2.get(f"{server.address.removesuffix('/api/v1')}/metrics").raise_for_status().text)
+    return parse(httpx2.get(f"{server.origin}/metrics").raise_for_status().text)
 
 
-@pytest.mark.timeout(120)
 def test_several_workers_count_together(server: Server, folder: Path) -> None:
-    labels = {"method": "GET", "route": "/api/v1/users/me", "status": "401"}
+    labels = {"method": "GET", "route": f"{PREFIX}{ME}", "status": "401"}
     sent = 0
 
     def both_have_counted() -> bool:
         nonlocal sent
         with ThreadPoolExecutor() as threads:
-            statuses = {answer.status_code for answer in threads.map(httpx2.get, [f"{server.address}/users/me"] * 8)}
+            statuses = {answer.status_code for answer in threads.map(httpx2.get, [f"{server.address}{ME}"] * 8)}
         assert statuses == {401}
         sent += 8
         return len(list(folder.glob("metrics-*/counter_*.db"))) == 2
@@ -224,15 +227,13 @@ def test_several_workers_count_together(server: Server, folder: Path) -> None:
     until(each_is_counted_once)
 
 
-@pytest.mark.timeout(120)
 def test_workers_that_were_killed_leave_their_counts_and_nothing_in_progress(server: Server) -> None:
-    labels = {"method": "GET", "route": "/api/v1/users/me", "status": "401"}
-    port = int(server.address.split(":")[2].split("/")[0])
-    httpx2.get(f"{server.address}/users/me")
+    labels = {"method": "GET", "route": f"{PREFIX}{ME}", "status": "401"}
+    httpx2.get(f"{server.address}{ME}")
     # The answer is there a moment before it is counted.
     until(lambda: value(scrape(server), "http_requests_total", **labels) == 1)
-    with socket.create_connection(("127.0.0.1", port)) as unfinished:
-        unfinished.sendall(b"POST /api/v1/auth/login HTTP/1.1\r\nHost: test\r\n")
+    with socket.create_connection(("127.0.0.1", server.port)) as unfinished:
+        unfinished.sendall(f"POST {PREFIX}{LOGIN} HTTP/1.1\r\nHost: test\r\n".encode())
         unfinished.sendall(b"Content-Type: application/x-www-form-urlencoded\r\nContent-Length: 10\r\n\r\nuser")
         until(lambda: value(scrape(server), "http_requests_in_progress") == 2)  # this one, and the one that asks
         for process in psutil.Process(server.process.pid).children():

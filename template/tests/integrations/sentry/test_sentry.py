@@ -16,10 +16,11 @@ from app.core.logging import configure_logging
 from app.integrations.sentry.client import start_sentry, stop_sentry
 from scripts.ports import free_port
 from tests import database as database_server
+from tests.api import LOGIN, PREFIX, credentials
 from tests.integrations.receiver import Receiver, receiving
 from tests.server import running_server
 
-CREDENTIALS = {"username": "typed@example.com", "password": "typed password"}
+CREDENTIALS = {"email": "typed@example.com", "password": "typed password"}
 
 
 def events(receiver: Receiver) -> list[dict[str, Any]]:
@@ -44,8 +45,8 @@ def test_an_unforeseen_error_arrives_without_what_was_sent(empty_database_url: s
     with receiving() as receiver:
         with running_server(empty_database_url, SENTRY_DSN=f"http://key@{receiver.address}/7") as server:
             answer = httpx2.post(
-                f"{server.address}/auth/login?typed=query",
-                data=CREDENTIALS,
+                f"{server.address}{LOGIN}?typed=query",
+                **credentials(**CREDENTIALS),
                 headers={"Authorization": "Bearer typed", "Cookie": "typed=1", "X-Request-ID": "one"},
             )
         (event,) = events(receiver)
@@ -57,7 +58,7 @@ def test_an_unforeseen_error_arrives_without_what_was_sent(empty_database_url: s
     assert any(frame["module"] == "app.service.auth_service" for frame in error["stacktrace"]["frames"])
     assert event["release"].startswith(f"{DISTRIBUTION}@")
     assert event["environment"] == "test"
-    assert event["tags"].items() >= {"request_id": "one", "method": "POST", "route": "/api/v1/auth/login"}.items()
+    assert event["tags"].items() >= {"request_id": "one", "method": "POST", "route": f"{PREFIX}{LOGIN}"}.items()
     assert not any(b"typed" in post.body for post in receiver.posts)
 
 
@@ -65,11 +66,11 @@ def test_refusals_and_outages_are_not_reported(database_url: str) -> None:
     with receiving() as receiver:
         settings = {"SENTRY_DSN": f"http://key@{receiver.address}/7"}
         with running_server(database_url, **settings) as server:
-            assert httpx2.post(f"{server.address}/auth/login", data=CREDENTIALS).status_code == 401
-            assert httpx2.post(f"{server.address}/auth/login", data={}).status_code == 422
+            assert httpx2.post(f"{server.address}{LOGIN}", **credentials(**CREDENTIALS)).status_code == 401
+            assert httpx2.post(f"{server.address}{LOGIN}", data={}).status_code == 422
             assert httpx2.get(f"{server.address}/nothing-here").status_code == 404
         with running_server(database_server.unreachable(), **settings) as server:
-            assert httpx2.post(f"{server.address}/auth/login", data=CREDENTIALS).status_code == 503
+            assert httpx2.post(f"{server.address}{LOGIN}", **credentials(**CREDENTIALS)).status_code == 503
 
     assert receiver.posts == []
 
@@ -121,7 +122,7 @@ def test_a_receiver_that_is_away_or_stuck_breaks_nothing(empty_database_url: str
         for port in (free_port(), stuck.getsockname()[1]):
             with running_server(empty_database_url, SENTRY_DSN=f"http://key@127.0.0.1:{port}/7") as server:
                 for _ in range(5):
-                    assert httpx2.post(f"{server.address}/auth/login", data=CREDENTIALS).status_code == 500
+                    assert httpx2.post(f"{server.address}{LOGIN}", **credentials(**CREDENTIALS)).status_code == 500
             assert server.process.returncode == 0  # in time, too
 
 

@@ -39,7 +39,7 @@ async def redis(valkey: Valkey) -> AsyncIterator[Redis]:
 
 @pytest.fixture
 def broker_settings(settings: Settings, valkey: Valkey) -> Settings:
-    return settings.model_copy(update=PATIENT | {"CACHE_URL": SecretStr(valkey.url), "JOB_TIMEOUT": 0.1})
+    return settings.model_copy(update=PATIENT | {"CACHE_URL": SecretStr(valkey.url), "JOB_TIMEOUT": 10})
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """A task that fails is reported to Sentry, too."""
 
-import time
 from pathlib import Path
 
 import pytest
@@ -9,6 +8,7 @@ from app.core.config import DISTRIBUTION
 from tests import database as database_server
 from tests.integrations.cache.valkey import Valkey
 from tests.integrations.receiver import receiving
+from tests.integrations.tasks.test_tasks import until
 from tests.integrations.tasks.worker import SCHEDULER, WORKER, running
 
 pytest.importorskip("app.integrations.sentry", reason="nothing is reported")
@@ -26,9 +26,7 @@ async def test_a_job_that_fails_is_reported(worker_id: str, tmp_path: Path) -> N
             running(WORKER, without_tables, broker.url, tmp_path / "worker.log", SENTRY_DSN=dsn),
             running(SCHEDULER, without_tables, broker.url, tmp_path / "scheduler.log"),
         ):
-            deadline = time.monotonic() + 30
-            while not receiver.posts and time.monotonic() < deadline:
-                time.sleep(0.1)  # noqa: ASYNC251 (nothing else runs)
+            await until(lambda: bool(receiver.posts))
     broker.stop()
     await database_server.drop(without_tables)
 

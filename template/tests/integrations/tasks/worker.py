@@ -13,7 +13,7 @@ from typing import Any
 
 from app.core.config import ROOT
 
-STOP_TIMEOUT = 30.0
+STOP_TIMEOUT = 100.0
 
 TASKIQ = str(Path(sys.executable).with_name("taskiq"))
 WORKER = (TASKIQ, "worker", "app.integrations.tasks.broker:broker", "--workers", "1", "--log-level=WARNING")

@@ -5,6 +5,7 @@ import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
+from tests.api import LOGIN, credentials
 from tests.integrations.receiver import receiving
 from tests.server import running_server
 
@@ -16,7 +17,7 @@ def test_commands_of_the_cache_are_spans_without_values(database_url: str) -> No
         endpoint = f"http://{receiver.address}"
         with running_server(database_url, OTEL_EXPORTER_OTLP_ENDPOINT=endpoint, CACHE_TIMEOUT="30") as server:
             httpx2.get(f"{server.address}/health/ready")
-            httpx2.post(f"{server.address}/auth/login", data={"username": "typed@example.com", "password": "typed one"})
+            httpx2.post(f"{server.address}{LOGIN}", **credentials("typed@example.com", "typed one"))
         exports = [ExportTraceServiceRequest.FromString(post.body) for post in receiver.posts]
 
     scopes = [scope for export in exports for resource in export.resource_spans for scope in resource.scope_spans]

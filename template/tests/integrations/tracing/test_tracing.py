@@ -14,11 +14,12 @@ from pydantic import SecretStr, ValidationError
 from app.core.config import DISTRIBUTION, Settings
 from scripts.ports import free_port
 from tests import database as database_server
+from tests.api import LOGIN, ME, PREFIX, credentials
 from tests.integrations.receiver import Receiver, receiving
 from tests.server import running_server
 
 DATABASES = {"postgresql", "sqlite"}
-CREDENTIALS = {"username": "typed@example.com", "password": "typed password"}
+CREDENTIALS = {"email": "typed@example.com", "password": "typed password"}
 
 
 def resources(receiver: Receiver) -> list[ResourceSpans]:
@@ -46,14 +47,14 @@ def test_a_request_is_a_trace_with_its_statements_and_its_log_lines(
 ) -> None:
     with receiving() as receiver:
         with running_server(database_url, OTEL_EXPORTER_OTLP_ENDPOINT=f"http://{receiver.address}") as server:
-            httpx2.post(f"{server.address}/auth/login?typed=query", data=CREDENTIALS)
+            httpx2.post(f"{server.address}{LOGIN}?typed=query", **credentials(**CREDENTIALS))
         # What was left was sent at the end.
         sent = spans(receiver)
         (request,) = (span for span in sent if span.kind == Span.SPAN_KIND_SERVER)
         statements = [span for span in sent if attributes(span.attributes).get("db.system.name") in DATABASES]
         (resource, *_) = resources(receiver)
 
-    assert request.name == "POST /api/v1/auth/login"
+    assert request.name == f"POST {PREFIX}{LOGIN}"
     assert attributes(request.attributes).items() >= {"http.response.status_code": 401, "url.query": "REDACTED"}.items()
     assert statements
     for statement in statements:
@@ -64,14 +65,14 @@ def test_a_request_is_a_trace_with_its_statements_and_its_log_lines(
     about = attributes(resource.resource.attributes)
     assert (about["service.name"], about["deployment.environment.name"]) == (DISTRIBUTION, "test")
     assert not any(b"typed" in post.body for post in receiver.posts)
-    line = access_line(capfd.readouterr().out, "/api/v1/auth/login")
+    line = access_line(capfd.readouterr().out, f"{PREFIX}{LOGIN}")
     assert (line["trace_id"], line["span_id"]) == (request.trace_id.hex(), request.span_id.hex())
 
 
 def test_the_callers_trace_goes_on(database_url: str) -> None:
     with receiving() as receiver:
         with running_server(database_url, OTEL_EXPORTER_OTLP_ENDPOINT=f"http://{receiver.address}/") as server:
-            httpx2.get(f"{server.address}/users/me", headers={"traceparent": f"00-{'a' * 32}-{'b' * 16}-01"})
+            httpx2.get(f"{server.address}{ME}", headers={"traceparent": f"00-{'a' * 32}-{'b' * 16}-01"})
         (request,) = spans(receiver)
 
     assert (request.trace_id.hex(), request.parent_span_id.hex()) == ("a" * 32, "b" * 16)
@@ -82,7 +83,7 @@ def test_health_and_metrics_are_no_traces(database_url: str) -> None:
         with running_server(database_url, OTEL_EXPORTER_OTLP_ENDPOINT=f"http://{receiver.address}") as server:
             for path in ("/health", "/health/ready"):
                 httpx2.get(f"{server.address}{path}").raise_for_status()
-            httpx2.get(f"{server.address.removesuffix('/api/v1')}/metrics")
+            httpx2.get(f"{server.origin}/metrics")
             httpx2.get(f"{server.address}/nothing-here")
 
         assert [span.name for span in spans(receiver)] == ["GET"]
@@ -100,7 +101,7 @@ def test_a_statement_that_fails_says_so(empty_database_url: str) -> None:
     with receiving() as receiver:
         settings = {"OTEL_EXPORTER_OTLP_ENDPOINT": f"http://{receiver.address}"}
         with running_server(empty_database_url, **settings) as server:
-            assert httpx2.post(f"{server.address}/auth/login", data=CREDENTIALS).status_code == 500
+            assert httpx2.post(f"{server.address}{LOGIN}", **credentials(**CREDENTIALS)).status_code == 500
         failed = {span.kind: span for span in spans(receiver) if span.status.code == span.status.STATUS_CODE_ERROR}
 
     assert failed.keys() == {Span.SPAN_KIND_SERVER, Span.SPAN_KIND_CLIENT}
@@ -113,9 +114,9 @@ def test_the_settings_say_as_whom_and_how_often(database_url: str) -> None:
     with receiving() as receiver:
         settings |= {"OTEL_EXPORTER_OTLP_ENDPOINT": f"http://{receiver.address}"}
         with running_server(database_url, **settings) as server:
-            httpx2.get(f"{server.address}/users/me")
+            httpx2.get(f"{server.address}{ME}")
         with running_server(database_url, **settings, OTEL_TRACES_SAMPLER_ARG="0") as server:
-            httpx2.get(f"{server.address}/users/me")
+            httpx2.get(f"{server.address}{ME}")
 
         (resource,) = resources(receiver)
         (post,) = receiver.posts
@@ -125,7 +126,7 @@ def test_the_settings_say_as_whom_and_how_often(database_url: str) -> None:
 
 def test_without_a_collector_nothing_is_traced(database_url: str, capfd: pytest.CaptureFixture[str]) -> None:
     with running_server(database_url) as server:
-        httpx2.get(f"{server.address}/users/me")
+        httpx2.get(f"{server.address}{ME}")
 
     assert "trace_id" not in capfd.readouterr().out
 
@@ -138,7 +139,7 @@ def test_a_collector_that_is_away_or_stuck_breaks_nothing(database_url: str) -> 
                 database_url, OTEL_EXPORTER_OTLP_ENDPOINT=endpoint, OTEL_BSP_SCHEDULE_DELAY="1"
             ) as server:
                 for _ in range(20):
-                    assert httpx2.post(f"{server.address}/auth/login", data={}).status_code == 422
+                    assert httpx2.post(f"{server.address}{LOGIN}", data={}).status_code == 422
             assert server.process.returncode == 0  # in time, too
 
 

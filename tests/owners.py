@@ -1,0 +1,230 @@
+"""What the owner of a project may change: each change is one edit of the tests, or none."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Edit:
+    file: str
+    old: str
+    new: str
+
+    def make(self, project: Path) -> None:
+        path = project / self.file
+        text = path.read_text(encoding="utf-8")
+        assert text.count(self.old) == 1, (self.file, self.old)
+        path.write_text(text.replace(self.old, self.new), encoding="utf-8")
+
+
+@dataclass(frozen=True)
+class Change:
+    """What an owner does to the code, and the one edit of the tests that it takes."""
+
+    code: tuple[Edit, ...]
+    tests: Edit | None = None
+    renamed: tuple[str, str] | None = None  # wherever the code says it
+    migration: str = ""
+
+    def make(self, project: Path) -> None:
+        for edit in (*self.code, *([self.tests] if self.tests else [])):
+            edit.make(project)
+        if self.renamed:
+            for path in (*(project / "app").rglob("*.py"), project / "scripts/seed.py"):
+                path.write_text(path.read_text(encoding="utf-8").replace(*self.renamed), encoding="utf-8")
+        if self.migration:
+            add_migration(project, self.migration)
+
+
+MIGRATION = """\"\"\"{name}\"\"\"
+
+from collections.abc import Sequence
+
+import sqlalchemy as sa
+from alembic import op
+
+revision: str = "{revision}"
+down_revision: str | None = "{before}"
+branch_labels: str | Sequence[str] | None = None
+depends_on: str | Sequence[str] | None = None
+
+"""
+
+
+def add_migration(project: Path, body: str) -> None:
+    """After all others."""
+    folder = project / "alembic/versions"
+    before = max(path.name[:4] for path in folder.glob("0*.py"))
+    revision = f"{int(before) + 1:04}"
+    head = MIGRATION.format(name=f"the owner's {revision}", revision=revision, before=before)
+    (folder / f"{revision}_owner.py").write_text(head + body, encoding="utf-8")
+
+
+ROUTERS = "app/api/v1"
+USER_SCHEMA = "app/domain/schemas/user.py"
+AUTH_SCHEMA = "app/domain/schemas/auth.py"
+API = "tests/api.py"
+FACTORY = "tests/factories/user_factory.py"
+
+BODY = """
+    body: dict[str, object] = {
+        "message": message or HTTPStatus(status_code).phrase,
+        "detail": detail,
+        "status_code": status_code,
+        "request_id": request_id.get(),
+    }
+    if errors is not None:
+        body["errors"] = errors
+"""
+PROBLEM = """
+    body: dict[str, object] = {
+        "type": "about:blank",
+        "title": message or HTTPStatus(status_code).phrase,
+        "status": status_code,
+        "detail": detail,
+        "id": request_id.get(),
+    }
+    if errors is not None:
+        body["invalid"] = errors
+"""
+READ = """
+    body = response.json()
+    assert set(body) - {"errors"} == {"message", "detail", "status_code", "request_id"}
+    errors = body.get("errors")
+    wrong_fields = None if errors is None else [error["field"] for error in errors]
+    return Error(body["status_code"], body["message"], body["detail"], body["request_id"], wrong_fields)
+"""
+READ_PROBLEM = """
+    body = response.json()
+    assert set(body) - {"invalid"} == {"type", "title", "status", "detail", "id"}
+    wrong_fields = [error["field"] for error in body["invalid"]] if "invalid" in body else None
+    return Error(body["status"], body["title"], body["detail"], body["id"], wrong_fields)
+"""
+
+BEARER = '_bearer = OAuth2PasswordBearer(tokenUrl=f"{_prefix}/auth/login", auto_error=False)\n'
+BEARER_OF_JSON = """_bearer = HTTPBearer(auto_error=False)
+
+
+async def get_token(given: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]) -> str | None:
+    return given.credentials if given else None
+
+"""
+FORM = "    form: Annotated[OAuth2PasswordRequestForm, Depends()], service"
+LOGIN_REQUEST = """
+
+class LoginRequest(RequestModel):
+    email: Annotated[str, Storable]
+    password: Annotated[str, Storable]
+"""
+
+RENAME = """
+def upgrade() -> None:
+    op.alter_column("users", "full_name", new_column_name="display_name")
+    op.execute("ALTER INDEX ix_users_full_name RENAME TO ix_users_display_name")
+
+
+def downgrade() -> None:
+    op.execute("ALTER INDEX ix_users_display_name RENAME TO ix_users_full_name")
+    op.alter_column("users", "display_name", new_column_name="full_name")
+"""
+UNIQUE = """
+def upgrade() -> None:
+    op.add_column("users", sa.Column("username", sa.String(100), nullable=False))
+    op.create_index("uq_users_username", "users", ["username"], unique=True, postgresql_where="deleted_at IS NULL")
+
+
+def downgrade() -> None:
+    op.drop_index("uq_users_username", "users")
+    op.drop_column("users", "username")
+"""
+
+CHANGES = {
+    "another prefix": Change((Edit("app/core/settings/server.py", '= "/api/v1"', '= "/rest/v2"'),)),
+    "users live elsewhere": Change(
+        (Edit(f"{ROUTERS}/user_router.py", 'prefix="/users"', 'prefix="/people"'),),
+        Edit(API, 'USERS = "/users"', 'USERS = "/people"'),
+    ),
+    "a field has another name": Change(
+        (),
+        Edit(FACTORY, 'NAME = "full_name"', 'NAME = "display_name"'),
+        renamed=("full_name", "display_name"),
+        migration=RENAME,
+    ),
+    "users need another unique column": Change(
+        (
+            Edit(
+                "app/domain/models/user.py",
+                "    password_hash: Mapped[str]",
+                "    username: Mapped[str] = mapped_column(sa.String(100))\n    password_hash: Mapped[str]",
+            ),
+            Edit(
+                "app/domain/models/user.py",
+                'live_index("ix_users_created_at"',
+                'live_index("uq_users_username", "username", unique=True),\n        live_index("ix_users_created_at"',
+            ),
+            Edit(
+                USER_SCHEMA,
+                "class UserCreate(RequestModel):\n",
+                "class UserCreate(RequestModel):\n    username: Name\n",
+            ),
+            Edit(
+                USER_SCHEMA,
+                "class UserResponse(ResponseModel):\n",
+                "class UserResponse(ResponseModel):\n    username: str\n",
+            ),
+            Edit(
+                AUTH_SCHEMA,
+                "class RegisterRequest(RequestModel):\n",
+                "class RegisterRequest(RequestModel):\n    username: Name\n",
+            ),
+            Edit(
+                "scripts/seed.py",
+                "            role=Role.ADMIN,\n",
+                '            username="root",\n            role=Role.ADMIN,\n',
+            ),
+        ),
+        Edit(
+            FACTORY,
+            '        "password": PASSWORD,\n',
+            '        "password": PASSWORD,\n        "username": f"user-{number}",\n',
+        ),
+        migration=UNIQUE,
+    ),
+    "another form of errors": Change(
+        (
+            Edit("app/middleware/error_handler.py", BODY, PROBLEM),
+            Edit(
+                "app/domain/schemas/common.py",
+                "    message: str\n    detail: str | dict[str, str] | None\n    status_code: int\n    request_id:",
+                "    type: str\n    title: str\n    status: int\n    detail: str | dict[str, str] | None\n    id:",
+            ),
+            Edit("app/domain/schemas/common.py", "    errors: list[FieldError]", "    invalid: list[FieldError]"),
+        ),
+        Edit("tests/errors.py", READ, READ_PROBLEM),
+    ),
+    "sign-in by JSON": Change(
+        (
+            Edit("app/api/deps.py", BEARER, BEARER_OF_JSON),
+            Edit(
+                "app/api/deps.py",
+                "TokenDep = Annotated[str | None, Depends(_bearer)]",
+                "TokenDep = Annotated[str | None, Depends(get_token)]",
+            ),
+            Edit("app/api/deps.py", "import OAuth2PasswordBearer", "import HTTPAuthorizationCredentials, HTTPBearer"),
+            Edit(f"{ROUTERS}/auth_router.py", FORM, "    form: LoginRequest, service"),
+            Edit(f"{ROUTERS}/auth_router.py", "form.username", "form.email"),
+            Edit(f"{ROUTERS}/auth_router.py", "from fastapi.security import OAuth2PasswordRequestForm\n", ""),
+            Edit(f"{ROUTERS}/auth_router.py", "import RefreshRequest", "import LoginRequest, RefreshRequest"),
+            Edit(AUTH_SCHEMA, "\n\nclass RefreshRequest", f"{LOGIN_REQUEST}\n\nclass RefreshRequest"),
+            Edit(AUTH_SCHEMA, "RequestModel, ResponseModel", "RequestModel, ResponseModel, Storable"),
+        ),
+        Edit(
+            API,
+            'LOGIN_TYPE = "application/x-www-form-urlencoded"\nLOGIN_FIELD = "username"\n',
+            'LOGIN_TYPE = "application/json"\nLOGIN_FIELD = "email"\n',
+        ),
+    ),
+    "anybody may register": Change(
+        (Edit("app/core/config.py", "REGISTRATION_ENABLED: bool = False", "REGISTRATION_ENABLED: bool = True"),)
+    ),
+}

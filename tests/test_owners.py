@@ -1,0 +1,68 @@
+"""The tests of a project survive its owner: what they may change takes one edit of the tests, or none."""
+
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+from copier import run_copy
+
+from scripts.new import ROOT
+from tests.conftest import commit, run
+from tests.owners import CHANGES
+
+# Where the tests of a project may say what its owner may change.
+PLACES = {"api.py", "errors.py", "user_factory.py"}
+LITERALS = re.compile(
+    r"""/api/v1\b|["'}]/(users|auth)\b|full_name|["']username["']|\["(errors|detail|status_code)"\]"""
+)
+# A migration that shipped, and a format with names of its own.
+OF_OTHERS = ("INSERT INTO users", "payloadUserPwd")
+
+
+def test_nothing_that_an_owner_may_change_is_said_twice() -> None:
+    said = {
+        f"{path.relative_to(ROOT)}: {line.strip()}"
+        for folder in ("template/tests", "extensions/resource/tests")
+        for path in (ROOT / folder).rglob("*.*")
+        if path.suffix in {".py", ".jinja"} and path.name not in PLACES
+        for line in path.read_text(encoding="utf-8").splitlines()
+        if LITERALS.search(line) and not any(word in line for word in OF_OTHERS)
+    }
+
+    assert said == set()
+
+
+@pytest.fixture(scope="module")
+def changed(clone: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project with every option whose owner has changed all of it, and then added a resource."""
+    project = tmp_path_factory.mktemp("owned") / "backend"
+    run_copy(str(clone), project, data={"profile": "full"}, defaults=True, quiet=True, vcs_ref="HEAD")
+    run("git", "init", "-q", cwd=project)
+    run("make", "install", cwd=project)
+    for change in CHANGES.values():
+        change.make(project)
+    commit(project)
+    fields = "number:str(20)!~ total:decimal(12,2) customer:ref(user)?"
+    run("make", "resource", "name=invoice", f"fields={fields}", "access=owner", cwd=project)
+    return project
+
+
+@pytest.mark.slow
+def test_all_changes_together_pass_the_checks_of_the_project(changed: Path) -> None:
+    run("make", "format", cwd=changed)
+    run("make", "lint", cwd=changed)
+    run("make", "test", cwd=changed)
+    run("make", "test-fuzz", "SECONDS=10", cwd=changed)
+    run("make", "test-faults", cwd=changed)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", CHANGES)
+def test_each_change_by_itself_passes_the_tests_that_see_it(installed: Path, tmp_path: Path, name: str) -> None:
+    project = Path(shutil.copytree(installed, tmp_path / "backend", symlinks=True))
+    CHANGES[name].make(project)
+    tests = [
+        f"tests/integration/test_{name}.py" for name in ("access_api", "auth_api", "errors_api", "openapi", "user_api")
+    ]
+    run("make", "test", f"ARGS=-n auto {' '.join(tests)}", cwd=project)
