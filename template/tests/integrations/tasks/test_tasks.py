@@ -26,7 +26,7 @@ from app.core.database import Database
 from app.domain.models.base import utc_now
 from app.domain.models.refresh_token import RefreshToken
 from app.domain.models.user import User
-from app.integrations.tasks import ended_session_repository
+from app.integrations.tasks import ended_session_repository, middleware
 from app.integrations.tasks.deps import get_session
 from app.integrations.tasks.ended_session_repository import EndedSessionRepository
 from app.integrations.tasks.ended_session_service import EndedSessionService
@@ -306,7 +306,8 @@ async def test_the_retry_of_a_middleware_takes_the_place_of_the_message(
 async def test_a_task_that_takes_too_long_fails(
     redis: Redis, broker: StreamBroker, broker_settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(broker_settings, "JOB_TIMEOUT", 0.1)
+    hasty = broker_settings.model_copy(update={"JOB_TIMEOUT": 0.1})
+    monkeypatch.setattr(middleware, "get_settings", lambda: hasty)
 
     async def wait() -> None:
         await asyncio.sleep(3600)
