@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from fcntl import LOCK_EX, flock
 from hashlib import sha256
 from pathlib import Path
+from time import sleep
 from uuid import uuid4
 
 import pytest
@@ -68,6 +69,15 @@ def run(*command: str, cwd: Path, status: int = 0, environment: Mapping[str, str
     )
     assert process.returncode == status, process.stdout[-8000:]
     return process.stdout
+
+
+def wait_until(holds: Callable[[], object], said: Callable[[], object] = str) -> None:
+    """Attempts are counted, not seconds: a machine that stands still for a minute takes none of them."""
+    for _ in range(600):
+        if holds():
+            return
+        sleep(0.1)
+    raise TimeoutError(said())
 
 
 @pytest.fixture(scope="session", autouse=True)

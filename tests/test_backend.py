@@ -13,7 +13,7 @@ import httpx2
 import pytest
 
 from scripts.demo import free_port
-from tests.conftest import copy, run
+from tests.conftest import copy, run, wait_until
 
 pytestmark = pytest.mark.slow
 
@@ -69,20 +69,12 @@ def test_it_serves_where_its_env_says_and_stops_whole(backend: Path, end: str) -
             process.terminate()
         else:
             os.killpg(process.pid, signal.SIGINT if end == "Ctrl-C" else signal.SIGHUP)
-        process.wait(30)
+        wait_until(lambda: process.poll() is not None)
         (backend / ".env").unlink()
-    wait_until_gone(backend / ".local/postgres/postmaster.pid")
+    # Make may end before those whom it told to.
+    wait_until(lambda: not (backend / ".local/postgres/postmaster.pid").exists())
     with pytest.raises(httpx2.ConnectError):
         httpx2.get(f"http://127.0.0.1:{port}/api/v1/health")
-
-
-def wait_until_gone(file: Path) -> None:
-    """Make may end before those whom it told to."""
-    for _ in range(300):
-        if not file.exists():
-            return
-        time.sleep(0.1)
-    raise TimeoutError(file)
 
 
 def wait_for(url: str) -> httpx2.Response:

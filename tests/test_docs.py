@@ -66,7 +66,7 @@ def type_in(lines: list[str], folder: Path, environment: dict[str, str]) -> None
             cwd=str(folder),
             env=everything,
             encoding="utf-8",
-            timeout=600,
+            timeout=1800,  # nothing takes as long on a machine that works
             preexec_fn=heed_interrupts,
         )
         expected: tuple[int | None, int | None] = (0, None)

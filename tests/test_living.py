@@ -283,7 +283,7 @@ def test_fields_that_a_resource_was_not_made_with_are_not_adopted(project: Path)
 def test_a_person_is_asked_for_the_value_of_what_becomes_required(project: Path) -> None:
     command = "make resource name=invoice 'add=currency:str(3)'"
     for answer, said in ("", "give them one with backfill="), ("EUR", "Changed invoice:"):
-        terminal = pexpect.spawn("bash", ["-c", command], cwd=str(project), timeout=120)
+        terminal = pexpect.spawn("bash", ["-c", command], cwd=str(project), timeout=1800)
         terminal.expect_exact("currency is required: what do the rows get that invoices has already?")
         terminal.sendline(answer)
         terminal.expect_exact(said)
