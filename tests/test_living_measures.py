@@ -157,7 +157,7 @@ def backend(install: Install, tmp_path: Path, database: str) -> Path:
 
 
 # The database, a number that others are drawn for, and which tests of the project run in the end.
-SAMPLE = [("postgresql", 1, "thing"), ("sqlite", 2, "")]
+SAMPLE = [("postgresql", 1, "thing"), ("sqlite", 2, "thing")]
 KINDS = [("sqlite", ""), ("sqlite", "thing"), *[("postgresql", "")] * 2, *[("postgresql", "thing")] * 4]
 TODAY = datetime.now(UTC).date().toordinal() * len(KINDS)
 MANY = [(database, TODAY + number, tests) for number, (database, tests) in enumerate(KINDS)]
