@@ -30,19 +30,19 @@ new: $(UV) ## Render a backend of your own, asking: make new DEST=path
 
 .PHONY: test
 test: lint ## Everything: lint, renders, and the rendered backend's own checks
-	@$(RUN) pytest -n 2 --dist worksteal -m "not product and not long"
+	@$(RUN) pytest -n 2 --maxschedchunk 1 -m "not product and not long"
 
 .PHONY: test-quick
 test-quick: lint ## The same without what runs a rendered backend
-	@$(RUN) pytest -n 2 --dist worksteal -m "not slow and not product"
+	@$(RUN) pytest -n 2 --maxschedchunk 1 -m "not slow and not product"
 
 .PHONY: test-product
 test-product: $(UV) ## Render every combination of options, which takes long
-	@$(RUN) pytest -n 2 --dist worksteal -m product
+	@$(RUN) pytest -n 2 --maxschedchunk 1 -m product
 
 .PHONY: test-long
 test-long: $(UV) ## Change resources at random, many more than the tests do, which takes long
-	@$(RUN) pytest -n 2 --dist worksteal -m long
+	@$(RUN) pytest -n 2 --maxschedchunk 1 -m long
 
 .PHONY: lint
 lint: $(UV) ## Check style and types; of template/ the style, where it lies

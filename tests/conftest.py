@@ -7,7 +7,10 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from fcntl import LOCK_EX, flock
+from hashlib import sha256
 from pathlib import Path
+from time import sleep
 from uuid import uuid4
 
 import pytest
@@ -19,6 +22,8 @@ from tests.hiding import path_without
 from tests.temporary import own_folder
 
 Render = Callable[..., Path]
+Install = Callable[..., Path]
+Once = Callable[[str, Callable[[Path], object]], Path]
 NewDocker = Callable[[], dict[str, str]]
 
 
@@ -43,6 +48,11 @@ def pytest_configure(config: pytest.Config) -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What takes long comes first, so that what is quick fills the end of every worker."""
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """The figures that tests measured."""
     for report in terminalreporter.getreports("passed"):
@@ -65,6 +75,15 @@ def run(*command: str, cwd: Path, status: int = 0, environment: Mapping[str, str
     return process.stdout
 
 
+def wait_until(holds: Callable[[], object], said: Callable[[], object] = str) -> None:
+    """Attempts are counted, not seconds: a machine that stands still for a minute takes none of them."""
+    for _ in range(600):
+        if holds():
+            return
+        sleep(0.1)
+    raise TimeoutError(said())
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _own_configuration(tmp_path_factory: pytest.TempPathFactory) -> None:
     directory = tmp_path_factory.mktemp("configuration")
@@ -76,23 +95,46 @@ def _own_configuration(tmp_path_factory: pytest.TempPathFactory) -> None:
     # A pytest that we run closes the folder of all temporary files, and what we rendered lies in ours.
     (directory / "temporary").mkdir()
     os.environ["PYTEST_DEBUG_TEMPROOT"] = str(directory / "temporary")
+    # Else each project would fetch one.
+    (directory / "bin").mkdir()
+    (directory / "bin/uv").symlink_to(uv())
+    os.environ["PATH"] = f"{directory / 'bin'}{os.pathsep}{os.environ['PATH']}"
 
 
 @pytest.fixture(scope="session")
-def render(copie_session: Copie) -> Render:
+def once(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Once:
+    """Makes a folder of that name, for all workers; the others wait for the one that needs it first."""
+    base = tmp_path_factory.getbasetemp()
+    shared = base if worker_id == "master" else base.parent
+
+    def once(name: str, make: Callable[[Path], object]) -> Path:
+        done = shared / f"{name}.done"
+        with (shared / f"{name}.lock").open("w") as lock:
+            flock(lock, LOCK_EX)
+            if not done.exists():
+                shutil.rmtree(shared / name, ignore_errors=True)
+                make(shared / name)
+                done.touch()
+        return shared / name
+
+    return once
+
+
+@pytest.fixture(scope="session")
+def render(copie_session: Copie, once: Once) -> Render:
     """Renders once for each set of answers; do not write into what it returns. An unknown answer is an error."""
-    rendered: dict[str, Path] = {}
 
     def render(**answers: object) -> Path:
         assert not answers.keys() - questions(), "an answer that copier.yml does not know"
-        key = repr(sorted(answers.items()))
-        if key not in rendered:
+
+        def make(project: Path) -> None:
             result = copie_session.copy(extra_answers=answers)
             assert result.exception is None, result.exception
             assert result.project_dir is not None
             assert result.answers | answers == result.answers
-            rendered[key] = Path(result.project_dir)
-        return rendered[key]
+            shutil.move(result.project_dir, project)
+
+        return once(f"rendered-{sha256(repr(sorted(answers.items())).encode()).hexdigest()[:12]}", make)
 
     return render
 
@@ -104,24 +146,60 @@ def project(render: Render, tmp_path: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
-def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def clone(once: Once) -> Path:
     """The repository as a fresh clone would be after a commit of everything that is here; copy it before you write."""
-    directory = tmp_path_factory.mktemp("clone") / "strata"
-    copy_working_tree(directory)
-    run("git", "init", "-q", cwd=directory)
-    commit(directory)
-    return directory
+
+    def make(directory: Path) -> None:
+        copy_working_tree(directory)
+        run("git", "init", "-q", cwd=directory)
+        commit(directory)
+
+    return once("strata", make)
 
 
 @pytest.fixture(scope="session")
-def installed(clone: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A default backend, installed and committed, whose template is at a commit; copy it before you write."""
-    project = tmp_path_factory.mktemp("installed") / "backend"
-    run_copy(str(clone), project, defaults=True, quiet=True, vcs_ref="HEAD")
-    run("git", "init", "-q", cwd=project)
-    run("make", "install", cwd=project)
-    commit(project)
+def install(clone: Path, once: Once) -> Install:
+    """Installs and commits a backend for each set of answers, whose template is at a commit; copy it before you write.
+
+    Its lint passed, so that in its copies mypy knows of the libraries already.
+    """
+
+    def install(**answers: object) -> Path:
+        def make(project: Path) -> None:
+            run_copy(str(clone), project, data=answers, defaults=True, quiet=True, vcs_ref="HEAD")
+            run("git", "init", "-q", cwd=project)
+            run("make", "install", cwd=project)
+            run("make", "lint", cwd=project)
+            commit(project)
+
+        return once("-".join(["installed", *map(str, answers.values())]), make)
+
+    return install
+
+
+@pytest.fixture(scope="session")
+def installed(install: Install) -> Path:
+    """The default backend, installed and committed; copy it before you write."""
+    return install()
+
+
+def copy(installed: Path, project: Path) -> Path:
+    """What a test may change, without the data of a local server."""
+    shutil.copytree(installed, project, symlinks=True, ignore=shutil.ignore_patterns(".local", ".venv", ".mypy_cache"))
+    lend_environment(installed, project)
     return project
+
+
+def lend_environment(installed: Path, project: Path) -> None:
+    """Links to the files of `.venv`, which are many and which nobody writes into, and what mypy knows of them."""
+    shutil.copytree(installed / ".venv", project / ".venv", symlinks=True, copy_function=os.link)
+    shutil.copytree(installed / ".mypy_cache", project / ".mypy_cache")
+    for script in (project / ".venv/bin").iterdir():
+        text = script.read_bytes()
+        if text.startswith(b"#!"):  # it names the Python that runs it
+            script.unlink()
+            script.write_bytes(text.replace(bytes(installed), bytes(project)))
+            script.chmod(0o755)
 
 
 def uv() -> str:
@@ -138,9 +216,14 @@ def commit(repository: Path) -> None:
 
 @pytest.fixture(scope="session")
 def without_uv(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """An environment whose PATH holds everything but uv, as on a fresh machine."""
-    path = path_without("uv", os.environ["PATH"], tmp_path_factory.mktemp("without-uv"))
-    return {"PATH": path, "HOME": str(tmp_path_factory.mktemp("home"))}
+    """An environment whose PATH holds everything but uv, as on a fresh machine, where packages come quickly."""
+    cache = run(uv(), "cache", "dir", cwd=ROOT).strip()
+    return {
+        "PATH": path_without("uv", os.environ["PATH"], tmp_path_factory.mktemp("without-uv")),
+        "HOME": str(tmp_path_factory.mktemp("home")),
+        "UV_CACHE_DIR": cache,
+        "PIP_CACHE_DIR": f"{cache}/pip",
+    }
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,8 @@
 """Renders resources without a project around them, which is quick."""
 
 import json
-from collections.abc import Callable, Iterable
+import subprocess
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -70,3 +71,35 @@ def render(resources: Iterable[Resource], folder: Path) -> None:
                     _copier_answers={},
                 )
             )
+
+
+# As `make resource` calls it, without a new start of Python and its imports for each.
+ASK = """
+import json, os, sys
+from scripts.template.resource import main
+
+for arguments in json.load(sys.stdin):
+    asked = {f"RESOURCE_{name.upper()}": value for name, _, value in (each.partition("=") for each in arguments)}
+    os.environ |= asked
+    try:
+        main()
+    except SystemExit as refusal:
+        print(json.dumps(refusal.code))
+    for name in asked:
+        del os.environ[name]
+"""
+
+
+def refusals(project: Path, cases: Sequence[Sequence[str]]) -> list[str]:
+    """What `make resource` says to each list of arguments, all of which it refuses."""
+    asked = subprocess.run(
+        [".venv/bin/python", "-c", ASK],
+        cwd=project,
+        input=json.dumps(cases),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    refused = [json.loads(line) for line in asked.stdout.splitlines()]
+    assert len(refused) == len(cases), asked.stdout
+    return refused

@@ -15,7 +15,7 @@ import pytest
 
 from scripts.demo import free_port
 from scripts.new import ROOT
-from tests.conftest import NewDocker, Render, run, uv
+from tests.conftest import NewDocker, Render, run, uv, wait_until
 
 pytestmark = pytest.mark.slow
 
@@ -270,10 +270,7 @@ def test_the_index_of_the_documentation_serves_searches(stack: Stack) -> None:
         answer = httpx2.get(f"{stack.address}/users", params=query, headers=headers).raise_for_status()
         assert answer.json()["total"] == 1
     uses = "SELECT idx_scan FROM pg_stat_user_indexes WHERE indexrelname = 'ix_users_search'"
-    deadline = time.monotonic() + 60
-    while int(stack.sql(uses)) < 20:  # an idle connection tells of what it did after some seconds
-        assert time.monotonic() < deadline
-        time.sleep(1)
+    wait_until(lambda: int(stack.sql(uses)) >= 20)  # an idle connection tells of what it did after some seconds
     stack.sql("DELETE FROM users WHERE password_hash = 'none'")
 
 
@@ -386,14 +383,10 @@ def test_the_worker_does_its_job(new_stack: NewStack) -> None:
     body = {"current_password": SIGN_IN["password"], "new_password": "another horse battery"}
     httpx2.post(f"{stack.address}/users/me/password", json=body, headers=headers).raise_for_status()
 
-    deadline = time.monotonic() + 60
-    while ("erase_sessions", "end-my-sessions") not in {
-        (line.get("job"), line["request_id"]) for line in stack.log("worker")
-    }:
-        assert time.monotonic() < deadline, stack.log("worker")
-        time.sleep(0.5)
-    while "erase_all_sessions" not in {line.get("job") for line in stack.log("worker")}:
-        assert time.monotonic() < deadline, stack.log("scheduler")
-        time.sleep(0.5)
+    def done() -> set[tuple[str | None, str]]:
+        return {(line.get("job"), line["request_id"]) for line in stack.log("worker")}
+
+    wait_until(lambda: ("erase_sessions", "end-my-sessions") in done(), lambda: stack.log("worker"))
+    wait_until(lambda: "erase_all_sessions" in {job for job, _ in done()}, lambda: stack.log("scheduler"))
     assert published(stack, "cache") == []
     assert [stack.stop(name) for name in ("worker", "scheduler")] == [0, 0]

@@ -1,13 +1,12 @@
 """Lists of a resource with a field of every type: each filter of it, and the plan that PostgreSQL has for each."""
 
 import re
-import shutil
 from pathlib import Path
 
 import pytest
 
 from scripts.new import ROOT
-from tests.conftest import run
+from tests.conftest import copy, run
 
 pytestmark = pytest.mark.slow
 
@@ -148,7 +147,7 @@ def test_the_documentation_asks_what_a_list_takes(installed: Path, tmp_path: Pat
     fields = re.findall(r"^make resource name=invoice fields='([^']*)'$", page, re.MULTILINE)[0]
     (parameter,) = re.findall(r"^    overdue: .*\n", page, re.MULTILINE)
     (method,) = re.findall(r"^    def filter_overdue.*?(?=^```)", page, re.MULTILINE | re.DOTALL)
-    project = Path(shutil.copytree(installed, tmp_path / "backend", symlinks=True))
+    project = copy(installed, tmp_path / "backend")
     run("make", "resource", "name=invoice", f"fields={fields}", cwd=project)
     schema, repository = (
         project / f"app/{name}.py" for name in ("domain/schemas/invoice", "repository/invoice_repository")
@@ -167,7 +166,7 @@ def test_the_documentation_asks_what_a_list_takes(installed: Path, tmp_path: Pat
 
 
 def test_each_filter_compares_and_is_served_by_an_index(installed: Path, tmp_path: Path) -> None:
-    project = Path(shutil.copytree(installed, tmp_path / "backend", symlinks=True))
+    project = copy(installed, tmp_path / "backend")
     run("make", "resource", "name=thing", f"fields={FIELDS}", cwd=project)
     (project / "tests/integration/test_plans.py").write_text(PLANS)
 

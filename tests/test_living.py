@@ -1,16 +1,14 @@
 """A resource changes with the project: fields, access and table follow, and what the project wrote into it stays."""
 
 import json
-import shutil
-import subprocess
 from pathlib import Path
 
 import pexpect
 import pytest
-from copier import run_copy
 
-from tests.conftest import commit, run
+from tests.conftest import Install, commit, copy, run
 from tests.releases import conflicts, contents, edit
+from tests.resources import refusals
 
 pytestmark = pytest.mark.slow
 
@@ -27,7 +25,7 @@ DOCSTRING = 'class InvoiceCreate(RequestModel):\n    """Ours: what a customer ow
 @pytest.fixture(scope="module")
 def invoiced(installed: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A project with invoices, whose service and schemas it changed."""
-    project = Path(shutil.copytree(installed, tmp_path_factory.mktemp("invoiced") / "backend", symlinks=True))
+    project = copy(installed, tmp_path_factory.mktemp("invoiced") / "backend")
     make(project, f"fields={FIELDS}")
     commit(project)
     with (project / SERVICE).open("a") as file:
@@ -39,7 +37,7 @@ def invoiced(installed: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def project(invoiced: Path, tmp_path: Path) -> Path:
-    return Path(shutil.copytree(invoiced, tmp_path / "backend", symlinks=True))
+    return copy(invoiced, tmp_path / "backend")
 
 
 def make(project: Path, *arguments: str, target: str = "resource", status: int = 0) -> str:
@@ -58,7 +56,7 @@ def test_a_changed_resource_is_as_if_it_had_been_made_so_and_keeps_what_was_writ
     )
 
     fields = f"{FIELDS.replace('due:', 'due_on:').removesuffix(' notes:text?')} paid_at:datetime?^ note:text?"
-    expected = Path(shutil.copytree(installed, tmp_path / "expected", symlinks=True))
+    expected = copy(installed, tmp_path / "expected")
     make(expected, f"fields={fields}", "access=admin")
     for name in contents(expected):
         if "invoice" in name and "alembic" not in name:
@@ -164,11 +162,8 @@ asyncio.run(main())
 
 
 @pytest.mark.parametrize("database", ["postgresql", "sqlite"])
-def test_rows_keep_their_data_and_get_what_is_required_of_them(clone: Path, tmp_path: Path, database: str) -> None:
-    project = tmp_path / "backend"
-    run_copy(str(clone), project, data={"database": database}, defaults=True, quiet=True, vcs_ref="HEAD")
-    run("git", "init", "-q", cwd=project)
-    run("make", "install", cwd=project)
+def test_rows_keep_their_data_and_get_what_is_required_of_them(install: Install, tmp_path: Path, database: str) -> None:
+    project = copy(install() if database == "postgresql" else install(database=database), tmp_path / "backend")
     thing = ("make", "resource", "name=thing")
     run(*thing, "fields=name:str(20)!^ due:date? kind:enum(old,odd)=odd parent:ref(thing)? gone:text?", cwd=project)
     commit(project)
@@ -242,33 +237,11 @@ REFUSED_TOGETHER = {
 NONSENSE = ["", "- a\n", "{", "resource: invoice\n", "_src_path: x\n_commit: y\nresource: other\nfields: a:int\n"]
 
 
-# As `make resource` calls it, without a new start of Python and its imports for each.
-ASK = """
-import json, os, sys
-from scripts.template.resource import main
-
-for arguments in json.load(sys.stdin):
-    asked = {f"RESOURCE_{name.upper()}": value for name, _, value in (each.partition("=") for each in arguments)}
-    os.environ |= {"RESOURCE_NAME": "invoice"} | asked
-    try:
-        main()
-    except SystemExit as refusal:
-        print(json.dumps(refusal.code))
-    for name in asked:
-        del os.environ[name]
-"""
-
-
 def test_what_is_refused_gets_one_sentence_and_changes_nothing(project: Path) -> None:
     cases = {(argument,): sentence for argument, sentence in REFUSED.items()} | REFUSED_TOGETHER
-    command = [".venv/bin/python", "-c", ASK]
-    asked = subprocess.run(
-        command, cwd=project, input=json.dumps(list(cases)), capture_output=True, text=True, check=True
-    )
+    refused = refusals(project, [["name=invoice", *arguments] for arguments in cases])
 
-    refusals = [json.loads(line) for line in asked.stdout.splitlines()]
-    assert len(refusals) == len(cases), asked.stdout
-    for refusal, (arguments, sentence) in zip(refusals, cases.items(), strict=True):
+    for refusal, (arguments, sentence) in zip(refused, cases.items(), strict=True):
         assert sentence in refusal, arguments
         assert refusal.endswith((".", ".'", "]")), refusal
         assert "\n" not in refusal
@@ -310,7 +283,7 @@ def test_fields_that_a_resource_was_not_made_with_are_not_adopted(project: Path)
 def test_a_person_is_asked_for_the_value_of_what_becomes_required(project: Path) -> None:
     command = "make resource name=invoice 'add=currency:str(3)'"
     for answer, said in ("", "give them one with backfill="), ("EUR", "Changed invoice:"):
-        terminal = pexpect.spawn("bash", ["-c", command], cwd=str(project), timeout=120)
+        terminal = pexpect.spawn("bash", ["-c", command], cwd=str(project), timeout=1800)
         terminal.expect_exact("currency is required: what do the rows get that invoices has already?")
         terminal.sendline(answer)
         terminal.expect_exact(said)

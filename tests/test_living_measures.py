@@ -1,7 +1,6 @@
 """Resources at random, edited and then changed three times, end as if they had always been so; so do their tables."""
 
 import json
-import shutil
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -11,10 +10,9 @@ from random import Random
 from typing import Any
 
 import pytest
-from copier import run_copy
 
 from scripts.new import ROOT
-from tests.conftest import commit, run
+from tests.conftest import Install, commit, copy, run
 from tests.edits import Edit, chosen
 from tests.lives import CHANGES, Change, Life, columns, drawn, parted, value
 from tests.resources import Resource, macro
@@ -153,21 +151,13 @@ def assert_same_tables(sample: Sample, found: dict[str, Any]) -> None:
 
 
 @pytest.fixture
-def backend(request: pytest.FixtureRequest, clone: Path, tmp_path: Path, database: str) -> Path:
+def backend(install: Install, tmp_path: Path, database: str) -> Path:
     """An installed and committed one, which a test may change."""
-    project = tmp_path / "backend"
-    if database == "postgresql":
-        return Path(shutil.copytree(request.getfixturevalue("installed"), project, symlinks=True))
-    answers = {"profile": "minimal", "database": database}
-    run_copy(str(clone), project, data=answers, defaults=True, quiet=True, vcs_ref="HEAD")
-    run("git", "init", "-q", cwd=project)
-    run("make", "install", cwd=project)
-    commit(project)
-    return project
+    return copy(install() if database == "postgresql" else install(database=database), tmp_path / "backend")
 
 
 # The database, a number that others are drawn for, and which tests of the project run in the end.
-SAMPLE = [("postgresql", 1, "thing"), ("sqlite", 2, "")]
+SAMPLE = [("postgresql", 1, "thing"), ("sqlite", 2, "thing")]
 KINDS = [("sqlite", ""), ("sqlite", "thing"), *[("postgresql", "")] * 2, *[("postgresql", "thing")] * 4]
 TODAY = datetime.now(UTC).date().toordinal() * len(KINDS)
 MANY = [(database, TODAY + number, tests) for number, (database, tests) in enumerate(KINDS)]
@@ -179,7 +169,7 @@ MANY = [(database, TODAY + number, tests) for number, (database, tests) in enume
 def test_changed_resources_are_as_new_ones(
     backend: Path, record_property: Record, *, database: str, number: int, tests: str
 ) -> None:
-    fresh = Path(shutil.copytree(backend, backend.parent / "fresh", symlinks=True))
+    fresh = copy(backend, backend.parent / "fresh")
     lives, random = drawn(number, COUNTS[database]), Random(number)
     sample = Sample(backend, lives, {life.start.name: chosen(life.start.name, random) for life in lives})
     make([life.states[-1] for life in lives], sample.edits, fresh)

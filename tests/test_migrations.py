@@ -1,11 +1,10 @@
 """What `make migrate-*` writes and says in a backend, from the shell that a user types into."""
 
-import shutil
 from pathlib import Path
 
 import pytest
 
-from tests.conftest import Render, run
+from tests.conftest import Install, copy, run
 
 pytestmark = pytest.mark.slow
 
@@ -33,18 +32,14 @@ class Note(Entity):
 
 
 @pytest.fixture(scope="module", params=["postgresql", "sqlite"])
-def installed(request: pytest.FixtureRequest, render: Render, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    project = tmp_path_factory.mktemp("installed") / "backend"
-    shutil.copytree(render(database=request.param), project)
-    run("git", "init", "-q", cwd=project)
-    run("make", "install", cwd=project)
-    return project
+def backend(request: pytest.FixtureRequest, install: Install) -> Path:
+    return install() if request.param == "postgresql" else install(database=request.param)
 
 
 @pytest.fixture
-def project(installed: Path, tmp_path: Path) -> Path:
+def project(backend: Path, tmp_path: Path) -> Path:
     """With a model that has no migration yet."""
-    project = Path(shutil.copytree(installed, tmp_path / "project", ignore=shutil.ignore_patterns(".local")))
+    project = copy(backend, tmp_path / "project")
     write_model(project, "title")
     return project
 

@@ -6,14 +6,14 @@ from pathlib import Path
 import pytest
 
 from scripts.demo import free_port
-from tests.conftest import run
+from tests.conftest import copy, run
 
 pytestmark = pytest.mark.slow
 
 
 @pytest.fixture
 def project(installed: Path, tmp_path: Path) -> Path:
-    return Path(shutil.copytree(installed, tmp_path / "backend", symlinks=True))
+    return copy(installed, tmp_path / "backend")
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from copier import VcsRef, run_copy, run_update
 
-from tests.conftest import Render, run
+from tests.conftest import Install, Render, copy, lend_environment, run
 from tests.test_render import contents
 from tests.variants import FACTORS, PROFILES, Answers, choices
 
@@ -106,12 +106,14 @@ WIRING = re.compile(
     r"app/(__main__|core/config)\.py|scripts/local\.py|pyproject\.toml|Makefile|\.env\.example|docker/.*|kubernetes/base/.*"
     r"|SECURITY\.md|\.copier-answers\.yml"
 )
+# Tests that see all routes, tables and modules.
+OF_THE_WHOLE = "tests/unit tests/integration -k 'unit or openapi or access or migrations or cost or head_api'"
 # Tests of two options together, which say that one of them is missing.
 OF_TWO = {"tests/integrations/tracing/test_traced_cache.py", "tests/integrations/tasks/test_reported_jobs.py"}
 
 
 @pytest.mark.parametrize("option", DELETED)
-def test_an_option_can_be_deleted_by_hand(render: Render, tmp_path: Path, option: str) -> None:
+def test_an_option_can_be_deleted_by_hand(render: Render, install: Install, tmp_path: Path, option: str) -> None:
     folders, answers = DELETED[option]
     project = Path(shutil.copytree(render(profile="full"), tmp_path / "project"))
     expected = render(**{"profile": "full"} | answers)
@@ -125,10 +127,11 @@ def test_an_option_can_be_deleted_by_hand(render: Render, tmp_path: Path, option
     left = {name: text for name, text in contents(project).items() if name not in OF_TWO - contents(expected).keys()}
     assert left == contents(expected), "an option has more than its folder, its tests and lines of wiring"
     run("git", "init", "-q", cwd=project)
+    lend_environment(install(profile="full"), project)
     run("make", "install", cwd=project)
     run("make", "lint", cwd=project)
-    # The tests of the options that are left run in the profiles; here those of the rest, and all of them once.
-    run("make", "test", f"ARGS=-n 2 {'' if option == 'cache' else 'tests/unit tests/integration'}", cwd=project)
+    # What is left was rendered so, and its tests run in the profiles: here those of all parts together, and all once.
+    run("make", "test", f"ARGS=-n 2 {'' if option == 'cache' else OF_THE_WHOLE}", cwd=project)
 
 
 def test_every_question_with_choices_is_an_option_here_or_changes_one_word() -> None:
@@ -136,20 +139,18 @@ def test_every_question_with_choices_is_an_option_here_or_changes_one_word() -> 
 
 
 @pytest.mark.parametrize(
-    ("profile", "targets"),
+    ("profile", "target"),
     [
-        pytest.param(name, ["check"] if name == "full" else ["lint", "test"], id=name)
+        pytest.param(name, "check" if name == "full" else "test", id=name)  # they are installed by a `make lint`
         for name in PROFILES
-        if name != "standard"  # test_backend.py runs its whole check
+        if name != "standard"  # test_pipelines.py runs its whole check, with resources
     ],
 )
-def test_a_profile_passes_its_own_suite(clone: Path, tmp_path: Path, profile: str, targets: list[str]) -> None:
-    project = tmp_path / "backend"
-    run_copy(str(clone), project, data=PROFILES[profile], defaults=True, quiet=True, vcs_ref="HEAD")
-    run("git", "init", "-q", cwd=project)
-    run("make", "install", cwd=project)
+def test_a_profile_passes_its_own_suite(install: Install, tmp_path: Path, profile: str, target: str) -> None:
+    project = copy(install(**PROFILES[profile]), tmp_path / "backend")
 
-    output = run("make", *targets, cwd=project)
+    output = run("make", target, cwd=project)
 
     assert " passed in " in output
     assert not re.search(r"^=.* \d+ (failed|error|skipped|xfailed).* in [\d.]+s", output, re.MULTILINE)
+    assert run("git", "status", "--porcelain", cwd=project) == ""

@@ -1,14 +1,12 @@
 """The tests of a project survive its owner: what they may change takes one edit of the tests, or none."""
 
 import re
-import shutil
 from pathlib import Path
 
 import pytest
-from copier import run_copy
 
 from scripts.new import ROOT
-from tests.conftest import commit, run
+from tests.conftest import Install, commit, copy, run
 from tests.owners import CHANGES
 
 # Where the tests of a project may say what its owner may change.
@@ -34,12 +32,9 @@ def test_nothing_that_an_owner_may_change_is_said_twice() -> None:
 
 
 @pytest.fixture(scope="module")
-def changed(clone: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def changed(install: Install, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A project with every option whose owner has changed all of it, and then added a resource."""
-    project = tmp_path_factory.mktemp("owned") / "backend"
-    run_copy(str(clone), project, data={"profile": "full"}, defaults=True, quiet=True, vcs_ref="HEAD")
-    run("git", "init", "-q", cwd=project)
-    run("make", "install", cwd=project)
+    project = copy(install(profile="full"), tmp_path_factory.mktemp("owned") / "backend")
     for change in CHANGES.values():
         change.make(project)
     commit(project)
@@ -54,13 +49,17 @@ def test_all_changes_together_pass_the_checks_of_the_project(changed: Path) -> N
     run("make", "lint", cwd=changed)
     run("make", "test", cwd=changed)
     run("make", "test-fuzz", "SECONDS=10", cwd=changed)
+
+
+@pytest.mark.long
+def test_all_changes_together_pass_the_tests_of_faults(changed: Path) -> None:
     run("make", "test-faults", cwd=changed)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("name", CHANGES)
 def test_each_change_by_itself_passes_the_tests_that_see_it(installed: Path, tmp_path: Path, name: str) -> None:
-    project = Path(shutil.copytree(installed, tmp_path / "backend", symlinks=True))
+    project = copy(installed, tmp_path / "backend")
     CHANGES[name].make(project)
     tests = [
         f"tests/integration/test_{name}.py" for name in ("access_api", "auth_api", "errors_api", "openapi", "user_api")

@@ -87,7 +87,7 @@ def running(
         yield process
     finally:
         os.killpg(process.pid, signal.SIGTERM)
-        process.communicate(timeout=30)
+        process.communicate()
 
 
 def wait_until(answers: Callable[[], bool]) -> None:

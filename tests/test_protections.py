@@ -1,16 +1,19 @@
 """Each protection of the backend has a test that fails without it: here it is taken out, and the test must notice."""
 
+import json
 import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
 
 import pytest
 from copier import run_copy
 
+from scripts.new import ROOT
 from tests.conftest import Render, run
 
 pytestmark = pytest.mark.slow
@@ -524,9 +527,41 @@ OF_RESOURCES = {
 }
 
 
-@pytest.mark.parametrize("protection", list(PROTECTIONS.values()), ids=list(PROTECTIONS))
-def test_its_absence_is_noticed(render: Render, tmp_path: Path, protection: Protection) -> None:
-    assert_noticed(Path(shutil.copytree(render(**protection.answers), tmp_path / "project")), protection)
+class Projects:
+    """Rendered projects, whose code may be changed for a run of some of their tests."""
+
+    def __init__(self, render: Render, directory: Path, process: "subprocess.Popen[str]") -> None:
+        self._render = render
+        self._directory = directory
+        self._process = process
+
+    def of(self, answers: Mapping[str, str]) -> Path:
+        """One for each set of answers; whoever changes it changes it back."""
+        project = self._directory / ("-".join(answers.values()) or "default")
+        return project if project.exists() else Path(shutil.copytree(self._render(**answers), project))
+
+    def run(self, project: Path, *arguments: str) -> tuple[int, str]:
+        """The status of its tests, which end with the first that fails, and what they say."""
+        output = self._directory / "output"
+        asked = {"folder": str(project), "arguments": arguments, "output": str(output)}
+        assert self._process.stdin
+        assert self._process.stdout
+        print(json.dumps(asked), file=self._process.stdin, flush=True)
+        return int(self._process.stdout.readline()), output.read_text("utf-8", "replace")
+
+
+@pytest.fixture(scope="module")
+def projects(render: Render, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Projects]:
+    directory = tmp_path_factory.mktemp("projects")
+    server = Path(shutil.copytree(render(), directory / "server"))
+    with subprocess.Popen(
+        [sys.executable, "-m", "scripts.local", sys.executable, "-P", str(ROOT / "tests/forks.py")],
+        cwd=server,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        yield Projects(render, directory, process)
 
 
 @pytest.fixture(scope="module")
@@ -543,25 +578,41 @@ def with_resources(clone: Path, tmp_path_factory: pytest.TempPathFactory) -> Pat
     return project
 
 
+@pytest.mark.parametrize("answers", [{}, SQLITE, VALKEY, TASKIQ], ids=["default", "sqlite", "valkey", "taskiq"])
+def test_without_a_change_nothing_fails(projects: Projects, answers: Mapping[str, str]) -> None:
+    status, said = projects.run(projects.of(answers), "tests/unit/test_config.py", "tests/integration/test_session.py")
+
+    assert status == 0, said[-3000:]
+
+
+@pytest.mark.parametrize("protection", list(PROTECTIONS.values()), ids=list(PROTECTIONS))
+def test_its_absence_is_noticed(projects: Projects, protection: Protection) -> None:
+    assert_noticed(projects, projects.of(protection.answers), protection)
+
+
 @pytest.mark.parametrize("protection", list(OF_RESOURCES.values()), ids=list(OF_RESOURCES))
-def test_its_absence_in_a_resource_is_noticed(with_resources: Path, tmp_path: Path, protection: Protection) -> None:
-    assert_noticed(Path(shutil.copytree(with_resources, tmp_path / "project")), protection)
+def test_its_absence_in_a_resource_is_noticed(projects: Projects, with_resources: Path, protection: Protection) -> None:
+    assert_noticed(projects, with_resources, protection)
 
 
-def assert_noticed(project: Path, protection: Protection) -> None:
+_seconds = count(1)
+
+
+def assert_noticed(projects: Projects, project: Path, protection: Protection) -> None:
     file = project / protection.file
     source = file.read_text("utf-8")
     assert source.count(protection.code) == 1, "the protection is written otherwise now: say how it looks without it"
+    times = file.stat().st_atime, file.stat().st_mtime
     file.write_text(source.replace(protection.code, protection.without), "utf-8")
+    # Compiled code is told by its second and its size, which two changes of one file may have in common.
+    second = next(_seconds)
+    os.utime(file, (second, second))
 
-    suite = subprocess.run(
-        ["pytest", "-q", "-x", "-p", "no:cacheprovider", *protection.tests.split()],
-        cwd=project,
-        env=os.environ | {"PYTHONDONTWRITEBYTECODE": "1"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    try:
+        status, said = projects.run(project, *protection.tests.split())
+    finally:
+        file.write_text(source, "utf-8")
+        os.utime(file, times)
 
-    assert suite.returncode == 1, f"nothing failed\n{suite.stdout[-3000:]}{suite.stderr[-1000:]}"
-    assert " failed" in suite.stdout or " error" in suite.stdout
+    assert status == 1, f"nothing failed\n{said[-3000:]}"
+    assert " failed" in said or " error" in said

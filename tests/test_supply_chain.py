@@ -42,14 +42,14 @@ def locked(render: Render, tmp_path: Path) -> Path:
     return project
 
 
-# Between them they have every dependency.
-ALL = {"full": {"profile": "full"}, "sqlite": {"profile": "minimal", "database": "sqlite"}}
+# Between them they have every dependency, and the second has its driver alone that the first has not.
+ALL = {"full": ({"profile": "full"}, ""), "sqlite": ({"profile": "minimal", "database": "sqlite"}, "tests/integration")}
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("answers", ALL.values(), ids=ALL)
+@pytest.mark.parametrize(("answers", "tests"), ALL.values(), ids=ALL)
 def test_the_lowest_versions_that_it_allows_pass_its_tests(
-    render: Render, tmp_path: Path, answers: dict[str, str]
+    render: Render, tmp_path: Path, answers: dict[str, str], tests: str
 ) -> None:
     project = Path(shutil.copytree(render(**answers), tmp_path / "project"))
     lowest = {"UV_RESOLUTION": "lowest-direct"}
@@ -62,7 +62,7 @@ def test_the_lowest_versions_that_it_allows_pass_its_tests(
         [(name, floor)] = re.findall(r"^([a-z0-9-]+).*>=([^,;]+)", requirement)
         at_least, found = floor.split("."), versions[name].split(".")
         assert found[: len(at_least)] == at_least, "another dependency asks for more: raise the floor"
-    output = run("make", "test", cwd=project, environment=lowest)
+    output = run("make", "test", f"ARGS=-n 2 {tests}", cwd=project, environment=lowest)
     assert " passed" in output
     assert not re.search(r"\d+ (failed|error|skipped)", output)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.conftest import commit, run
+from tests.conftest import commit, copy, lend_environment, run
 from tests.releases import NOW, answers, conflicts, contents, edit, render, source, template_with_releases
 
 pytestmark = pytest.mark.slow
@@ -82,17 +82,18 @@ def release(template: Path, version: str) -> None:
 
 
 @pytest.fixture(scope="module")
-def installed(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def known(template: Path, installed: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A project of what is here, which knows of the later releases; copy it before you write."""
-    project = render(template, tmp_path_factory.mktemp("installed") / "backend")
+    project = render(template, tmp_path_factory.mktemp("known") / "backend")
+    lend_environment(installed, project)
     run("make", "install", cwd=project)
     commit(project)
     return project
 
 
 @pytest.fixture
-def project(installed: Path, tmp_path: Path) -> Path:
-    return Path(shutil.copytree(installed, tmp_path / "backend", symlinks=True))
+def project(known: Path, tmp_path: Path) -> Path:
+    return copy(known, tmp_path / "backend")
 
 
 def update(project: Path, version: str, *variables: str, status: int = 0) -> str:
@@ -263,10 +264,10 @@ def test_the_status_says_whether_something_is_newer(project: Path) -> None:
     assert "cannot be reached" in unknown
 
 
-def test_nothing_newer_is_said_and_changes_nothing(template: Path, installed: Path, tmp_path: Path) -> None:
+def test_nothing_newer_is_said_and_changes_nothing(template: Path, known: Path, tmp_path: Path) -> None:
     project = render(template, tmp_path / "newest", STOPS)
-    shutil.copy2(installed / "uv.lock", project)
-    shutil.copytree(installed / ".venv", project / ".venv", symlinks=True)
+    shutil.copy2(known / "uv.lock", project)
+    lend_environment(known, project)
     commit(project)
 
     for target in ("update-check", "update"):

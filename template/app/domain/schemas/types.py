@@ -106,11 +106,13 @@ JsonObject = Annotated[dict[str, Any], AfterValidator(_storable_json)]
 class Digits:
     """For a Decimal of so many digits, so many of them after the point.
 
-    A string is taken exactly or refused. A JSON number is binary in most clients, and rounded to the scale.
+    A string is taken exactly or refused. A JSON number is binary in most clients, and rounded to the scale; a query has
+    `text` only.
     """
 
     precision: int
     scale: int
+    text: bool = False
 
     def __get_pydantic_core_schema__(self, source: object, handler: GetCoreSchemaHandler) -> CoreSchema:
         exact = core_schema.decimal_schema(max_digits=self.precision, decimal_places=self.scale)
@@ -124,15 +126,13 @@ class Digits:
     def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
         digits = self.precision - self.scale
         places = r"(\.[0-9]{1," + str(self.scale) + "})?" if self.scale else ""
+        text = {"type": "string", "pattern": "^-?[0-9]{1," + str(digits) + "}" + places + "$"}
         largest = 10**digits - 1
-        return {
-            "anyOf": [
-                {"type": "number", "minimum": -largest, "maximum": largest},
-                {"type": "string", "pattern": "^-?[0-9]{1," + str(digits) + "}" + places + "$"},
-            ]
-        }
+        return text if self.text else {"anyOf": [{"type": "number", "minimum": -largest, "maximum": largest}, text]}
 
     def _rounded(self, value: object) -> object:
         if isinstance(value, bool):
             raise PydanticCustomError("decimal_type", "Must be a number, or a string with one")
-        return round(Decimal(repr(value)), self.scale) if isinstance(value, float) and math.isfinite(value) else value
+        # A float may have 309 digits, of which Python rounds 28.
+        is_roundable = isinstance(value, float) and abs(value) < 10**self.precision
+        return round(Decimal(repr(value)), self.scale) if is_roundable else value
