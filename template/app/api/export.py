@@ -3,13 +3,14 @@
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
 from contextlib import aclosing, contextmanager
+from time import monotonic
 from typing import Any
 
 from fastapi.responses import StreamingResponse
 from loguru import logger
 from sqlalchemy.exc import DBAPIError
 from starlette.convertors import StringConvertor, register_url_convertor
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from app.api.errors import errors
 from app.api.formats import FORMATS
@@ -86,21 +87,47 @@ class ExportResponse(StreamingResponse):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         with self._exports.slot():
+            self._end = monotonic() + self._exports.timeout
             try:
-                async with aclosing(self._chunks), asyncio.timeout(self._exports.timeout):
-                    self.body_iterator = self._after(await anext(self._chunks))
+                async with aclosing(self._chunks):
+                    first = await anext(self._chunks)
+                    self._refuse_delay()
                     self._has_begun = True
-                    await super().__call__(scope, receive, send)
+                    await self._stream(first, receive, send)
             except INTERRUPTIONS as error:
                 if not (self._has_begun and _is_outage(error)):
                     raise
                 # A server cuts a response that has no end.
                 logger.bind(error=type(error).__name__, reason=reason(error)).error("an export was cut")
 
-    async def _after(self, first: bytes) -> AsyncIterator[bytes]:
+    async def _stream(self, first: bytes, receive: Receive, send: Send) -> None:
+        """Ends between two batches when the client has gone or the time is over.
+
+        Only a wait for the client is cancelled: a read ends by itself in time, and to cancel it costs its connection.
+        """
+
+        async def send_in_time(message: Message) -> None:
+            async with asyncio.timeout(self._end - monotonic()):
+                await send(message)
+
+        gone = asyncio.create_task(self.listen_for_disconnect(receive))
+        try:
+            self.body_iterator = self._until(gone, first)
+            await self.stream_response(send_in_time)
+        finally:
+            gone.cancel()
+
+    async def _until(self, gone: asyncio.Task[None], first: bytes) -> AsyncIterator[bytes]:
         yield first
         async for chunk in self._chunks:
+            if gone.done():
+                return
+            self._refuse_delay()
             yield chunk
+
+    def _refuse_delay(self) -> None:
+        if monotonic() >= self._end:
+            raise TimeoutError("It takes longer than EXPORT_TIMEOUT.")
 
 
 async def _chunks(

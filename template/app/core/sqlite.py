@@ -87,7 +87,8 @@ def create_engine(settings: Settings, **options: Any) -> AsyncEngine:
 
     def begin_statement(conn: Connection, context: ExecutionContext, **_: Any) -> None:
         streams = context.execution_options.get("stream_results")  # and works on for as long as it is read
-        conn.info["deadline"] = monotonic() + (settings.EXPORT_TIMEOUT if streams else statement_timeout)
+        reading = settings.EXPORT_TIMEOUT if streams else 0
+        conn.info["deadline"] = monotonic() + statement_timeout + reading
 
     event.listen(engine.sync_engine, "connect", _check_references)
     event.listen(engine.sync_engine, "connect", bound_statements)

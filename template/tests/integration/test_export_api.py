@@ -8,9 +8,9 @@ from io import StringIO
 from typing import Any
 
 import pytest
-from fastapi import APIRouter, FastAPI
+from fastapi import FastAPI
 from fastapi import Response as AppResponse
-from httpx2 import AsyncClient, Response
+from httpx2 import ASGITransport, AsyncClient, Response
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.api.deps import Providers
@@ -18,6 +18,7 @@ from app.api.export import Exports
 from app.core.config import Settings
 from app.domain.models.user import Role, User
 from app.domain.schemas.user import UserExportQuery, UserResponse
+from app.middleware.head import HeadMiddleware
 from tests.conftest import SignIn
 from tests.factories.user_factory import create_user
 
@@ -119,10 +120,8 @@ async def test_refuses_a_wrong_query(admin: AsyncClient, query: dict[str, Any]) 
     assert [error["field"] for error in answer.json()["errors"]] == list(query)
 
 
-async def test_a_head_needs_no_more_than_the_beginning(
-    app: FastAPI, client: AsyncClient, providers: Providers, session: AsyncSession
-) -> None:
-    user = await create_user(session)
+async def test_a_head_needs_no_more_than_the_beginning(settings: Settings, session: AsyncSession) -> None:
+    user, exports = await create_user(session), Exports(settings)
 
     async def forever() -> AsyncGenerator[Sequence[User]]:
         while True:
@@ -130,15 +129,16 @@ async def test_a_head_needs_no_more_than_the_beginning(
             await asyncio.sleep(0)
 
     async def endless() -> AppResponse:
-        return providers.exports.file("endless", UserExportQuery(), forever(), UserResponse)
+        return exports.file("endless", UserExportQuery(), forever(), UserResponse)
 
-    router = APIRouter()
-    router.add_api_route("/endless", endless, response_class=AppResponse)
-    app.include_router(router)
-    answer = await client.head("http://test/endless")
+    app = FastAPI()
+    app.add_api_route("/endless", endless, response_class=AppResponse)
+    app.add_middleware(HeadMiddleware)
+    async with AsyncClient(transport=ASGITransport(app), base_url="http://test") as client:
+        answer = await client.head("/endless")
 
     assert answer.headers["Content-Disposition"] == 'attachment; filename="endless.csv"'
-    with providers.exports.slot(), providers.exports.slot():
+    with exports.slot(), exports.slot():
         """Both are free."""
 
 
