@@ -110,7 +110,7 @@ PROTECTIONS = {
     ),
     "no statement of another caller's rules": Protection(
         "app/repository/base.py",
-        "_statements = None if has_own_rules or is_computed else {}",
+        "_statements = None if own_rules or is_computed else {}",
         "_statements = {}",
         "tests/integration/test_scope.py -k reads",
     ),
@@ -148,7 +148,34 @@ PROTECTIONS = {
         "app/repository/base.py", ", autoescape=True", "", "tests/integration/test_user_api.py"
     ),
     "stable order": Protection(
-        "app/repository/base.py", "(chosen, self.model.id)", "(chosen,)", "tests/unit/test_repository.py"
+        "app/repository/keyset.py",
+        "else order, self.identity.asc()",
+        "else order,",
+        "tests/unit/test_repository.py",
+    ),
+    "cursors that were written here": Protection(
+        "app/domain/schemas/cursor.py",
+        "if not any(hmac.compare_digest(self._signed(payload, key), self.text) for key in self._keys):",
+        "if not payload:",
+        "tests/integration/test_list_cursors.py",
+    ),
+    "cursors of one caller": Protection(
+        "app/api/listing.py",
+        'join((caller_of(connection), connection.scope["path"], chosen))',
+        'join((connection.scope["path"], chosen))',
+        "tests/integration/test_list_cursors.py",
+    ),
+    "each parameter once": Protection(
+        "app/api/listing.py",
+        "    refuse_repetition(connection, query)\n    if isinstance",
+        "    if isinstance",
+        "tests/integration/test_list_filters.py",
+    ),
+    "a bounded number of values": Protection(
+        "app/domain/schemas/filters.py",
+        ", min_length=1, max_length=MAXIMUM_VALUES",
+        "",
+        "tests/integration/test_list_filters.py",
     ),
     "unknown fields": Protection(
         "app/domain/schemas/base.py", 'extra="forbid", ', "", "tests/integration/test_user_api.py"

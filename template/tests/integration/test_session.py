@@ -173,13 +173,13 @@ async def test_a_snapshot_sees_one_moment_and_no_writer_waits_for_it(settings: S
     async with database.snapshot() as snapshot:
         before = await snapshot.scalar(count)
         async with database.transaction() as session:
-            await create_user(session, full_name="later")
+            await create_user(session, email="later@example.com")
         assert await snapshot.scalar(count) == before
         with pytest.raises(ReadOnlySessionError):
             await snapshot.execute(sa.delete(User))
 
     async with database.transaction() as session:
-        later = await session.scalars(sa.delete(User).where(User.full_name == "later").returning(User.id))
+        later = await session.scalars(sa.delete(User).where(User.email == "later@example.com").returning(User.id))
         assert len(later.all()) == 1
     await database.close()
 

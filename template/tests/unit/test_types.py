@@ -79,6 +79,8 @@ def test_takes(kind: Any, sent: object, taken: object) -> None:
         (Price, "1000"),
         (Price, True),
         (Price, float("inf")),
+        (Price, 1.7976931348623157e308),
+        (Price, -1e300),
         (Price, "NaN"),
         (JsonObject, []),
         (JsonObject, {"a": ["\0"]}),
