@@ -126,6 +126,9 @@ async def test_the_examples(admin: AsyncClient, session: AsyncSession) -> None:
     for request in REQUESTS:
         answer = await admin.get(request.removeprefix("/api/v1").replace("NEXT", cursor))
         assert answer.status_code == 200, (request, answer.text)
+        if "/export" in request:
+            assert answer.headers["Content-Disposition"].startswith("attachment")
+            continue
         cursor = answer.json()["next"] or ""
         if "status=draft" in request:
             assert answer.json()["items"], request
