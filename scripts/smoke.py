@@ -72,6 +72,9 @@ def check_users(smoke: Smoke) -> None:
     found = smoke.call("GET", f"/users?search={new['email']}", 200, template="/users").json()
     if found["items"] != [user]:
         raise SystemExit(f"The user that was created was not found: {found}")
+    exported = smoke.call("GET", f"/users/export?format=ndjson&search={new['email']}", 200, template="/users/export")
+    if exported.json() != user:
+        raise SystemExit(f"The user that was created was not exported: {exported.text}")
     path, template = f"/users/{user['id']}", "/users/{user_id}"
     smoke.call("GET", path, 200, template=template)
     smoke.call("PATCH", path, 200, template=template, body={"full_name": "Ada King"})

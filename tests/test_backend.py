@@ -59,6 +59,7 @@ def test_it_serves_where_its_env_says_and_stops_whole(backend: Path, end: str) -
         env={name: value for name, value in os.environ.items() if name != "PORT"} | {"HOST": "x86_64-conda-linux-gnu"},
         stdout=subprocess.DEVNULL,
         start_new_session=True,
+        preexec_fn=heed_signals,
     )
     try:
         answer = wait_for(f"http://127.0.0.1:{port}/api/v1/health/ready")
@@ -75,6 +76,12 @@ def test_it_serves_where_its_env_says_and_stops_whole(backend: Path, end: str) -
     wait_until(lambda: not (backend / ".local/postgres/postmaster.pid").exists())
     with pytest.raises(httpx2.ConnectError):
         httpx2.get(f"http://127.0.0.1:{port}/api/v1/health")
+
+
+def heed_signals() -> None:
+    """What runs us, a job in the background or nohup, may have us ignore them, and all that we start."""
+    for number in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
 
 
 def wait_for(url: str) -> httpx2.Response:

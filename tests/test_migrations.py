@@ -110,3 +110,16 @@ def test_format_goes_on_where_a_line_is_too_long(project: Path) -> None:
     module.write_text(f"import os\nTEXT = '{'long ' * 30}'\n")
     assert "E501" in run("make", "format", cwd=project, status=2)
     assert module.read_text().startswith('TEXT = "long')
+
+
+def test_a_search_gets_an_index_on_servers_that_can_have_one(installed: Path, tmp_path: Path) -> None:
+    project = copy(installed, tmp_path / "project")
+
+    assert "table=users. Searched are: users." in run("make", "migrate-search", cwd=project, status=2)
+    assert "Wrote alembic/versions/" in run("make", "migrate-search", "table=users", cwd=project)
+
+    run("make", "migrate-up", cwd=project)
+    assert "are the same: nothing was written" in run("make", "migrate-create", "name=more", cwd=project, status=2)
+    run("make", "migrate-down", cwd=project)
+    run("make", "lint", cwd=project)
+    run("make", "test", "ARGS=-k migrations", cwd=project)

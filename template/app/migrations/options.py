@@ -20,7 +20,13 @@ Plugin.setup_plugin_from_module(check_constraints, CHECK_CONSTRAINTS)
 
 
 def is_ours(name: str | None, kind: str, parents: Mapping[str, str | None]) -> bool:
-    """Returns whether to compare it. A table that neither a model nor a migration names belongs to somebody else."""
+    """Returns whether to compare it.
+
+    A table that neither a model nor a migration names belongs to somebody else. The index of a search is made by a
+    migration alone, since not every server can have it.
+    """
+    if kind == "index":
+        return name != f"ix_{parents['table_name']}_search"
     if kind != "table":
         return True
     return parents["schema_qualified_table_name"] in Base.metadata.tables or name in _created()

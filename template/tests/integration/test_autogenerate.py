@@ -99,3 +99,9 @@ async def test_it_sees_that_a_model_is_gone(connection: AsyncConnection) -> None
     await connection.execute(text("CREATE TABLE spatial_ref_sys (srid INTEGER PRIMARY KEY)"))
 
     assert await connection.run_sync(without_models) == set(Base.metadata.tables)
+
+
+async def test_the_index_of_a_search_is_left_alone(connection: AsyncConnection) -> None:
+    await connection.execute(text("CREATE INDEX ix_users_search ON users (email)"))
+
+    assert await connection.run_sync(differences) == []

@@ -1,0 +1,66 @@
+"""Writes the migration by which PostgreSQL finds parts of words in an index: `make migrate-search table=users`.
+
+The index holds trigrams, which serve every search of three letters or more (PostgreSQL documentation, pg_trgm).
+"""
+
+import os
+import sys
+from collections.abc import Iterator
+from textwrap import dedent, indent
+
+from alembic.script import ScriptDirectory
+from alembic.util import rev_id
+
+from app.discovery import modules_of
+from app.repository.base import Repository
+from scripts.migrations import configuration, explained
+
+UPGRADE = """
+if op.get_bind().scalar(sa.text("SELECT 1 FROM pg_available_extensions WHERE name = 'pg_trgm'")) is None:
+    return  # as on the server of `make dev` and `make test`, where a search reads every row
+op.execute("CREATE EXTENSION IF NOT EXISTS pg_trgm")
+# Nobody who writes waits for the index, which therefore is made outside of a transaction.
+with op.get_context().autocommit_block():
+    op.create_index(
+        "ix_{table}_search",
+        "{table}",
+        {columns},
+        postgresql_using="gin",
+        postgresql_ops={operators},
+        postgresql_where=sa.text("deleted_at IS NULL"),
+        postgresql_concurrently=True,
+    )
+"""
+DOWNGRADE = 'op.drop_index("ix_{table}_search", "{table}", if_exists=True)'
+
+
+def main() -> None:
+    """Raises SystemExit with what to do when there is no such table, or nothing that is searched in it."""
+    searched = dict(searchable())
+    table = os.environ.get("SEARCH_TABLE", "")
+    if table not in searched:
+        sys.exit(f"Say in which table, as in make migrate-search table=users. Searched are: {', '.join(searched)}.")
+    columns = searched[table]
+    values = {"table": table, "columns": columns, "operators": dict.fromkeys(columns, "gin_trgm_ops")}
+    with explained():
+        script = ScriptDirectory.from_config(configuration()).generate_revision(
+            rev_id(),
+            f"index the search of {table.replace('_', ' ')}",
+            upgrades=indent(dedent(UPGRADE.format(**values)), "    ").strip(),
+            downgrades=DOWNGRADE.format(**values),
+            imports="",
+        )
+    assert script is not None
+    print(f"Wrote {os.path.relpath(script.path)}. Next: make migrate-up")
+
+
+def searchable() -> Iterator[tuple[str, list[str]]]:
+    """The tables whose lists are searched, and the columns of each."""
+    modules_of("app.repository")
+    for repository in Repository.__subclasses__():
+        if repository.searchable:
+            yield repository.model.__tablename__, [column.key for column in repository.searchable]
+
+
+if __name__ == "__main__":
+    main()
