@@ -59,7 +59,7 @@ def test_it_serves_where_its_env_says_and_stops_whole(backend: Path, end: str) -
         env={name: value for name, value in os.environ.items() if name != "PORT"} | {"HOST": "x86_64-conda-linux-gnu"},
         stdout=subprocess.DEVNULL,
         start_new_session=True,
-        preexec_fn=heed_signals,
+        preexec_fn=heed_signals,  # noqa: PLW1509 (nothing here has threads)
     )
     try:
         answer = wait_for(f"http://127.0.0.1:{port}/api/v1/health/ready")
