@@ -261,6 +261,7 @@ def test_the_index_of_make_migrate_search_serves_searches(stack: Stack) -> None:
     """)
     # As the project's own environment would, which a project that only runs in containers lacks.
     run(sys.executable, "-m", "scripts.search_index", cwd=stack.folder, environment={"SEARCH_TABLE": "users"})
+    stack.make("docker-down")
     stack.make("docker-up")
     stack.sql("ANALYZE users")
 

@@ -326,6 +326,11 @@ def test_what_cannot_be_updated_gets_one_sentence_and_nothing_changes(project: P
     (project / "mine.txt").write_text("mine\n")
     assert "not committed (mine.txt): commit or stash them first." in update(project, CHANGES, status=2)
     (project / "mine.txt").unlink()
+    configuration = project / ".git/config"
+    known = configuration.read_text()
+    configuration.write_text("nonsense")
+    assert "Git cannot read the project. It says:\nfatal: bad config line 1" in update(project, CHANGES, status=2)
+    configuration.write_text(known)
     shutil.rmtree(project / ".git")
     assert "run git init, git add and git commit first." in update(project, CHANGES, status=2)
     assert answers(project)["license"] == "MIT"

@@ -11,6 +11,12 @@ def git(*arguments: str) -> str:
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False).stdout
 
 
+def refusal() -> str:
+    """Why git cannot read the project, in its own words; nothing where it can."""
+    command = ["git", "rev-parse", "--git-dir"]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False).stderr.strip()
+
+
 def git_bytes(*arguments: str, stdin: bytes = b"") -> bytes:
     """Raises CalledProcessError where it fails."""
     command = ["git", *arguments]

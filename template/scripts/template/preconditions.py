@@ -5,12 +5,15 @@ import sys
 from alembic.config import Config
 from alembic.script import ScriptDirectory
 
-from scripts.template.git import changed, git
+from scripts.template.git import changed, git, refusal
 from scripts.template.project import ANSWERS, ROOT
 
 
 def require_repository() -> None:
-    if not git("ls-files", "--", ANSWERS):
+    said = refusal()
+    if said and "not a git repository" not in said:
+        sys.exit(f"Git cannot read the project. It says:\n{said}")
+    if said or not git("ls-files", "--", ANSWERS):
         sys.exit("An update needs the project in git: run git init, git add and git commit first.")
 
 
