@@ -328,7 +328,7 @@ def test_what_cannot_be_updated_gets_one_sentence_and_nothing_changes(project: P
     (project / "mine.txt").unlink()
     configuration = project / ".git/config"
     known = configuration.read_text()
-    configuration.write_text("nonsense")
+    configuration.write_text("[nonsense\n")
     assert "Git cannot read the project. It says:\nfatal: bad config line 1" in update(project, CHANGES, status=2)
     configuration.write_text(known)
     shutil.rmtree(project / ".git")
