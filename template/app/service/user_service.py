@@ -25,12 +25,12 @@ class UserService:
         self.users = users
         self.refresh_tokens = refresh_tokens
 
-    async def list(self, query: UserListQuery) -> Slice[User]:
-        return await self.users.list(query)
-
     def export(self, query: UserExportQuery) -> AsyncGenerator[Sequence[User]]:
         """All users that the query finds, in batches. The session of the repository is a snapshot."""
         return self.users.stream(query)
+
+    async def list(self, query: UserListQuery) -> Slice[User]:
+        return await self.users.list(query)
 
     async def get(self, user_id: UUID) -> User:
         """Raises NotFoundError."""
