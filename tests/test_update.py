@@ -58,7 +58,7 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     source(template, "template/SECURITY.md").unlink()
     resource = "extensions/resource/app/{}/{{{{ resource }}}}{}.py"
     edit(template, resource.format("service", "_service"), '"""The rules', '"""All rules')
-    edit(template, resource.format("domain/models", ""), INDEX, f"{INDEX}{INDEX.replace('created', 'updated')}")
+    edit(template, resource.format("domain/models", ""), INDEX, f"{INDEX}{INDEX.replace('created', 'deleted')}")
     release(template, CHANGES)
 
     run("git", "mv", f"template/{MOVED}", f"template/{MOVED_TO}", cwd=template)
@@ -169,7 +169,7 @@ def test_resources_follow_and_keep_what_the_project_wrote_into_them(project: Pat
     assert f"_commit: {CHANGES}\n" in (project / ".copier/invoice.yml").read_text()
     migration = follow_migration(project)
     assert f"The tables of your models changed: {migration} brings that to the database.\n" in said
-    assert (project / migration).read_text().count("ix_invoices_updated_at") == 2
+    assert (project / migration).read_text().count("ix_invoices_deleted_at") == 2
     assert "nickname" not in (project / migration).read_text()
     run("git", "add", ".", cwd=project)
     run("make", "install", cwd=project)
@@ -204,7 +204,7 @@ def test_resources_follow_a_plain_copier_update_as_well(project: Path, *, is_com
 
     assert said.startswith(f"The update from {NOW} to {CHANGES} was not finished: that is done now.\n")
     assert f"    invoice: {MODEL}, {SERVICE}\n" in said
-    assert "ix_invoices_updated_at" in (project / follow_migration(project)).read_text()
+    assert "ix_invoices_deleted_at" in (project / follow_migration(project)).read_text()
     commit(project)
     assert update(project, CHANGES) == f"The project is at {CHANGES}: {CHANGES} is not newer.\n"
 
