@@ -180,7 +180,7 @@ def test_resources_follow_and_keep_what_the_project_wrote_into_them(project: Pat
 def test_what_resources_and_the_template_both_changed_is_in_conflict(project: Path) -> None:
     invoiced(project)
     edit(project, SERVICE, '"""The rules about', '"""Our rules about')
-    edit(project, MODEL, '"created_at", "id")', '"created_at")')
+    edit(project, MODEL, '_created_at", "created_at", "id")', '_created_at", "created_at")')
     commit(project)
     before = run("git", "rev-parse", "HEAD", cwd=project)
 
