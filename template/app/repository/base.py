@@ -105,12 +105,19 @@ class Repository[Model: Entity]:
         return self._slice(query, [row[0] for row in rows], count)
 
     async def _list_after(self, query: ListQuery) -> Slice[Model]:
-        keyset, matches = self._keyset(query), self._matches(query)
-        uncounted = query.model_copy(update={"count": False})
+        keyset, matches, position = self._keyset(query), self._matches(query), query.after.position
+        is_null = position.value is None
+
+        def pages() -> Sequence[Select[Any]]:
+            uncounted = query.model_copy(update={"count": False})
+            return [self._page(uncounted, (*matches, rest)) for rest in keyset.after(null=is_null)]
+
+        shape = ("after", query.sort_by, query.sort_order, is_null)
+        values = keyset.values(position) | {"page_offset": 0}
         records: list[Model] = []
-        for rest in keyset.after(query.after.position):
-            window = {"page_limit": query.limit + 1 - len(records), "page_offset": 0}
-            records += await self.session.scalars(self._page(uncounted, (*matches, rest)), window)
+        for page in pages() if matches else self._shared(shape, pages):
+            values["page_limit"] = query.limit + 1 - len(records)
+            records += await self.session.scalars(page, values)
             if len(records) > query.limit:
                 break
         is_counted = query.count and "count" in query.model_fields_set

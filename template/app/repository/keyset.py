@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from pydantic import TypeAdapter, ValidationError
-from sqlalchemy import ColumnElement, literal, tuple_
+from sqlalchemy import ColumnElement, bindparam, tuple_
 from sqlalchemy.orm import InstrumentedAttribute
 
 from app.domain.models.base import Entity
@@ -37,27 +37,31 @@ class Keyset:
         value = getattr(record, self.column.key)
         return Position(self._adapter.dump_python(value, mode="json"), str(record.id))
 
-    def after(self, position: Position) -> Sequence[ColumnElement[bool]]:
-        """The records that follow, as ranges in their order. An index serves each of them, but not their union.
+    def after(self, *, null: bool) -> Sequence[ColumnElement[bool]]:
+        """The records that follow a position, as ranges in their order. An index serves each of them, not their union.
 
-        Raises InvalidCursorError.
+        `null` says whether the position has no value; `values` has the parameters of what is returned.
         """
-        record_id = UUID(position.record_id)
-        if position.value is None:
+        record_id = bindparam("after_id", type_=self.identity.type)
+        if null:
             later = self.identity > record_id if self.ascending else self.identity < record_id
             nulls = self.column.is_(None) & later
             return [nulls] if self.ascending else [nulls, self.column.is_not(None)]
-        key = tuple_(self.column, self.identity)
-        here = tuple_(literal(self._value(position), self.column.type), literal(record_id, self.identity.type))
+        key, here = (
+            tuple_(self.column, self.identity),
+            tuple_(bindparam("after_value", type_=self.column.type), record_id),
+        )
         if not self.ascending:
             return [key < here]
         return [key > here, self.column.is_(None)] if self._is_nullable else [key > here]
 
-    def _value(self, position: Position) -> Any:
+    def values(self, position: Position) -> dict[str, Any]:
+        """Raises InvalidCursorError."""
         try:
-            return self._adapter.validate_python(position.value)
+            value = None if position.value is None else self._adapter.validate_python(position.value)
         except ValidationError:
             raise InvalidCursorError from None  # the column had another type when the cursor was written
+        return {"after_value": value, "after_id": UUID(position.record_id)}
 
     @property
     def _adapter(self) -> TypeAdapter[Any]:
