@@ -30,7 +30,7 @@ ComposeLoader.add_constructor("!reset", lambda *_: None)
 
 
 def files(project: Path) -> Iterator[Path]:
-    return (path for path in sorted(project.rglob("*")) if path.is_file())
+    return (path for path in sorted(project.rglob("*")) if path.is_file() and path.parent.name != "__pycache__")
 
 
 def contents(project: Path) -> dict[str, bytes]:

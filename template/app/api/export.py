@@ -62,7 +62,7 @@ class Exports:
 
     def file(
         self, name: str, query: ExportQuery, batches: AsyncGenerator[Sequence[Any]], schema: type[ResponseModel]
-    ) -> "ExportResponse":
+    ) -> StreamingResponse:
         """Returns the response that writes these records by their schema, in the format that the query asks for."""
         headers = {
             "Content-Disposition": f'attachment; filename="{name}.{query.format}"',

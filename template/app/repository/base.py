@@ -20,6 +20,8 @@ from app.repository.keyset import Keyset
 # How many records of a stream are in memory at a time.
 BATCH = 500
 
+type Batches[Model] = AsyncGenerator[Sequence[Model]]
+
 
 @dataclass(frozen=True)
 class Slice[Model]:
@@ -124,7 +126,7 @@ class Repository[Model: Entity]:
         total = await self.session.scalar(self._total(matches)) if is_counted else None
         return self._slice(query, records, total)
 
-    async def stream(self, query: Filters) -> AsyncGenerator[Sequence[Model]]:
+    async def stream(self, query: Filters) -> Batches[Model]:
         """Yields all records that match, in batches, from a cursor of the database: the session is a transaction."""
         statement = self._page(query, self._matches(query)).limit(None).offset(None)
         result = await self.session.stream_scalars(statement, execution_options={"yield_per": BATCH})

@@ -1,6 +1,5 @@
 """The rules about users."""
 
-from collections.abc import AsyncGenerator, Sequence
 from uuid import UUID
 
 from app.core.exceptions import ConflictError, ForbiddenError, NotFoundError, found
@@ -15,7 +14,7 @@ from app.domain.schemas.user import (
     UserListQuery,
     UserUpdate,
 )
-from app.repository.base import Slice
+from app.repository.base import Batches, Slice
 from app.repository.refresh_token_repository import RefreshTokenRepository
 from app.repository.user_repository import UserRepository
 
@@ -25,7 +24,7 @@ class UserService:
         self.users = users
         self.refresh_tokens = refresh_tokens
 
-    def export(self, query: UserExportQuery) -> AsyncGenerator[Sequence[User]]:
+    def export(self, query: UserExportQuery) -> Batches[User]:
         """All users that the query finds, in batches. The session of the repository is a snapshot."""
         return self.users.stream(query)
 

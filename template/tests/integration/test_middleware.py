@@ -34,7 +34,7 @@ async def test_each_request_leaves_one_log_line(
 
     (line,) = capsys.readouterr().out.splitlines()
     event = json.loads(line)
-    assert (event["method"], event["route"], event["status"]) == ("GET", f"{PREFIX}{USERS}/{{user_id}}", 404)
+    assert (event["method"], event["route"], event["status"]) == ("GET", f"{PREFIX}{USERS}/" + "{user_id}", 404)
     assert (event["request_id"], event["level"]) == ("one", "INFO")
     assert event["duration_ms"] > 0
     assert "secret" not in line
