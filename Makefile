@@ -34,7 +34,7 @@ test: lint ## Everything: lint, renders, and the rendered backend's own checks
 
 .PHONY: test-quick
 test-quick: lint ## The same without what runs a rendered backend
-	@$(RUN) pytest -n 2 --maxschedchunk 1 -m "not slow and not product"
+	@$(RUN) pytest -n 2 --maxschedchunk 1 -m "not slow and not product and not long"
 
 .PHONY: test-product
 test-product: $(UV) ## Render every combination of options, which takes long
