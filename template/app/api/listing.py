@@ -27,6 +27,7 @@ def listing[Kind: Filters](kind: type[Kind]) -> Callable[..., Awaitable[Kind]]:
 
 
 def checked[Kind: Filters](connection: HTTPConnection, query: Kind) -> Kind:
+    """Raises RequestValidationError if a parameter is repeated, or the cursor belongs to another list."""
     refuse_repetition(connection, query)
     if isinstance(query, ListQuery):
         try:
@@ -43,7 +44,7 @@ def list_name(connection: HTTPConnection, query: ListQuery) -> str:
 
 
 def refuse_repetition(connection: HTTPConnection, query: Filters) -> None:
-    """FastAPI takes the last of several values; whoever sends several means something else."""
+    """Raises RequestValidationError if a parameter for one value is repeated, of which FastAPI would take the last."""
     parameters = connection.query_params
     if len(parameters) == len(parameters.multi_items()):
         return

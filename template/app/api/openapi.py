@@ -1,4 +1,4 @@
-"""Says in the documentation which operations take a token and can do without one, for which FastAPI has no word."""
+"""Marks the operations with optional sign-in in the OpenAPI document, which FastAPI cannot express."""
 
 from collections.abc import Iterator
 from typing import Any

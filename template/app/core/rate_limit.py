@@ -21,7 +21,7 @@ IPV6_PREFIX = 64
 
 
 class Limiter:
-    """Counts one thing per client, so that nobody can use up what others may do. One instance a process.
+    """Limits how often each client may do one thing. There is one instance per process.
 
     `limit` has the notation of `limits`; `storage` is shared with other processes, or else the memory of this one.
     """

@@ -169,7 +169,7 @@ def _add_sqlstate(context: ExceptionContext) -> None:
 
 
 def _named(sqlstate: str | None, message: str, statement: str) -> tuple[str, str, str]:
-    """The table, the constraint and what PostgreSQL would tell of them."""
+    """Returns the table, the constraint, and the detail that PostgreSQL would give."""
     if sqlstate == "23505" and (found := re.findall(r"(\w+)\.(\w+)", message)):
         columns = [column for _, column in found]
         return found[0][0], "_".join(["uq", found[0][0], *columns]), f"Key ({', '.join(columns)})=()"

@@ -54,7 +54,7 @@ class Repository[Model: Entity]:
 
     # None if this class builds its statements by rules of its own, which may hold values of one caller.
     _statements: ClassVar[dict[Hashable, Any] | None]
-    # A list with an order of its own has pages only.
+    # False if a subclass overrides `_order`: its list has page numbers only.
     _has_cursors: ClassVar[bool]
 
     def __init_subclass__(cls) -> None:

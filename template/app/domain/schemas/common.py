@@ -1,4 +1,4 @@
-"""What the requests and responses of all resources share."""
+"""The schemas that all resources share."""
 
 from typing import Annotated, Literal
 

@@ -39,14 +39,14 @@ class Cursor:
         self._list_name = b""
 
     def __bool__(self) -> bool:
-        """Whether the client gave a cursor."""
+        """Whether the client sent a cursor."""
         return bool(self.text)
 
     def bind(self, keys: Sequence[bytes], list_name: str) -> None:
-        """Has this cursor and those that it writes belong to one list, which no other list takes.
+        """Binds this cursor, and those that it writes, to one list; every other list refuses them.
 
-        `keys` are secrets: the first one signs, all of them verify. `list_name` says everything that the list depends
-        on. Raises InvalidCursorError for anything but the exact text that `write` returned for this list.
+        `keys` are secrets: the first one signs, all of them verify. `list_name` is equal for equal lists only.
+        Raises InvalidCursorError for anything but the exact text that `write` returned for this list.
         """
         self._keys, self._list_name = keys, list_name.encode()
         if self.text:
@@ -54,13 +54,13 @@ class Cursor:
 
     @property
     def position(self) -> Position:
-        """The record after which the page begins. Raises InvalidCursorError if nobody has called `bind`."""
+        """The record after which the page begins. Raises InvalidCursorError if `bind` was not called."""
         if self._position is None:
             raise InvalidCursorError
         return self._position
 
     def write(self, position: Position) -> str | None:
-        """Returns the cursor of a record, or None if nobody has called `bind`."""
+        """Returns the cursor of a record, or None if `bind` was not called."""
         payload = json.dumps(position, separators=(",", ":"), ensure_ascii=False).encode()
         return self._signed(payload, self._keys[0]) if self._keys else None
 
