@@ -1,7 +1,6 @@
 """A server and a database that a test may stop, freeze and kill."""
 
-import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -74,14 +73,6 @@ async def patient_client(migrated: Service) -> AsyncIterator[AsyncClient]:
     with running_server(migrated.url, **limits) as server:
         async with signed_in(server) as client:
             yield client
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    for _ in range(1200):
-        if condition():
-            return
-        await asyncio.sleep(0.05)
-    raise AssertionError("it did not happen")
 
 
 def user_named(name: str) -> dict[str, Any]:

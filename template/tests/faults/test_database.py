@@ -12,8 +12,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from tests.api import LOGIN, ME, USERS, credentials
 from tests.database import Service
 from tests.errors import assert_error
-from tests.faults.conftest import ADMIN, LIMITS, until, user_named
+from tests.faults.conftest import ADMIN, LIMITS, user_named
 from tests.server import Server
+from tests.waiting import until
 
 
 def assert_unavailable(answer: Response) -> None:

@@ -14,10 +14,11 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from tests.api import LOGIN, USERS, credentials
 from tests.database import Service
-from tests.faults.conftest import LIMITS, signed_in, until, user_named
+from tests.faults.conftest import LIMITS, signed_in, user_named
 from tests.integrations.cache.valkey import Valkey
 from tests.integrations.tasks.worker import SCHEDULER, STOP_TIMEOUT, WORKER, Worker, running
 from tests.server import running_server
+from tests.waiting import until
 
 # What is not acknowledged within twice this time is tried again.
 JOB_TIMEOUT = "1"

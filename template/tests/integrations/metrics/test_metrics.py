@@ -2,7 +2,7 @@
 
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
@@ -22,6 +22,7 @@ from app.core.database import Database, create_engine
 from app.integrations.metrics.registry import exposition
 from tests.api import LOGIN, ME, PREFIX, USERS
 from tests.server import Server, running_server
+from tests.waiting import block_until
 
 METRICS = "http://test/metrics"
 TOKEN = "0123456789abcdefghijklmnopqrstuvwxyz"
@@ -193,14 +194,6 @@ def server(folder: Path, database_url: str) -> Iterator[Server]:
         yield server
 
 
-def until(reached: Callable[[], bool]) -> None:
-    for _ in range(1200):
-        if reached():
-            return
-        time.sleep(0.05)
-    raise TimeoutError
-
-
 def scrape(server: Server) -> Series:
     return parse(httpx2.get(f"{server.origin}/metrics").raise_for_status().text)
 
@@ -217,25 +210,25 @@ def test_several_workers_count_together(server: Server, folder: Path) -> None:
         sent += 8
         return len(list(folder.glob("metrics-*/counter_*.db"))) == 2
 
-    until(both_have_counted)
+    block_until(both_have_counted)
 
     def each_is_counted_once() -> bool:
         counts = [value(scrape(server), name, **labels) for name in COUNTS]
         assert max(counts) <= sent
         return min(counts) == sent
 
-    until(each_is_counted_once)
+    block_until(each_is_counted_once)
 
 
 def test_workers_that_were_killed_leave_their_counts_and_nothing_in_progress(server: Server) -> None:
     labels = {"method": "GET", "route": f"{PREFIX}{ME}", "status": "401"}
     httpx2.get(f"{server.address}{ME}")
     # The answer is there a moment before it is counted.
-    until(lambda: value(scrape(server), "http_requests_total", **labels) == 1)
+    block_until(lambda: value(scrape(server), "http_requests_total", **labels) == 1)
     with socket.create_connection(("127.0.0.1", server.port)) as unfinished:
         unfinished.sendall(f"POST {PREFIX}{LOGIN} HTTP/1.1\r\nHost: test\r\n".encode())
         unfinished.sendall(b"Content-Type: application/x-www-form-urlencoded\r\nContent-Length: 10\r\n\r\nuser")
-        until(lambda: value(scrape(server), "http_requests_in_progress") == 2)  # this one, and the one that asks
+        block_until(lambda: value(scrape(server), "http_requests_in_progress") == 2)  # this one, and the one that asks
         for process in psutil.Process(server.process.pid).children():
             if "spawn_main" in " ".join(process.cmdline()):
                 process.kill()
@@ -247,6 +240,6 @@ def test_workers_that_were_killed_leave_their_counts_and_nothing_in_progress(ser
             series.update(scrape(server))
         return value(series, "http_requests_in_progress") == 1
 
-    until(nothing_is_left_in_progress)
+    block_until(nothing_is_left_in_progress)
 
     assert value(series, "http_requests_total", **labels) == 1

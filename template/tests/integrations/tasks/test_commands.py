@@ -24,8 +24,9 @@ from app.tasks.job import Job
 from app.tasks.queue import Queue
 from tests.factories.user_factory import user_row
 from tests.integrations.cache.valkey import Valkey
-from tests.integrations.tasks.test_tasks import add_token, add_user, tokens, until
+from tests.integrations.tasks.test_tasks import add_token, add_user, tokens
 from tests.integrations.tasks.worker import BOTH, SCHEDULER, WORKER, Worker, project_with, running
+from tests.waiting import until
 
 pytestmark = pytest.mark.xdist_group("server")
 

@@ -8,8 +8,8 @@ from app.core.config import DISTRIBUTION
 from tests import database as database_server
 from tests.integrations.cache.valkey import Valkey
 from tests.integrations.receiver import receiving
-from tests.integrations.tasks.test_tasks import until
 from tests.integrations.tasks.worker import SCHEDULER, WORKER, running
+from tests.waiting import until
 
 pytest.importorskip("app.integrations.sentry", reason="nothing is reported")
 

@@ -37,6 +37,7 @@ from app.tasks.queue import Queue
 from tests.api import USERS
 from tests.factories.user_factory import create_user
 from tests.integrations.cache.valkey import Valkey
+from tests.waiting import until
 
 pytestmark = pytest.mark.xdist_group("server")
 
@@ -174,14 +175,6 @@ async def deliver_in_vain(redis: Redis, attempts: int, idle: int = 10**9) -> Non
     await redis.xreadgroup("workers", "killed", {"jobs": ">"})
     identifiers = [identifier for identifier, _ in await redis.xrange("jobs")]
     await redis.xclaim("jobs", "workers", "killed", 0, identifiers, idle=idle, retrycount=attempts)
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    for _ in range(1200):
-        if condition():
-            return
-        await asyncio.sleep(0.05)
-    raise AssertionError("it did not happen")
 
 
 async def test_a_message_that_nobody_acknowledged_is_delivered_again(redis: Redis, broker: StreamBroker) -> None:

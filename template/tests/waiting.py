@@ -1,0 +1,29 @@
+"""Waits for something to happen.
+
+Attempts are counted, not seconds: a machine that stands still for a minute takes none of them.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable
+
+ATTEMPTS = 1200
+PAUSE = 0.05
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Raises TimeoutError if it does not become true."""
+    for _ in range(ATTEMPTS):
+        if condition():
+            return
+        await asyncio.sleep(PAUSE)
+    raise TimeoutError
+
+
+def block_until(condition: Callable[[], bool]) -> None:
+    """The same in a test without an event loop."""
+    for _ in range(ATTEMPTS):
+        if condition():
+            return
+        time.sleep(PAUSE)
+    raise TimeoutError
