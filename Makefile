@@ -16,7 +16,7 @@ help: ## Show this list
 	@echo "uv is not installed: fetching it into .local/uv"
 	@for python in python3 python python3.14 python3.13 python3.12 /usr/bin/python3; do \
 	  $$python -m venv .local/uv >/dev/null 2>&1 && break; done; \
-	if ! .local/uv/bin/python -m pip install --quiet --retries 1 --disable-pip-version-check uv 2>/dev/null; then \
+	if ! { test -x .local/uv/bin/python && .local/uv/bin/python -m pip install --quiet --retries 1 --disable-pip-version-check uv; }; then \
 	  echo "uv cannot be fetched: install it (https://docs.astral.sh/uv), or Python with venv and a network," \
 	  "or name a mirror (PIP_INDEX_URL) or a proxy (HTTPS_PROXY)." >&2; exit 1; fi
 

@@ -14,7 +14,8 @@ def git(*arguments: str) -> str:
 def refusal() -> str:
     """Why git cannot read the project, in its own words; nothing where it can."""
     command = ["git", "rev-parse", "--git-dir"]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False).stderr.strip()
+    asked = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    return asked.stderr.strip() if asked.returncode else ""
 
 
 def git_bytes(*arguments: str, stdin: bytes = b"") -> bytes:
