@@ -214,6 +214,12 @@ def commit(repository: Path) -> None:
     run("git", "commit", "-qm", "work", "--allow-empty", cwd=repository)
 
 
+@pytest.fixture(params=[pytest.param(False, id="core"), pytest.param(True, id="whole", marks=pytest.mark.long)])
+def is_whole(request: pytest.FixtureRequest) -> bool:
+    """Whether to run all tests of a project, as `make test-long` does, or those that a test is about."""
+    return bool(request.param)
+
+
 @pytest.fixture(scope="session")
 def without_uv(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """An environment whose PATH holds everything but uv, as on a fresh machine, where packages come quickly."""

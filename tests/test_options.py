@@ -113,7 +113,9 @@ OF_TWO = {"tests/integrations/tracing/test_traced_cache.py", "tests/integrations
 
 
 @pytest.mark.parametrize("option", DELETED)
-def test_an_option_can_be_deleted_by_hand(render: Render, install: Install, tmp_path: Path, option: str) -> None:
+def test_an_option_can_be_deleted_by_hand(
+    render: Render, install: Install, tmp_path: Path, *, option: str, is_whole: bool
+) -> None:
     folders, answers = DELETED[option]
     project = Path(shutil.copytree(render(profile="full"), tmp_path / "project"))
     expected = render(**{"profile": "full"} | answers)
@@ -131,7 +133,7 @@ def test_an_option_can_be_deleted_by_hand(render: Render, install: Install, tmp_
     run("make", "install", cwd=project)
     run("make", "lint", cwd=project)
     # What is left was rendered so, and its tests run in the profiles: here those of all parts together, and all once.
-    run("make", "test", f"ARGS=-n 2 {'' if option == 'cache' else OF_THE_WHOLE}", cwd=project)
+    run("make", "test", f"ARGS=-n 2 {'' if is_whole or option == 'cache' else OF_THE_WHOLE}", cwd=project)
 
 
 def test_every_question_with_choices_is_an_option_here_or_changes_one_word() -> None:
