@@ -30,7 +30,7 @@ new: $(UV) ## Render a backend of your own, asking: make new DEST=path
 
 .PHONY: test
 test: lint ## Everything: lint, renders, and the rendered backend's own checks
-	@$(RUN) pytest -n 2 --maxschedchunk 1 -m "not product and not long"
+	@$(RUN) pytest -n 2 --maxschedchunk 1 --durations 20 --durations-min 10 -m "not product and not long"
 
 .PHONY: test-quick
 test-quick: lint ## The same without what runs a rendered backend

@@ -258,9 +258,14 @@ def new_docker(docker_engine: dict[str, str]) -> Iterator[NewDocker]:
     yield new
 
     def each(*command: str, of: tuple[str, ...]) -> None:
-        found = run("docker", *of, cwd=ROOT, environment=docker_engine).split()
-        if found:
-            run("docker", *command, *found, cwd=ROOT, environment=docker_engine)
+        """Runs the command on what is found until nothing is: what ends by itself can go between the two."""
+        for _ in range(10):
+            found = run("docker", *of, cwd=ROOT, environment=docker_engine).split()
+            if not found:
+                return
+            environment = os.environ | docker_engine
+            ended = subprocess.run(["docker", *command, *found], env=environment, capture_output=True, check=False)
+        raise AssertionError(f"{ended.args}: {ended.stderr.decode()}")
 
     for name in names:
         project = ("--quiet", "--filter", f"label=com.docker.compose.project={name}")
