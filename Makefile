@@ -64,6 +64,11 @@ bench: $(UV) ## Measure the default backend beside a bare app and the limit, and
 bench-quick: $(UV) ## The same in under a minute, to look at
 	@$(RUN) python -m benchmarks --quick
 
+.PHONY: bench-updates
+bench-updates: $(UV) ## Update projects of every release, as people edit them, and keep what became of them
+	@$(RUN) pytest -n 2 --maxschedchunk 1 -m "not product" --junitxml .local/updates.xml tests/test_update_measures.py
+	@$(RUN) python -m benchmarks.updates .local/updates.xml
+
 .PHONY: release
 release: $(UV) ## Check that what is committed may be released, list and tag it: make release version=1.2.0
 	@$(RUN) python -m scripts.release "$(version)"

@@ -1,7 +1,7 @@
 """What people write into the files of a resource, at places that they would choose."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
 from pathlib import Path
 from random import Random
@@ -14,15 +14,20 @@ class Edit:
     file: str
     place: str  # a pattern: the code follows what it matches
     code: str
+    instead: bool = False  # of what the pattern matches
 
     def of(self, name: str) -> "Edit":
         """For the resource of that name."""
         class_name = macro("naming", "class_name")(name)
         texts = (self.file, self.place, self.code)
-        return Edit(*(text.replace("{name}", name).replace("{Class}", class_name) for text in texts))
+        file, place, code = (text.replace("{name}", name).replace("{Class}", class_name) for text in texts)
+        return replace(self, file=file, place=place, code=code)
 
     def put(self, text: str) -> str:
-        written, count = re.subn(self.place, lambda match: match[0] + self.code, text, count=1, flags=re.MULTILINE)
+        def written_at(match: re.Match[str]) -> str:
+            return self.code if self.instead else match[0] + self.code
+
+        written, count = re.subn(self.place, written_at, text, count=1, flags=re.MULTILINE)
         assert count == 1, (self.place, text)
         return written
 
@@ -31,11 +36,17 @@ class Edit:
         path.write_text(self.put(path.read_text()))
 
     def touches(self, before: str, after: str) -> bool:
-        """Whether lines change right beside it."""
+        """Whether lines change right beside it.
+
+        Git sees an insertion as low as it can lie: an empty line before it may as well be the one after it.
+        """
         edited = self.put(before)
-        line = edited[: edited.index(self.code)].count("\n")
+        first = last = edited[: edited.index(self.code)].count("\n")
+        lines, height = edited.splitlines(), self.code.count("\n")
+        while height and last + height < len(lines) and lines[last] == lines[last + height]:
+            last += 1
         changed = SequenceMatcher(None, before.splitlines(), after.splitlines(), autojunk=False).get_opcodes()
-        return any(kind != "equal" and start <= line <= end for kind, start, end, _, _ in changed)
+        return any(kind != "equal" and start <= last and first <= end for kind, start, end, _, _ in changed)
 
 
 METHOD = """

@@ -2,7 +2,7 @@
 
 import subprocess
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,8 @@ RELEASES: dict[str, str] = {
 # What is here, as if it were released.
 NOW = "v1000.0.0"
 README = "README.md"  # seeded once: an update leaves it alone
+# Not the default ones, so that an update that forgets them is seen.
+IDENTITY = {"project_name": "Überfluß & Söhne's", "license": "Apache-2.0", "author_email": "somebody@example.com"}
 
 
 def require_history() -> None:
@@ -49,6 +51,19 @@ def render(template: Path, project: Path, version: str = NOW, **answers: Any) ->
     run("git", "init", "-q", cwd=project)
     commit(project)
     return project
+
+
+def fresh_renders(template: Path, folders: pytest.TempPathFactory) -> Callable[..., Path]:
+    """Renders what is here, once for each set of answers; do not write into what it returns."""
+    rendered: dict[str, Path] = {}
+
+    def fresh(**data: Any) -> Path:
+        key = repr(sorted(data.items()))
+        if key not in rendered:
+            rendered[key] = render(template, folders.mktemp("fresh") / "backend", **data)
+        return rendered[key]
+
+    return fresh
 
 
 def answers(project: Path) -> Mapping[str, Any]:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import report
+from benchmarks import report, updates
 
 
 @pytest.mark.parametrize("page", report.PAGES, ids=lambda page: str(page.name))
@@ -15,3 +15,10 @@ def test_a_page_has_the_figures_of_the_last_result(page: Path) -> None:
 
     assert report.PAGES[page](result) in text
     assert report.with_figures(text, report.PAGES[page](result)) == text
+
+
+def test_the_page_about_updates_has_the_figures_of_the_last_result() -> None:
+    figures = updates.text(json.loads(updates.RESULT.read_text("utf-8")))
+
+    assert report.with_figures(updates.PAGE.read_text("utf-8"), figures) == updates.PAGE.read_text("utf-8")
+    assert figures in updates.PAGE.read_text("utf-8")

@@ -10,15 +10,22 @@ from copier import run_update
 
 from scripts.new import ROOT
 from tests.conftest import Install, Once, commit, lend_environment, run
-from tests.releases import README, RELEASES, answers, conflicts, contents, edit, render, template_with_releases
-from tests.variants import choices
+from tests.releases import (
+    IDENTITY,
+    README,
+    RELEASES,
+    answers,
+    conflicts,
+    contents,
+    edit,
+    fresh_renders,
+    render,
+    template_with_releases,
+)
 
-PROFILES = choices("profile")
 OLDEST = next(iter(RELEASES))
 WITH_RESOURCES = {version for version in RELEASES if version not in ("v0.1.0", "v0.2.0")}
 
-# Not the default ones, so that an update that forgets them is seen.
-IDENTITY = {"project_name": "Überfluß & Söhne's", "license": "Apache-2.0", "author_email": "somebody@example.com"}
 OFF = {"database": "postgresql", "cache": "none", "tasks": "none", "observability": [], "kubernetes": False}
 
 # --- What a project does to the files of the template, and where.
@@ -115,44 +122,11 @@ def template(once: Once) -> Path:
 
 @pytest.fixture(scope="module")
 def fresh(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
-    """Renders what is here, once for each set of answers; do not write into what it returns."""
-    rendered: dict[str, Path] = {}
-
-    def fresh(**data: Any) -> Path:
-        key = repr(sorted(data.items()))
-        if key not in rendered:
-            rendered[key] = render(template, tmp_path_factory.mktemp("fresh") / "backend", **data)
-        return rendered[key]
-
-    return fresh
+    return fresh_renders(template, tmp_path_factory)
 
 
 def update(project: Path, **data: Any) -> None:
     run_update(project, data=data, defaults=True, overwrite=True, quiet=True)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("profile", PROFILES)
-@pytest.mark.parametrize("version", RELEASES)
-def test_an_untouched_project_becomes_a_fresh_render(
-    template: Path,
-    fresh: Callable[..., Path],
-    tmp_path: Path,
-    version: str,
-    profile: str,
-    *,
-    record_property: Callable[[str, object], None],
-) -> None:
-    expected = fresh(**IDENTITY, profile=profile)
-    project = render(template, tmp_path / "backend", version, **IDENTITY)
-    start = time.monotonic()
-
-    update(project, **answers(expected))
-
-    taken = round(time.monotonic() - start)
-    assert conflicts(project) == []
-    assert contents(project, README) == contents(expected, README)
-    record_property(f"{version} updated to {profile}", f"0 conflicts, {len(contents(expected))} files, {taken} seconds")
 
 
 @pytest.mark.slow
