@@ -151,7 +151,7 @@ SETS = {
     "dependencies, compose and Make": Edits(
         [
             Edit("pyproject.toml", r"^    # Your own dependencies go below this line.*\n", '    "tenacity>=9",\n'),
-            Edit("docker/docker-compose.yml", r"^      retries: 30\n    restart: unless-stopped\n", "    cpus: 2\n"),
+            Edit("docker/docker-compose.yml", r"^  app:\n(?:    .*\n)*?    restart: .*\n", "    cpus: 2\n"),
             Edit("Makefile", r"\Z", "\n.PHONY: hello\nhello: ## Say hello\n\t@echo Hello\n"),
         ],
         {"Makefile.local": TARGET, "docker/docker-compose.override.yml": OVERRIDE},

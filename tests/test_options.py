@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 from copier import VcsRef, run_copy, run_update
 
+from tests import releases
 from tests.conftest import Install, Render, copy, lend_environment, run
+from tests.project_edits import SETS
 from tests.test_render import contents
 from tests.variants import FACTORS, PROFILES, Answers, choices
 
@@ -78,6 +80,54 @@ def test_an_option_that_is_switched_on_later_is_the_same_and_goes_whole(
 
     switch(project, {name: NONE[name] for name in answers})
     assert rendered(project) == rendered(minimal)
+
+
+# --- In a project with a life of its own.
+
+LIVED = ("settings", "routes", "service rules", "dependencies, compose and Make")
+
+
+@pytest.fixture(scope="module")
+def lived(minimal: Path, install: Install, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """With edits, and a resource that has some as well."""
+    project = Path(shutil.copytree(minimal, tmp_path_factory.mktemp("lived") / "backend"))
+    lend_environment(install(**MINIMAL), project)
+    run("make", "install", cwd=project)
+    for name in (*LIVED, "resources"):
+        SETS[name].make(project)
+    commit_all(project)
+    return project
+
+
+@pytest.mark.parametrize(
+    "answers",
+    [
+        pytest.param(answers, id=name, marks=[] if name == "tasks=taskiq" else pytest.mark.long)
+        for name, answers in OPTIONS.items()
+    ],
+)
+def test_an_option_leaves_what_the_project_did_as_it_is(
+    clone: Path, lived: Path, tmp_path: Path, answers: Answers
+) -> None:
+    project = copy(lived, tmp_path / "later")
+    before = kept(project)
+    run_copy(str(clone), tmp_path / "start", data=MINIMAL | answers, defaults=True, quiet=True, vcs_ref="HEAD")
+    run("git", "init", "-q", cwd=tmp_path / "start")
+    for name in LIVED:
+        SETS[name].make(tmp_path / "start")
+
+    switch(project, answers)
+    chosen = {name: text for name, text in before.items() if "note" in name} | kept(tmp_path / "start")
+    assert kept(project) == chosen
+
+    switch(project, {name: NONE[name] for name in answers})
+    assert kept(project) == before
+
+
+def kept(project: Path) -> dict[str, bytes]:
+    """What git knows of it, or would, but for the commit: Copier makes one of a dirty tree each time."""
+    known = releases.contents(project, "uv.lock")
+    return {name: re.sub(rb"^_commit: .*$", b"", text, flags=re.MULTILINE) for name, text in known.items()}
 
 
 # --- By hand, in a project that has everything: what is deleted, and what the answers would have been.
