@@ -161,7 +161,7 @@ def clone(once: Once) -> Path:
 def install(clone: Path, once: Once) -> Install:
     """Installs and commits a backend for each set of answers, whose template is at a commit; copy it before you write.
 
-    Its lint passed, so that in its copies mypy knows of the libraries already.
+    Its lint passed, so that in its copies mypy knows of the libraries already; others know what the default one does.
     """
 
     def install(**answers: object) -> Path:
@@ -169,6 +169,8 @@ def install(clone: Path, once: Once) -> Install:
             run_copy(str(clone), project, data=answers, defaults=True, quiet=True, vcs_ref="HEAD")
             run("git", "init", "-q", cwd=project)
             run("make", "install", cwd=project)
+            if answers:
+                shutil.copytree(install() / ".mypy_cache", project / ".mypy_cache")
             run("make", "lint", cwd=project)
             commit(project)
 

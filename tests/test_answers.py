@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import yaml
 from copier import run_copy
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from jinja2 import Environment, FileSystemLoader
 
@@ -254,14 +254,22 @@ def test_the_refused_slugs_are_all_that_is_locked(render: Render, tmp_path: Path
     assert set(module.dependencies) >= locked
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.text(max_size=70), st.text(max_size=110))
-@example("日本語", "yes")
-@example("🎤", "#!/bin/sh")
-@example("--", "- a: b")
-@example("1.0", "null")
-@example("'", "%s {0} %(x)s")
+HOSTILE = [("日本語", "yes"), ("🎤", "#!/bin/sh"), ("--", "- a: b"), ("1.0", "null"), ("'", "%s {0} %(x)s")]
+
+
+@pytest.mark.parametrize(("name", "description"), HOSTILE)
 def test_hostile_text_is_refused_or_harmless(name: str, description: str) -> None:
+    render_hostile(name, description)
+
+
+@pytest.mark.slow
+@settings(max_examples=25, deadline=None)
+@given(st.text(max_size=70), st.text(max_size=110))
+def test_any_text_is_refused_or_harmless(name: str, description: str) -> None:
+    render_hostile(name, description)
+
+
+def render_hostile(name: str, description: str) -> None:
     with TemporaryDirectory() as directory:
         project = Path(directory) / "new"
         answers = {"project_name": name, "description": description, "author_name": name}
