@@ -49,6 +49,12 @@ async def require_registration(settings: SettingsDep) -> None:
 async def login(
     form: Annotated[OAuth2PasswordRequestForm, Depends()], service: AuthServiceDep, attempt: AttemptDep
 ) -> TokenResponse:
+    """Signs in with the form of the OAuth 2.0 password grant (RFC 6749, section 4.3).
+
+    `username` is the e-mail address. Send the access token as `Authorization: Bearer ...` for the next `expires_in`
+    seconds, then exchange the refresh token for a new pair. A wrong address, a wrong password and an inactive account
+    have the same response. Failed attempts are limited per client and account.
+    """
     async with attempt:
         user = await service.authenticate(form.username, form.password)
     return await service.begin_session(user)
@@ -56,11 +62,20 @@ async def login(
 
 @router.post("/refresh", dependencies=[Depends(forbid_caching)], responses=errors(401))
 async def refresh(data: RefreshRequest, service: AuthServiceDep) -> TokenResponse:
+    """Exchanges a refresh token for a new pair of tokens.
+
+    A refresh token works once. If one is used again, it may have been stolen: the whole session ends (RFC 9700, section
+    4.14.2).
+    """
     return await service.refresh(data.refresh_token)
 
 
 @router.post("/logout", status_code=204)
 async def logout(data: RefreshRequest, service: AuthServiceDep) -> None:
+    """Ends the session of this refresh token.
+
+    Access tokens of the session stop working as well. A session that has ended already has the same response.
+    """
     await service.logout(data.refresh_token)
 
 
@@ -70,5 +85,10 @@ async def logout(data: RefreshRequest, service: AuthServiceDep) -> None:
 async def register(
     data: RegisterRequest, service: UserServiceDep, limiter: RegistrationLimiterDep, client: ClientDep
 ) -> UserResponse:
+    """Creates an account with the role `user`.
+
+    This responds with 403 unless `REGISTRATION_ENABLED` is on, and with 409 if the e-mail address is in use.
+    Registrations are limited per client.
+    """
     await limiter.count(client)
     return UserResponse.model_validate(await service.create(UserCreate(**data.model_dump())))
