@@ -115,6 +115,27 @@ def test_it_says_what_it_brings_and_what_to_run_next(project: Path) -> None:
     assert "merges them" not in said
 
 
+def test_what_is_shown_before_is_what_happens(project: Path) -> None:
+    invoiced(project)
+    edit(project, SERVICE, '"""The rules about', '"""Our rules about')
+    commit(project)
+
+    shown = untimed(update(project, CHANGES, "DRY=1"))
+
+    assert run("git", "status", "--porcelain", cwd=project) == ""
+    said = update(project, CHANGES)
+    heading = "Nothing is written. This is what make update says:\n\n"
+    assert shown.startswith(untimed(heading + said))
+    run("git", "add", "--all", cwd=project)
+    names = run("git", "diff", "--cached", "--name-only", "--no-renames", cwd=project).splitlines()
+    assert sorted(re.findall(r"^    (\S+) \(\+\d+ -\d+\)$", shown, re.MULTILINE)) == [untimed(name) for name in names]
+
+
+def untimed(text: str) -> str:
+    """A migration is named by the second in which it was written."""
+    return re.sub(r"\d{8}_\d{6}_", "", text)
+
+
 def test_a_migration_of_the_template_and_those_of_the_project_end_in_one(project: Path) -> None:
     run("make", "resource", "name=invoice", "fields=number:str(20)! owner:ref(user)", cwd=project)
     commit(project)
@@ -187,7 +208,7 @@ def test_what_resources_and_the_template_both_changed_is_in_conflict(project: Pa
     said = update(project, CHANGES)
 
     assert conflicts(project) == [MODEL, SERVICE]
-    assert f"in:\n    {MODEL}\n    {SERVICE}\n" in said
+    assert f"in:\n    {MODEL} (lines " in said
     assert '"""Our rules about invoices."""\n=======\n"""All rules' in (project / SERVICE).read_text()
     assert "Whether the tables of your models changed is not known" in said
     assert run("git", "rev-parse", "HEAD", cwd=project) == before
@@ -216,7 +237,7 @@ def test_conflicts_are_told_in_words_and_nothing_is_lost(project: Path) -> None:
 
     said = update(project, CHANGES)
 
-    assert "There are conflicts, from <<<<<<< to >>>>>>>, in:\n    AGENTS.md\n\n" in said
+    assert "There are conflicts, from <<<<<<< to >>>>>>>, in:\n    AGENTS.md (lines 3 to 7)\n\n" in said
     assert "Resolve each conflict and `git add` its file. Next: make install" in said
     assert (
         "<<<<<<< before updating\nFor our people.\n=======\nFor coding agents and for people.\n>>>>>>> after updating\n"
@@ -369,5 +390,6 @@ def test_a_pipeline_pushes_an_update_and_asks_for_its_merge(
 
     assert "New settings, in .env.example:\n    DB_NAP\n" in said
     assert "DB_NAP" in run("git", "show", "template-update:.env.example", cwd=remote)
+    assert run("git", "diff", "--name-only", "template-update~1", "template-update", "--", "uv.lock", cwd=remote) != ""
     assert f"From {NOW} to {CHANGES}." in run("git", "log", "-1", "--format=%s", "template-update", cwd=remote)
     assert (remote / "asked").read_text().splitlines()[-1] in {"pr create", "merge_request.create"}

@@ -13,6 +13,7 @@ from pathlib import Path
 from copier import run_update
 from copier.errors import UnsafeTemplateError
 
+from scripts.template.elsewhere import run_elsewhere
 from scripts.template.follow import follow
 from scripts.template.git import git
 from scripts.template.heal import heal, in_progress, last_update, record
@@ -24,25 +25,37 @@ from scripts.template.versions import Versions, news, versions_of
 
 
 def main() -> None:
-    project = origin()
-    versions = versions_of(project)
     if sys.argv[1:] == ["check"]:
-        check(project, versions)
+        check(origin())
         return
     require_repository()
-    if not in_progress(project):
+    if os.environ.get("DRY"):
         require_committed()
-    if not finish_earlier(project, versions):
-        require_committed()
-        update(project, versions)
+        run_elsewhere("scripts.template.preview")
+    elif os.environ.get("UPDATE_BRANCH"):
+        run_elsewhere("scripts.template.branch")
+    else:
+        bring()
 
 
-def check(project: Origin, versions: Versions) -> None:
+def check(project: Origin) -> None:
+    versions = versions_of(project)
     if versions.includes(project.version, versions.newest):
         print(f"The project is at {project.version}: nothing is newer.")
     else:
         print(f"The project is at {project.version}, and the template at {versions.newest}: run make update.")
         sys.exit(2)
+
+
+def bring() -> None:
+    """Finishes the last update, or else brings the next one."""
+    project = origin()
+    versions = versions_of(project)
+    if not in_progress(project):
+        require_committed()
+    if not finish_earlier(project, versions):
+        require_committed()
+        update(project, versions)
 
 
 def finish_earlier(project: Origin, versions: Versions) -> bool:
