@@ -92,5 +92,11 @@ def changed_project(rendered: Path, project: Path) -> Path:
 
 def update(project: Path, version: str = "", *, status: int = 0, **variables: str) -> str:
     """What `make update` does, in our own environment."""
-    environment = {"UPDATE_VERSION": version, "UPDATE_TRUST": "", "UPDATE_BRANCH": "", "DRY": ""} | variables
-    return run(sys.executable, "-m", "scripts.template.update", cwd=project, status=status, environment=environment)
+    return tool(project, "update", status=status, UPDATE_VERSION=version, **variables)
+
+
+def tool(project: Path, *what: str, status: int = 0, **variables: str) -> str:
+    """What a target of make does that runs this module of the tooling, or this code."""
+    environment = {"UPDATE_VERSION": "", "UPDATE_TRUST": "", "UPDATE_BRANCH": "", "DRY": ""} | variables
+    command = what if what[0] == "-c" else ("-m", f"scripts.template.{what[0]}")
+    return run(sys.executable, *command, cwd=project, status=status, environment=environment)

@@ -55,6 +55,7 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     edit(template, "template/.env.example", "# API_V1_PREFIX=/api/v1\n", "")
     edit(template, "template/AGENTS.md", "For people and for coding agents.", "For coding agents and for people.")
     edit(template, "CHANGELOG.md", "# Changelog\n", "# Changelog\n\n## 1001.0.0 (2030-01-01)\n\nNicknames.\n")
+    edit(template, "template/pyproject.toml", "copier>=9.19.1", "copier>=9.19")
     source(template, "template/SECURITY.md").unlink()
     resource = "extensions/resource/app/{}/{{{{ resource }}}}{}.py"
     edit(template, resource.format("service", "_service"), '"""The rules', '"""All rules')
@@ -128,7 +129,7 @@ def test_what_is_shown_before_is_what_happens(project: Path) -> None:
     assert shown.startswith(untimed(heading + said))
     run("git", "add", "--all", cwd=project)
     names = run("git", "diff", "--cached", "--name-only", "--no-renames", cwd=project).splitlines()
-    assert sorted(re.findall(r"^    (\S+) \(\+\d+ -\d+\)$", shown, re.MULTILINE)) == [untimed(name) for name in names]
+    assert sorted(re.findall(r"^    (\S+) \(\+\d+ -\d+\)$", shown, re.MULTILINE)) == sorted(map(untimed, names))
 
 
 def untimed(text: str) -> str:
@@ -196,6 +197,26 @@ def test_resources_follow_and_keep_what_the_project_wrote_into_them(project: Pat
     run("make", "install", cwd=project)
     run("make", "lint", cwd=project)
     run("make", "test", "ARGS=-k 'invoice or migrations'", cwd=project)
+
+
+def test_an_update_is_taken_back_once_the_database_has_none_of_its_migrations(project: Path) -> None:
+    invoiced(project)
+    run("make", "migrate-up", cwd=project)
+    before = contents(project)
+    update(project, CHANGES)
+    run("make", "install", cwd=project)
+    run("make", "migrate-up", cwd=project)
+
+    said = run("make", "update-undo", cwd=project, status=2)
+
+    refused = re.search(
+        r"has 3 of the migrations of the update: take them back with make (migrate-down to=\S+) first", said
+    )
+    assert refused, said
+    run("make", *refused[1].split(), cwd=project)
+    assert f"the project is at {NOW}, as committed" in run("make", "update-undo", cwd=project)
+    assert contents(project) == before
+    assert "(head) (current)" in run("make", "migrate-history", cwd=project)
 
 
 def test_what_resources_and_the_template_both_changed_is_in_conflict(project: Path) -> None:

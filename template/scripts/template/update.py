@@ -17,6 +17,7 @@ from scripts.template.elsewhere import run_elsewhere
 from scripts.template.follow import follow
 from scripts.template.git import git
 from scripts.template.heal import heal, in_progress, last_update, record
+from scripts.template.journal import LOCK, is_broken_off, noted
 from scripts.template.moves import Carried, Moves, Update, carry
 from scripts.template.preconditions import require_committed, require_repository
 from scripts.template.project import ROOT, Origin, fresh_render, muted, origin, plain_errors
@@ -49,13 +50,18 @@ def check(project: Origin) -> None:
 
 def bring() -> None:
     """Finishes the last update, or else brings the next one."""
+    if is_broken_off():
+        sys.exit("The last update was broken off midway: run make update-undo, then make update again.")
     project = origin()
     versions = versions_of(project)
-    if not in_progress(project):
-        require_committed()
-    if not finish_earlier(project, versions):
-        require_committed()
-        update(project, versions)
+    if in_progress(project):
+        if not finish_earlier(project, versions):
+            require_committed()
+        return
+    require_committed()
+    with noted():
+        if not finish_earlier(project, versions):
+            update(project, versions)
 
 
 def finish_earlier(project: Origin, versions: Versions) -> bool:
@@ -124,8 +130,9 @@ def undone_on_failure() -> Iterator[None]:
     try:
         yield
     except BaseException as failure:
-        git("restore", "--source=HEAD", "--staged", "--worktree", "--", ".")
-        git("clean", "--force", "-d", "--quiet", "--", ".")
+        all_but_the_lock = (".", f":(exclude){LOCK}")
+        git("restore", "--source=HEAD", "--staged", "--worktree", "--", *all_but_the_lock)
+        git("clean", "--force", "-d", "--quiet", "--", *all_but_the_lock)
         if isinstance(failure, KeyboardInterrupt):
             sys.exit("Stopped; nothing was changed.")
         raise
