@@ -58,9 +58,8 @@ def is_below(name: str, path: str) -> bool:
 
 def require_kept(names: list[str]) -> None:
     """Raises SystemExit with one sentence when git could not bring back what is there."""
-    if changed := [
-        name for name in names if git("status", "--porcelain", "--ignored", "--", name)[:2] not in {"", " D"}
-    ]:
+    states = {name: git("status", "--porcelain", "--ignored", "--", name)[:2] for name in names}
+    if changed := [name for name, state in states.items() if state not in {"", " D"}]:
         sys.exit(f"There are changes that are not committed ({some(changed)}): commit or stash them first.")
 
 
