@@ -68,6 +68,11 @@ bench-quick: $(UV) ## The same in under a minute, to look at
 release: $(UV) ## Check that what is committed may be released, list and tag it: make release version=1.2.0
 	@$(RUN) python -m scripts.release "$(version)"
 
+.PHONY: drift
+drift: export FORMAT := $(FORMAT)
+drift: $(UV) ## Say how far projects are from their version of the template: make drift DIRS='../a ../b' (FORMAT=json)
+	@$(RUN) python -m scripts.drift $(DIRS)
+
 .PHONY: clean
 clean: ## Remove the environment, caches and demo/
 	@rm -rf .venv demo .mypy_cache .ruff_cache .pytest_cache .hypothesis template/.mypy_cache template/.ruff_cache
