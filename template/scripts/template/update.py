@@ -13,6 +13,7 @@ from pathlib import Path
 from copier import run_update
 from copier.errors import UnsafeTemplateError
 
+from scripts.template.behaviour import concerning
 from scripts.template.elsewhere import run_elsewhere
 from scripts.template.follow import follow
 from scripts.template.git import git
@@ -85,7 +86,7 @@ def update(project: Origin, versions: Versions) -> None:
         return
     moves = versions.moves_between(project.version, target)
     with fresh_render(project) as old:
-        announce(project, target, versions)
+        announce(project, target, versions, old)
         before = state()
         with undone_on_failure():
             carried = merge(project, target, moves, old)
@@ -101,10 +102,13 @@ def wanted(versions: Versions) -> str:
     return version
 
 
-def announce(project: Origin, target: str, versions: Versions) -> None:
+def announce(project: Origin, target: str, versions: Versions, old: Path) -> None:
     print(f"From {project.version} to {versions.name(target)}.\n")
     if fresh := news(versions.changelog(project.version), versions.changelog(target)):
         print("What is new:\n", *(f"    {line}".rstrip() for line in fresh.splitlines()), "", sep="\n")
+    changes = concerning(versions.changes_between(project.version, target), project, old)
+    if told := [f"{change.since}: {change.says}" for change in changes]:
+        print("What behaves differently in this project:\n", *(f"    {each}" for each in told), "", sep="\n")
 
 
 def merge(project: Origin, target: str, moves: Moves, old: Path) -> Carried:
