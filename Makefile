@@ -73,6 +73,11 @@ bench-updates: $(UV) ## Update projects of every release, as people edit them, a
 release: $(UV) ## Check that what is committed may be released, list and tag it: make release version=1.2.0
 	@$(RUN) python -m scripts.release "$(version)"
 
+.PHONY: drift
+drift: export FORMAT := $(FORMAT)
+drift: $(UV) ## Say how far projects are from their version of the template: make drift DIRS='../a ../b' (FORMAT=json)
+	@$(RUN) python -m scripts.drift $(DIRS)
+
 .PHONY: clean
 clean: ## Remove the environment, caches and demo/
 	@rm -rf .venv demo .mypy_cache .ruff_cache .pytest_cache .hypothesis template/.mypy_cache template/.ruff_cache

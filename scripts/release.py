@@ -9,7 +9,9 @@ from pathlib import Path
 import yaml
 
 from scripts.answers import Contract, contract, taken_away
-from scripts.moves import Move, declared, undeclared
+from scripts.behaviour import Change, faults, misplaced
+from scripts.behaviour import declared as declared_changes
+from scripts.moves import Move, declared, rendered, undeclared
 
 ROOT = Path(__file__).resolve().parents[1]
 RELEASES = ROOT / "releases.toml"
@@ -24,6 +26,7 @@ def main(version: str) -> None:
     changes = summary(version)
     if released:
         refuse_changes(released[-1]["commit"])
+    refuse_behaviour(version, released[-1]["commit"] if released else "")
     if subprocess.run(["bash", ".ci/run"], cwd=ROOT, check=False).returncode != 0:
         sys.exit("The tests fail: nothing was released.")
 
@@ -70,6 +73,25 @@ def refuse_changes(last: str) -> None:
     new = [move for move in moves_at("HEAD") if move not in known]
     for fault in undeclared(renames_since(last), new):
         sys.exit(fault)
+
+
+def refuse_behaviour(version: str, last: str) -> None:
+    """What projects are to be told is valid, and told once."""
+    changes, known = behaviour_at("HEAD"), behaviour_at(last) if last else []
+    for fault in [*faults(changes, contract_at("HEAD"), files_ever()), *misplaced(known, changes, version)]:
+        sys.exit(f"behaviour.toml: {fault}")
+
+
+def behaviour_at(commit: str) -> list[Change]:
+    """None where the commit is older than behaviour.toml."""
+    name = f"{commit}:behaviour.toml"
+    return declared_changes(git("show", name)) if succeeds("cat-file", "-e", name) else []
+
+
+def files_ever() -> list[str]:
+    """Those of a project, by the names that they have and had."""
+    names = git("log", "--format=", "--name-only", "--diff-filter=A", "--no-renames", "--", "template").split("\n")
+    return sorted({rendered(name) for name in names})
 
 
 def contract_at(commit: str) -> Contract:

@@ -1,93 +1,46 @@
 """The template moves and removes files, and what a project changed in them is not lost."""
 
 import shutil
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from copier import VcsRef, run_update
 
-from scripts.new import ROOT
-from tests.conftest import commit, run
+from tests.conftest import Once, commit, run
 from tests.releases import NOW, conflicts, contents, edit, render
+from tests.small import (
+    DOCUMENTED,
+    FORWARDER,
+    GUIDANCE,
+    GUIDE,
+    GUIDE_MOVED,
+    GUIDE_MOVED_AGAIN,
+    MOVES,
+    MOVES_AGAIN,
+    NEW,
+    NEWEST,
+    OLD,
+    OURS,
+    PICTURE,
+    PICTURE_MOVED,
+    PLACE,
+    REMOVED,
+    changed_project,
+    release,
+    small_template,
+    update,
+)
 
 pytestmark = pytest.mark.slow
 
-# A release that moves files and removes one, and one that moves them again.
-MOVES, MOVES_AGAIN = "v1001.0.0", "v1002.0.0"
-OLD, NEW, NEWEST = "app/routes.py", "app/paths.py", "app/core/paths.py"
-REMOVED = "SECURITY.md"
-PICTURE, PICTURE_MOVED = "logo.bin", "app.bin"
-# A file that leaves another one behind where it was.
-GUIDE, GUIDE_MOVED, GUIDE_MOVED_AGAIN = "AGENTS.md", "CODING.md", "GUIDE.md"
-GUIDANCE, FORWARDER = "For people.\n", "# See CODING.md\n"
-DOCUMENTED = "The paths that the application serves."
-ANSWERS = "{{ _copier_conf.answers_file }}.jinja"
-QUESTIONS = """
-_subdirectory: template
-_envops:
-  keep_trailing_newline: true
-_exclude: []
-mail:
-  type: str
-  default: smtp
-"""
-CODE = f'''"""{DOCUMENTED}"""
-
-from collections.abc import Iterable
-
-
-def paths(served: Iterable[str]) -> list[str]:
-    return sorted(served)
-'''
-FILES = {OLD: CODE, GUIDE: f"# Guide\n\n{GUIDANCE}", REMOVED: "# Security\n", PICTURE: "\0old"}
 KEPT = "which stay because you changed them: move what you still need to where it belongs now, and delete them:\n"
-PLACE, OURS = "    return sorted(served)\n", "    # Ours: in order.\n"
 HEALED = "was not finished: that is done now.\n"
 
 
 @pytest.fixture(scope="module")
-def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A small one that has our own tooling, so that an update takes a second."""
-    template = first_release(tmp_path_factory.mktemp("released") / "template")
-    (template / "template" / REMOVED).unlink()
-    move(template, OLD, NEW)
-    move(template, GUIDE, GUIDE_MOVED)
-    move(template, PICTURE, PICTURE_MOVED)
-    edit(template, f"template/{NEW}", DOCUMENTED, f"{DOCUMENTED} Moved.")
-    (template / "template" / GUIDE).write_text(FORWARDER)
-    (template / "template" / PICTURE_MOVED).write_text("\0new")
-    release(template, MOVES)
-    move(template, NEW, NEWEST)
-    move(template, GUIDE_MOVED, GUIDE_MOVED_AGAIN)
-    release(template, MOVES_AGAIN)
-    return template
-
-
-def first_release(template: Path) -> Path:
-    shutil.copytree(ROOT / "template/scripts", template / "template/scripts")
-    for name in (".gitignore", ANSWERS):
-        shutil.copy2(ROOT / "template" / name, template / "template" / name)
-    for name, text in FILES.items():
-        (template / "template" / name).parent.mkdir(exist_ok=True)
-        (template / "template" / name).write_text(text)
-    (template / "copier.yml").write_text(QUESTIONS)
-    run("git", "init", "-q", cwd=template)
-    release(template, NOW)
-    return template
-
-
-def move(template: Path, old: str, new: str) -> None:
-    (template / "template" / new).parent.mkdir(exist_ok=True)
-    run("git", "mv", f"template/{old}", f"template/{new}", cwd=template)
-    with (template / "moves.toml").open("a") as file:
-        file.write(f'\n[[move]]\nfrom = "{old}"\nto = "{new}"\n')
-
-
-def release(template: Path, version: str) -> None:
-    commit(template)
-    run("git", "tag", version, cwd=template)
+def template(once: Once) -> Path:
+    return once("small", small_template)
 
 
 @pytest.fixture(scope="module")
@@ -97,19 +50,7 @@ def rendered(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def project(rendered: Path, tmp_path: Path) -> Path:
-    """A project that knows of the later releases, and changed what they move and remove."""
-    project = Path(shutil.copytree(rendered, tmp_path / "backend"))
-    edit(project, OLD, PLACE, OURS + PLACE)
-    edit(project, REMOVED, "# ", "# Ours: ")
-    (project / OLD).chmod(0o755)
-    commit(project)
-    return project
-
-
-def update(project: Path, version: str = "", *, status: int = 0) -> str:
-    """What `make update` does, in our own environment."""
-    environment = {"UPDATE_VERSION": version, "UPDATE_TRUST": ""}
-    return run(sys.executable, "-m", "scripts.template.update", cwd=project, status=status, environment=environment)
+    return changed_project(rendered, tmp_path / "backend")
 
 
 def update_without_moves(project: Path, version: str) -> None:
@@ -187,7 +128,7 @@ def test_what_both_changed_is_in_conflict_with_both_sides(project: Path) -> None
 
     said = update(project, MOVES)
 
-    assert f"There are conflicts, from <<<<<<< to >>>>>>>, in:\n    {NEW}\n" in said
+    assert f"There are conflicts, from <<<<<<< to >>>>>>>, in:\n    {NEW} (lines 1 to 5)\n" in said
     assert conflicts(project) == [NEW]
     ours, theirs = '"""Our questions."""', f'"""{DOCUMENTED} Moved."""'
     marked = f"<<<<<<< before updating\n{ours}\n=======\n{theirs}\n>>>>>>> after updating\n"

@@ -9,6 +9,8 @@ import pytest
 import yaml
 
 from scripts.answers import contract, taken_away
+from scripts.behaviour import declared as declared_changes
+from scripts.behaviour import faults
 from scripts.moves import declared, destination, rendered
 from scripts.new import ROOT
 from tests.conftest import commit, run
@@ -92,6 +94,7 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     changelog = repository / "CHANGELOG.md"
     changelog.write_text(changelog.read_text().replace("## 0.3.0", f"{SECTION}## 0.3.0"))
     (repository / ".ci/run").write_text("exit 0\n")
+    (repository / "behaviour.toml").write_text("")
     publish(repository)
     return repository
 
@@ -195,3 +198,48 @@ def test_only_a_new_version_of_a_commit_that_stays_is_released(repository: Path)
     assert "not committed" in release(repository, status=1)
     commit(repository)
     assert "not on origin/main" in release(repository, status=1)
+
+
+CHANGE = '\n[[change]]\nsince = "{}"\nsays = "It differs."\n{}\n'
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        (CHANGE.format("6.0.0", ""), "A new entry is of 6.0.0, and this is 7.0.0: It differs."),
+        (CHANGE.format("7.0.0", 'option = "cache=redis"'), "There is no option cache=redis"),
+        (CHANGE.format("7.0.0", 'edited = "app/mine.py"'), "The template never had app/mine.py"),
+        (CHANGE.format("7.0.0", 'edit = "app"'), "An entry has `since`, `says` and any of"),
+        (CHANGE.format("7.0.0", "").replace("differs.", "differs"), "An entry says a sentence"),
+    ],
+)
+def test_a_change_of_behaviour_is_declared_for_this_release_and_for_projects_that_can_be(
+    repository: Path, change: str, sentence: str
+) -> None:
+    declare_change(repository, change)
+
+    assert f"behaviour.toml: {sentence}" in release(repository, status=1)
+
+
+def declare_change(repository: Path, change: str) -> None:
+    """As the only one."""
+    (repository / "behaviour.toml").write_text(change)
+    publish(repository)
+
+
+def test_a_declared_change_of_behaviour_stays_as_it_was(repository: Path) -> None:
+    valid = CHANGE.format("7.0.0", 'option = "cache=valkey"\nedited = "app/core"\nresource = "access=owner"')
+    declare_change(repository, valid)
+    release(repository)
+    publish(repository)
+    changelog = repository / "CHANGELOG.md"
+    changelog.write_text(changelog.read_text().replace(SECTION, f"{SECTION.replace('7.0', '8.0')}{SECTION}"))
+    declare_change(repository, valid.replace("It differs", "It differs much"))
+
+    assert "An entry of 7.0.0 was changed or removed" in release(repository, "8.0.0", status=1)
+
+
+def test_what_is_declared_here_makes_sense_to_projects() -> None:
+    names = [rendered(name) for name in run("git", "ls-files", "template", cwd=ROOT).splitlines()]
+
+    assert list(faults(declared_changes((ROOT / "behaviour.toml").read_text("utf-8")), contract(TEMPLATE), names)) == []

@@ -55,6 +55,7 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     edit(template, "template/.env.example", "# API_V1_PREFIX=/api/v1\n", "")
     edit(template, "template/AGENTS.md", "For people and for coding agents.", "For coding agents and for people.")
     edit(template, "CHANGELOG.md", "# Changelog\n", "# Changelog\n\n## 1001.0.0 (2030-01-01)\n\nNicknames.\n")
+    edit(template, "template/pyproject.toml", "copier>=9.19.1", "copier>=9.19")
     source(template, "template/SECURITY.md").unlink()
     resource = "extensions/resource/app/{}/{{{{ resource }}}}{}.py"
     edit(template, resource.format("service", "_service"), '"""The rules', '"""All rules')
@@ -113,6 +114,27 @@ def test_it_says_what_it_brings_and_what_to_run_next(project: Path) -> None:
         "There are no conflicts: look at `git diff`. Next: make install, make migrate-up, make check, then commit.\n"
     )
     assert "merges them" not in said
+
+
+def test_what_is_shown_before_is_what_happens(project: Path) -> None:
+    invoiced(project)
+    edit(project, SERVICE, '"""The rules about', '"""Our rules about')
+    commit(project)
+
+    shown = untimed(update(project, CHANGES, "DRY=1"))
+
+    assert run("git", "status", "--porcelain", cwd=project) == ""
+    said = update(project, CHANGES)
+    heading = "Nothing is written. This is what make update says:\n\n"
+    assert shown.startswith(untimed(heading + said))
+    run("git", "add", "--all", cwd=project)
+    names = run("git", "diff", "--cached", "--name-only", "--no-renames", cwd=project).splitlines()
+    assert sorted(re.findall(r"^    (\S+) \(\+\d+ -\d+\)$", shown, re.MULTILINE)) == sorted(map(untimed, names))
+
+
+def untimed(text: str) -> str:
+    """A migration is named by the second in which it was written."""
+    return re.sub(r"\d{8}_\d{6}_", "", text)
 
 
 def test_a_migration_of_the_template_and_those_of_the_project_end_in_one(project: Path) -> None:
@@ -177,6 +199,26 @@ def test_resources_follow_and_keep_what_the_project_wrote_into_them(project: Pat
     run("make", "test", "ARGS=-k 'invoice or migrations'", cwd=project)
 
 
+def test_an_update_is_taken_back_once_the_database_has_none_of_its_migrations(project: Path) -> None:
+    invoiced(project)
+    run("make", "migrate-up", cwd=project)
+    before = contents(project)
+    update(project, CHANGES)
+    run("make", "install", cwd=project)
+    run("make", "migrate-up", cwd=project)
+
+    said = run("make", "update-undo", cwd=project, status=2)
+
+    refused = re.search(
+        r"has 3 of the migrations of the update: take them back with make (migrate-down to=\S+) first", said
+    )
+    assert refused, said
+    run("make", *refused[1].split(), cwd=project)
+    assert f"the project is at {NOW}, as committed" in run("make", "update-undo", cwd=project)
+    assert contents(project) == before
+    assert "(head) (current)" in run("make", "migrate-history", cwd=project)
+
+
 def test_what_resources_and_the_template_both_changed_is_in_conflict(project: Path) -> None:
     invoiced(project)
     edit(project, SERVICE, '"""The rules about', '"""Our rules about')
@@ -187,7 +229,7 @@ def test_what_resources_and_the_template_both_changed_is_in_conflict(project: Pa
     said = update(project, CHANGES)
 
     assert conflicts(project) == [MODEL, SERVICE]
-    assert f"in:\n    {MODEL}\n    {SERVICE}\n" in said
+    assert f"in:\n    {MODEL} (lines " in said
     assert '"""Our rules about invoices."""\n=======\n"""All rules' in (project / SERVICE).read_text()
     assert "Whether the tables of your models changed is not known" in said
     assert run("git", "rev-parse", "HEAD", cwd=project) == before
@@ -216,7 +258,7 @@ def test_conflicts_are_told_in_words_and_nothing_is_lost(project: Path) -> None:
 
     said = update(project, CHANGES)
 
-    assert "There are conflicts, from <<<<<<< to >>>>>>>, in:\n    AGENTS.md\n\n" in said
+    assert "There are conflicts, from <<<<<<< to >>>>>>>, in:\n    AGENTS.md (lines 3 to 7)\n\n" in said
     assert "Resolve each conflict and `git add` its file. Next: make install" in said
     assert (
         "<<<<<<< before updating\nFor our people.\n=======\nFor coding agents and for people.\n>>>>>>> after updating\n"
@@ -369,5 +411,6 @@ def test_a_pipeline_pushes_an_update_and_asks_for_its_merge(
 
     assert "New settings, in .env.example:\n    DB_NAP\n" in said
     assert "DB_NAP" in run("git", "show", "template-update:.env.example", cwd=remote)
+    assert run("git", "diff", "--name-only", "template-update~1", "template-update", "--", "uv.lock", cwd=remote) != ""
     assert f"From {NOW} to {CHANGES}." in run("git", "log", "-1", "--format=%s", "template-update", cwd=remote)
     assert (remote / "asked").read_text().splitlines()[-1] in {"pr create", "merge_request.create"}

@@ -4,6 +4,9 @@ import subprocess
 
 from scripts.template.project import ROOT
 
+# For what the project's own ones have no say in.
+WITHOUT_HOOKS = ("-c", "core.hooksPath=/dev/null")
+
 
 def git(*arguments: str) -> str:
     """What it prints; nothing where it fails, as outside of a repository."""

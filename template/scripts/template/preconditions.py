@@ -6,6 +6,7 @@ from alembic.config import Config
 from alembic.script import ScriptDirectory
 
 from scripts.template.git import changed, git, refusal
+from scripts.template.journal import LOCK, is_open
 from scripts.template.project import ANSWERS, ROOT
 
 
@@ -18,13 +19,17 @@ def require_repository() -> None:
 
 
 def require_committed() -> None:
+    or_undo = " Or make update-undo takes the update back." if is_open() else ""
     if conflicts := changed("U"):
-        sys.exit(f"There are conflicts from before ({some(conflicts)}): resolve them, git add the files, and commit.")
-    lines = git("status", "--porcelain", "--", ".", ":(exclude)uv.lock").splitlines()
+        sys.exit(
+            f"There are conflicts from before ({some(conflicts)}): "
+            f"resolve them, git add the files, and commit.{or_undo}"
+        )
+    lines = git("status", "--porcelain", "--", ".", f":(exclude){LOCK}").splitlines()
     if lines:
         sys.exit(
             f"There are changes that are not committed ({some([line[3:] for line in lines])}): "
-            "commit or stash them first."
+            f"commit or stash them first.{or_undo}"
         )
 
 

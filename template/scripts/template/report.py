@@ -1,9 +1,11 @@
 """What an update did to the project, in words."""
 
+import os
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from scripts.template.conflicts import place
 from scripts.template.follow import Followed
 from scripts.template.git import changed
 from scripts.template.moves import Carried, Edit, Moves, Update, destination
@@ -73,7 +75,7 @@ def own(followed: Followed) -> Iterator[str]:
 
 
 def conflicts() -> str:
-    return listed("There are conflicts, from <<<<<<< to >>>>>>>, in", changed("U"))
+    return listed("There are conflicts, from <<<<<<< to >>>>>>>, in", map(place, changed("U")))
 
 
 def moved(carried: Carried) -> list[str]:
@@ -95,9 +97,12 @@ def arrow(edit: Edit) -> str:
 
 def following(commands: Iterable[str]) -> str:
     """What to run next."""
+    steps = ", ".join([*commands, "make check"])
+    if os.environ.get("UPDATE_BRANCH"):
+        return f"Next, on its branch: {steps}."
     resolve = "Resolve each conflict and `git add` its file"
     begin = resolve if changed("U") else "There are no conflicts: look at `git diff`"
-    return f"{begin}. Next: {', '.join([*commands, 'make check'])}, then commit."
+    return f"{begin}. Next: {steps}, then commit."
 
 
 def listed(what: str, names: Iterable[str]) -> str:

@@ -13,9 +13,12 @@ from pathlib import Path
 from copier import run_update
 from copier.errors import UnsafeTemplateError
 
+from scripts.template.behaviour import concerning
+from scripts.template.elsewhere import run_elsewhere
 from scripts.template.follow import follow
 from scripts.template.git import git
 from scripts.template.heal import heal, in_progress, last_update, record
+from scripts.template.journal import LOCK, is_broken_off, noted
 from scripts.template.moves import Carried, Moves, Update, carry
 from scripts.template.preconditions import require_committed, require_repository
 from scripts.template.project import ROOT, Origin, fresh_render, muted, origin, plain_errors
@@ -24,25 +27,42 @@ from scripts.template.versions import Versions, news, versions_of
 
 
 def main() -> None:
-    project = origin()
-    versions = versions_of(project)
     if sys.argv[1:] == ["check"]:
-        check(project, versions)
+        check(origin())
         return
     require_repository()
-    if not in_progress(project):
+    if os.environ.get("DRY"):
         require_committed()
-    if not finish_earlier(project, versions):
-        require_committed()
-        update(project, versions)
+        run_elsewhere("scripts.template.preview")
+    elif os.environ.get("UPDATE_BRANCH"):
+        run_elsewhere("scripts.template.branch")
+    else:
+        bring()
 
 
-def check(project: Origin, versions: Versions) -> None:
+def check(project: Origin) -> None:
+    versions = versions_of(project)
     if versions.includes(project.version, versions.newest):
         print(f"The project is at {project.version}: nothing is newer.")
     else:
         print(f"The project is at {project.version}, and the template at {versions.newest}: run make update.")
         sys.exit(2)
+
+
+def bring() -> None:
+    """Finishes the last update, or else brings the next one."""
+    if is_broken_off():
+        sys.exit("The last update was broken off midway: run make update-undo, then make update again.")
+    project = origin()
+    versions = versions_of(project)
+    if in_progress(project):
+        if not finish_earlier(project, versions):
+            require_committed()
+        return
+    require_committed()
+    with noted():
+        if not finish_earlier(project, versions):
+            update(project, versions)
 
 
 def finish_earlier(project: Origin, versions: Versions) -> bool:
@@ -66,7 +86,7 @@ def update(project: Origin, versions: Versions) -> None:
         return
     moves = versions.moves_between(project.version, target)
     with fresh_render(project) as old:
-        announce(project, target, versions)
+        announce(project, target, versions, old)
         before = state()
         with undone_on_failure():
             carried = merge(project, target, moves, old)
@@ -82,10 +102,13 @@ def wanted(versions: Versions) -> str:
     return version
 
 
-def announce(project: Origin, target: str, versions: Versions) -> None:
+def announce(project: Origin, target: str, versions: Versions, old: Path) -> None:
     print(f"From {project.version} to {versions.name(target)}.\n")
     if fresh := news(versions.changelog(project.version), versions.changelog(target)):
         print("What is new:\n", *(f"    {line}".rstrip() for line in fresh.splitlines()), "", sep="\n")
+    changes = concerning(versions.changes_between(project.version, target), project, old)
+    if told := [f"{change.since}: {change.says}" for change in changes]:
+        print("What behaves differently in this project:\n", *(f"    {each}" for each in told), "", sep="\n")
 
 
 def merge(project: Origin, target: str, moves: Moves, old: Path) -> Carried:
@@ -111,8 +134,9 @@ def undone_on_failure() -> Iterator[None]:
     try:
         yield
     except BaseException as failure:
-        git("restore", "--source=HEAD", "--staged", "--worktree", "--", ".")
-        git("clean", "--force", "-d", "--quiet", "--", ".")
+        all_but_the_lock = (".", f":(exclude){LOCK}")
+        git("restore", "--source=HEAD", "--staged", "--worktree", "--", *all_but_the_lock)
+        git("clean", "--force", "-d", "--quiet", "--", *all_but_the_lock)
         if isinstance(failure, KeyboardInterrupt):
             sys.exit("Stopped; nothing was changed.")
         raise

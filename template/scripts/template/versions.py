@@ -8,10 +8,11 @@ from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from scripts.template.behaviour import Change, parsed
 from scripts.template.project import ANSWERS, ROOT, Origin
 
 ALIASES = {"gh:": "https://github.com/", "gl:": "https://gitlab.com/", "git+": ""}
-# What reading moves.toml raises when it does not hold what it should.
+# What reading moves.toml or behaviour.toml raises when it does not hold what it should.
 INVALID = (ValueError, KeyError, TypeError)
 RELEASE = re.compile(r"v?\d+(\.\d+)*(\.post\d+)?")
 
@@ -56,6 +57,18 @@ class Versions:
     def moves_between(self, version: str, later: str) -> list[tuple[str, str]]:
         known = self.moves(version)
         return [move for move in self.moves(later) if move not in known]
+
+    def changes_between(self, version: str, later: str) -> list[Change]:
+        """What changes in behaviour, whomever it concerns."""
+        known = self.changes(version)
+        return [change for change in self.changes(later) if change not in known]
+
+    def changes(self, version: str) -> list[Change]:
+        text = self._run("show", "--end-of-options", f"{version}:behaviour.toml").stdout
+        try:
+            return parsed(text)
+        except INVALID:
+            sys.exit(f"behaviour.toml of the template's {version} is not valid: tell those who maintain the template.")
 
     def _run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         command = ["git", *arguments]

@@ -1,0 +1,54 @@
+"""Which changes of the template's behaviour concern the project."""
+
+import tomllib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from scripts.template.files import read
+from scripts.template.project import ROOT, Origin
+from scripts.template.records import Record, all_records
+
+
+@dataclass(frozen=True)
+class Change:
+    """What is left empty asks for nothing."""
+
+    since: str
+    says: str
+    option: str = ""  # name=value
+    edited: str = ""  # a file of the template, or a folder
+    resource: str = ""  # name=value of one that the project has; * for any
+
+
+def parsed(text: str) -> list[Change]:
+    """Raises ValueError, KeyError or TypeError where the text does not hold what it should."""
+    return [Change(**change) for change in tomllib.loads(text).get("change", [])]
+
+
+def concerning(changes: list[Change], project: Origin, old: Path) -> Iterator[Change]:
+    """Those for whom everything is so that they ask for; the project's version is rendered in the folder."""
+    records = all_records()
+    for change in changes:
+        if (
+            has_option(project, change.option)
+            and is_edited(change.edited, old)
+            and (not change.resource or any(is_meant(record, change.resource) for record in records))
+        ):
+            yield change
+
+
+def has_option(project: Origin, option: str) -> bool:
+    name, _, value = option.partition("=")
+    answer = project.answers.get(name)
+    return not option or value in (map(str, answer) if isinstance(answer, list) else [str(answer).lower(), str(answer)])
+
+
+def is_edited(name: str, old: Path) -> bool:
+    paths = [path for path in [old / name, *(old / name).rglob("*")] if path.is_file()]
+    return not name or any(read(ROOT / path.relative_to(old)) != read(path) for path in paths)
+
+
+def is_meant(record: Record, resource: str) -> bool:
+    name, _, value = resource.partition("=")
+    return resource == "*" or getattr(record, name, None) == value

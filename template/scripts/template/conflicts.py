@@ -1,0 +1,42 @@
+"""The conflicts that an update left, from <<<<<<< to >>>>>>>."""
+
+from collections.abc import Iterator
+
+from scripts.template.project import ROOT
+
+BEGIN, END = "<<<<<<< before updating", ">>>>>>> after updating"
+
+
+def marked(name: str) -> list[range]:
+    """The lines of each, counted from 1; none in a file that is no text, or that one side deleted."""
+    return list(ranges(lines_of(name)))
+
+
+def ranges(lines: list[str]) -> Iterator[range]:
+    begin = 0
+    for number, line in enumerate(lines, 1):
+        if line.startswith(BEGIN):
+            begin = number
+        elif line.startswith(END) and begin:
+            yield range(begin, number + 1)
+            begin = 0
+
+
+def place(name: str) -> str:
+    """The file, and where in it to look."""
+    found = [f"{lines[0]} to {lines[-1]}" for lines in marked(name)]
+    return f"{name} (lines {', '.join(found)})" if found else name
+
+
+def marked_text(name: str) -> str:
+    """The lines themselves."""
+    lines = lines_of(name)
+    return "\n".join(
+        "\n".join([f"{name}, line {part[0]}:", *(f"    {lines[number - 1]}".rstrip() for number in part), ""])
+        for part in marked(name)
+    )
+
+
+def lines_of(name: str) -> list[str]:
+    path = ROOT / name
+    return path.read_text("utf-8", errors="replace").splitlines() if path.is_file() else []

@@ -1,0 +1,31 @@
+"""How far the project is from a render of its template, in files and lines."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from difflib import SequenceMatcher
+
+from scripts.template.files import File, read
+from scripts.template.plan import lines
+from scripts.template.project import ROOT
+
+
+@dataclass(frozen=True, order=True)
+class Distance:
+    lines: int  # that came or went
+    files: int  # that differ, the missing ones among them
+    of: int
+
+    def __str__(self) -> str:
+        return f"{self.files} of {self.of} files differ, by {self.lines} lines"
+
+
+def distance(template: Mapping[str, File]) -> Distance:
+    pairs = [(file, read(ROOT / name)) for name, file in template.items()]
+    different = [(old, new) for old, new in pairs if new is None or new.content != old.content]
+    return Distance(sum(changed_lines(*pair) for pair in different), len(different), len(pairs))
+
+
+def changed_lines(old: File, new: File | None) -> int:
+    before, after = lines(old), lines(new)
+    matcher = SequenceMatcher(None, before, after, autojunk=False)
+    return len(before) + len(after) - 2 * sum(block.size for block in matcher.get_matching_blocks())

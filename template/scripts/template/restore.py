@@ -1,0 +1,87 @@
+"""Brings files of the template back to what the project's version renders. `make template-heal` calls it.
+
+Without a path, all that the project changed; a file that it deleted comes back when it is named.
+"""
+
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from scripts.template.diff import SEEDED
+from scripts.template.files import File, read, staged, uninterrupted
+from scripts.template.git import git
+from scripts.template.preconditions import require_repository, some
+from scripts.template.project import ANSWERS, ROOT, fresh_render, nothing_changed, origin
+from scripts.template.versions import versions_of
+
+Files = Mapping[str, File]
+
+
+def main() -> None:
+    require_repository()
+    project = origin()
+    versions_of(project)
+    with nothing_changed():
+        with fresh_render(project) as template:
+            found = strayed(files_of(template), os.environ.get("TEMPLATE_PATH", "").split())
+            if found and not os.environ.get("DRY"):
+                require_kept(list(found))
+            show(template, list(found))
+        if found and not os.environ.get("DRY"):
+            with staged(found) as put, uninterrupted():
+                put()
+    print(said(list(found), project.version))
+
+
+def files_of(template: Path) -> Files:
+    """Those that it goes on to care for."""
+    names = (str(path.relative_to(template)) for path in sorted(template.rglob("*")))
+    return {name: file for name in names if name not in {*SEEDED, ANSWERS} and (file := read(template / name))}
+
+
+def strayed(files: Files, paths: list[str]) -> Files:
+    """What differs of these paths, which are files or folders. Raises SystemExit where the template has no such one."""
+    for path in paths:
+        if not any(is_below(name, path) for name in files):
+            sys.exit(f"{path} is no file that the template cares for: make template-diff lists those that differ.")
+    named = [name for name in files if not paths or any(is_below(name, path) for path in paths)]
+    return {
+        name: files[name] for name in named if read(ROOT / name) != files[name] and (paths or (ROOT / name).is_file())
+    }
+
+
+def is_below(name: str, path: str) -> bool:
+    return Path(name).is_relative_to(Path(path))
+
+
+def require_kept(names: list[str]) -> None:
+    """Raises SystemExit with one sentence when git could not bring back what is there."""
+    states = {name: git("status", "--porcelain", "--ignored", "--", name)[:2] for name in names}
+    if changed := [name for name, state in states.items() if state not in {"", " D"}]:
+        sys.exit(f"There are changes that are not committed ({some(changed)}): commit or stash them first.")
+
+
+def show(template: Path, names: list[str]) -> None:
+    """What goes, and what comes in its place."""
+    for name in names:
+        ours = name if (ROOT / name).is_file() else os.devnull
+        command = ["git", "diff", "--no-index", "--no-prefix", ours, str(template / name)]
+        shown = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False).stdout
+        print(shown.replace(f"{str(template).lstrip('/')}/", ""), end="")
+
+
+def said(names: list[str], version: str) -> str:
+    if not names:
+        return f"Every file that this is about is as {version} renders it."
+    if os.environ.get("DRY"):
+        return f"Nothing is written: make template-heal would bring {len(names)} files to what {version} renders."
+    return (
+        f"As {version} renders them now: {', '.join(names)}.\n"
+        "Look at `git diff`; `git restore FILE` brings yours back. Next: make check, then commit."
+    )
+
+
+if __name__ == "__main__":
+    main()

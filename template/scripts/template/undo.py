@@ -1,0 +1,106 @@
+"""Takes back an update that is not committed yet. `make update-undo` calls it.
+
+What people changed since in files of the update goes as well, and stays in git.
+"""
+
+import os
+import subprocess
+import sys
+from contextlib import suppress
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from scripts.template.applied import require_not_applied
+from scripts.template.git import git, git_bytes
+from scripts.template.heal import origin_at
+from scripts.template.journal import LOCK, differing, digest, forget, is_open, written
+from scripts.template.preconditions import require_repository
+from scripts.template.project import ANSWERS, ROOT, nothing_changed, recorded_origin
+from scripts.template.report import MIGRATIONS, listed
+
+# Where what was changed since can be had from, by git show and git checkout; the next one takes its place.
+KEPT = "template/undone"
+
+
+def main() -> None:
+    require_repository()
+    if not differing() or not (is_open() or is_in_progress()):
+        refuse_committed()
+        sys.exit("There is no update to take back.")
+    with nothing_changed():
+        print(undo())
+
+
+def is_in_progress() -> bool:
+    """Whether something else than our own update wrote another version, such as plain `copier update`."""
+    now = recorded_origin((ROOT / ANSWERS).read_bytes()) if (ROOT / ANSWERS).is_file() else None
+    before = origin_at("HEAD")
+    return bool(now and before and now.version != before.version)
+
+
+def refuse_committed() -> None:
+    """Raises SystemExit with what takes back the last update, which is committed; does nothing where there is none."""
+    commit = git("log", "-1", "--format=%h", "-G^_commit:", "--", ANSWERS).strip()
+    before, after = origin_at(f"{commit}^"), origin_at(commit)
+    if before and after:
+        added = git("diff", "--name-only", "--relative", "--diff-filter=A", f"{commit}^", commit, "--", MIGRATIONS)
+        require_not_applied(added.splitlines(), f"git revert {commit}")
+        sys.exit(f"The update to {after.version} is committed: git revert {commit} takes it back.")
+
+
+def undo() -> str:
+    """Takes back what the update wrote, or all that differs where that was not noted, and says so."""
+    found, noted = differing(), written()
+    names = found if noted is None else [name for name in found if name in noted]
+    edited = [name for name in names if noted is None or noted[name] != digest(name)]
+    require_not_applied([name for name in names if name not in committed()], "make update-undo")
+    if edited:
+        keep()
+    restore(names)
+    forget()
+    what = "You changed these since" if noted is not None else "Nobody noted which of these you changed"
+    kept = f"{what}, and they are as they were in {KEPT} (git show {KEPT}:./NAME)"
+    own = [name for name in found if name not in names]
+    return "\n".join([*filter(None, [listed(kept, edited), listed("Your own changes stay", own)]), done()])
+
+
+def done() -> str:
+    before = origin_at("HEAD")
+    version = before.version if before else "its version"
+    return f"The update is taken back: the project is at {version}, as committed. Next: make install."
+
+
+def committed() -> set[str]:
+    return set(git("ls-tree", "-r", "--name-only", "HEAD").splitlines())
+
+
+def keep() -> None:
+    """Stores what is there, whether git knew of it or not, and changes nothing."""
+    with TemporaryDirectory() as folder:
+        for command in (["read-tree", "HEAD"], ["add", "--all", "--", "."], ["write-tree"]):
+            arguments, environment = ["git", *command], os.environ | {"GIT_INDEX_FILE": f"{folder}/index"}
+            said = subprocess.run(
+                arguments, cwd=ROOT, env=environment, capture_output=True, text=True, check=True
+            ).stdout
+    git_bytes("update-ref", f"refs/{KEPT}", said.strip())
+
+
+def restore(names: list[str]) -> None:
+    known = committed()
+    for name in [name for name in names if name not in known]:
+        (ROOT / name).unlink(missing_ok=True)
+        remove_empty(ROOT / name)
+        git_bytes("--literal-pathspecs", "rm", "--cached", "--quiet", "--ignore-unmatch", "--", name)
+    for name in [name for name in [*names, LOCK] if name in known]:
+        git_bytes("--literal-pathspecs", "restore", "--source=HEAD", "--staged", "--worktree", "--", name)
+
+
+def remove_empty(path: Path) -> None:
+    """The folders that held nothing else."""
+    with suppress(OSError):
+        for folder in path.parents:
+            folder.rmdir()
+
+
+if __name__ == "__main__":
+    main()
