@@ -3,6 +3,9 @@
 import os
 import re
 import shutil
+import signal
+import subprocess
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -293,6 +296,49 @@ def test_an_update_that_ends_midway_changes_nothing(project: Path, version: str,
     assert sentence in said
     assert contents(project) == before
     assert run("git", "status", "--porcelain", cwd=project) == ""
+
+
+# Where an update is killed, as parts of the time that it takes.
+POINTS = [number / 21 for number in range(1, 21)]
+SAMPLED = {POINTS[6], POINTS[13]}
+
+
+@pytest.fixture(scope="module")
+def updated(known: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[float, dict[str, bytes]]:
+    """How long an update takes, and what it makes of a project with a resource."""
+    project = invoiced(copy(known, tmp_path_factory.mktemp("updated") / "backend"))
+    start = time.monotonic()
+    update(project, CHANGES)
+    return time.monotonic() - start, without_names(contents(project))
+
+
+def without_names(files: dict[str, bytes]) -> dict[str, bytes]:
+    """But for the numbers of migrations, which are drawn."""
+    return {name: text for name, text in files.items() if not name.startswith("alembic/versions/")}
+
+
+@pytest.mark.parametrize(
+    "point", [pytest.param(point, marks=[] if point in SAMPLED else pytest.mark.long) for point in POINTS]
+)
+def test_a_killed_update_can_be_taken_back_and_made_again(
+    project: Path, updated: tuple[float, dict[str, bytes]], point: float
+) -> None:
+    invoiced(project)
+    before = contents(project)
+    seconds, expected = updated
+    process = subprocess.Popen(
+        ["make", "update", f"version={CHANGES}"], cwd=project, stdout=subprocess.DEVNULL, start_new_session=True
+    )
+    time.sleep(seconds * point)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+    if contents(project) != before:
+        assert "make update-undo" in update(project, CHANGES, status=2)
+        run("make", "update-undo", cwd=project)
+        assert contents(project) == before
+    update(project, CHANGES)
+    assert without_names(contents(project)) == expected
 
 
 def test_the_status_says_whether_something_is_newer(project: Path) -> None:
