@@ -210,6 +210,10 @@ def test_an_update_is_taken_back_once_the_database_has_none_of_its_migrations(pr
     run("make", "install", cwd=project)
     run("make", "migrate-up", cwd=project)
 
+    own = project / "alembic/versions/own.py"
+    own.write_text(MIGRATION.replace("0005", "0006").replace("0004", "0005"))
+    assert "alembic/versions/own.py was written on top of" in run("make", "update-undo", cwd=project, status=2)
+    own.unlink()
     said = run("make", "update-undo", cwd=project, status=2)
 
     refused = re.search(
@@ -356,6 +360,7 @@ def test_nothing_newer_is_said_and_changes_nothing(template: Path, known: Path, 
     project = render(template, tmp_path / "newest", STOPS)
     shutil.copy2(known / "uv.lock", project)
     lend_environment(known, project)
+    run("make", "install", cwd=project)
     commit(project)
 
     for target in ("update-check", "update"):

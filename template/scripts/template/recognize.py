@@ -32,7 +32,8 @@ def main() -> None:
     source = os.environ.get("TEMPLATE_SOURCE") or (earlier.source if earlier else "")
     if not source:
         sys.exit("Nothing here says which template it was: give its address, as in template=https://example.com/it.")
-    answers = earlier.answers if earlier and "resource" not in earlier.answers else guessed()
+    with plain_errors():
+        answers = earlier.answers if earlier and "resource" not in earlier.answers else guessed()
     with nothing_changed():
         found = list(compared(source, answers))
         nearest = min(found, key=lambda each: each[0])

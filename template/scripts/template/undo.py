@@ -53,7 +53,9 @@ def undo() -> str:
     found, noted = differing(), written()
     names = found if noted is None else [name for name in found if name in noted]
     edited = [name for name in names if noted is None or noted[name] != digest(name)]
-    require_not_applied([name for name in names if name not in committed()], "make update-undo")
+    going = [name for name in names if name not in committed()]
+    require_none_on_top(going, [name for name in found if name not in names])
+    require_not_applied(going, "make update-undo")
     if edited:
         keep()
     restore(names)
@@ -62,6 +64,13 @@ def undo() -> str:
     kept = f"{what}, and they are as they were in {KEPT} (git show {KEPT}:./NAME)"
     own = [name for name in found if name not in names]
     return "\n".join([*filter(None, [listed(kept, edited), listed("Your own changes stay", own)]), done()])
+
+
+def require_none_on_top(going: list[str], own: list[str]) -> None:
+    """Raises SystemExit with one sentence when a migration of one's own may follow one that goes."""
+    on_top = [name for name in own if name.startswith(MIGRATIONS)]
+    if on_top and any(name.startswith(MIGRATIONS) for name in going):
+        sys.exit(f"{on_top[0]} was written on top of the update's migrations: take it back and delete it first.")
 
 
 def done() -> str:
