@@ -9,7 +9,7 @@ from loguru import logger
 
 from app.api.deps import Providers
 from app.api.errors import errors
-from app.api.openapi import document_optional_users
+from app.api.openapi import document_operations
 from app.api.v1.router import discover_routers
 from app.core.config import Settings, get_settings
 from app.core.logging import configure_logging
@@ -87,7 +87,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.add_middleware(ResponseMiddleware)
     app.add_middleware(RequestIDMiddleware)
     add_root_path(app, settings)
-    document_optional_users(app)
+    document_operations(app)
     return app
 
 
