@@ -1,15 +1,21 @@
-"""How `/docs` describes the headers of versions: each operation that takes one of the dependencies gets its part."""
+"""How `/docs` describes the headers of versions and keys: each operation that takes one of the dependencies has its."""
 
 from collections.abc import Collection
 from typing import Any
 
 from app.api.conditions import MERGE_PATCH, get_etag, get_terms
 from app.api.creation import get_creation
+from app.api.idempotency import HEADER as KEY
+from app.api.idempotency import MAXIMUM_LENGTH, PATTERN
 from app.core.config import Settings
 
 ETAG = {"description": "The version of the record (RFC 9110, 8.8.3).", "schema": {"type": "string"}}
 IF_NONE_MATCH = "The ETag that the client has: if it is still the current one, the response is a 304 without a body."
 IF_MATCH = "The ETag of what the client read, several of them, or `*`: if none is the current one, nothing is changed."
+IDEMPOTENCY_KEY = (
+    "A string that the client makes up, such as a UUID, and sends again when it repeats the request: the response is"
+    " then the same, and nothing more is created."
+)
 
 
 def describe_headers(settings: Settings, method: str, operation: dict[str, Any], calls: Collection[object]) -> None:
@@ -17,6 +23,8 @@ def describe_headers(settings: Settings, method: str, operation: dict[str, Any],
         _describe_etag(method, operation)
     if get_terms in calls:
         _describe_terms(settings, operation)
+    if get_creation in calls:
+        _add_parameter(operation, KEY, IDEMPOTENCY_KEY, minLength=1, maxLength=MAXIMUM_LENGTH, pattern=PATTERN)
 
 
 def _describe_etag(method: str, operation: dict[str, Any]) -> None:
@@ -38,10 +46,12 @@ def _describe_terms(settings: Settings, operation: dict[str, Any]) -> None:
         content[MERGE_PATCH] = content["application/json"]
 
 
-def _add_parameter(operation: dict[str, Any], name: str, description: str, *, required: bool = False) -> None:
+def _add_parameter(
+    operation: dict[str, Any], name: str, description: str, *, required: bool = False, **schema: object
+) -> None:
     parameters = operation.setdefault("parameters", [])
     if name not in {parameter["name"] for parameter in parameters}:
-        parameter = {"name": name, "in": "header", "required": required, "schema": {"type": "string"}}
+        parameter = {"name": name, "in": "header", "required": required, "schema": {"type": "string"} | schema}
         parameters.append(parameter | {"description": description})
 
 

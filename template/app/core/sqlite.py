@@ -105,6 +105,11 @@ async def ping(connection: AsyncConnection) -> None:
     await connection.execute(text("SELECT 1"))
 
 
+def try_lock(_: Connection, __: int) -> bool:
+    """Always true: a transaction that writes has locked all of the database when it began."""
+    return True
+
+
 @asynccontextmanager
 async def migration_connection(settings: Settings) -> AsyncIterator[AsyncConnection]:
     """Yields a connection for migrations, while no other replica has one. The caller manages its transactions.

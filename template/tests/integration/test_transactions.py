@@ -110,6 +110,26 @@ async def test_of_changes_of_one_version_the_first_one_happens(client: AsyncClie
         tag = changed.headers["ETag"]
 
 
+async def test_of_many_at_once_with_one_key_one_creates(client: AsyncClient, engine: AsyncEngine) -> None:
+    body, key = user("once"), {"Idempotency-Key": "once"}
+
+    answers = await asyncio.gather(*(client.post(USERS, json=body, headers=key) for _ in range(50)))
+    answers.append(await client.post(USERS, json=body, headers=key))
+
+    assert {answer.status_code for answer in answers} <= {201, 409}
+    assert {answer.headers["Retry-After"] for answer in answers if answer.status_code == 409} <= {"1"}
+    assert len({answer.content for answer in answers if answer.status_code == 201}) == 1
+    assert await exists(engine, "once")
+
+
+@pytest.mark.usefixtures("refusing_commit")
+async def test_a_commit_that_fails_leaves_the_key_free(client: AsyncClient) -> None:
+    key = {"Idempotency-Key": "lost"}
+
+    for name in ("lost", "lost-again"):
+        assert (await client.post(USERS, json=user(name), headers=key)).status_code == REFUSED
+
+
 async def test_of_many_refreshes_at_once_one_succeeds_and_the_session_ends(client: AsyncClient) -> None:
     pair = (await client.post(LOGIN, **credentials(**ADMIN))).json()
     body = {"refresh_token": pair["refresh_token"]}
