@@ -163,15 +163,15 @@ PROTECTIONS = {
         "tests/integration/test_idempotency_api.py -k still_runs",
     ),
     "a key is of one request at a time in all processes": Protection(
-        "app/repository/stored_response_repository.py",
-        "if not try_lock(",
-        "if not (lambda *_: True)(",
+        "app/core/postgresql.py",
+        '"pg_try_advisory_xact_lock(:lock)"',
+        '":lock <> 0"',
         "tests/integration/test_postgresql.py -k another_process",
     ),
     "a key is forgotten in time": Protection(
         "app/repository/stored_response_repository.py",
-        'StoredResponse.expires_at > bindparam("now")',
-        'StoredResponse.expires_at != bindparam("now")',
+        "WHERE stored_responses.expires_at <= :now OR",
+        "WHERE",
         "tests/integration/test_idempotency_api.py -k in_time",
     ),
     "who is to come back is told when": Protection(

@@ -1,6 +1,6 @@
 """The version of a record in requests and responses: ETag, If-None-Match and If-Match (RFC 9110, 13).
 
-A route shows a version by `ETagDep`, and has the change that it makes hold the request's terms by `TermsDep`.
+A route that shows a record takes `ETagDep`, and one that changes a record `ChangeDep`.
 """
 
 import re
@@ -9,6 +9,7 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import Depends, HTTPException, Request, Response
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.api.deps import SessionDep, settings_of
 from app.core.exceptions import PreconditionRequiredError
@@ -35,10 +36,11 @@ class ETag:
         """
         headers, tag = self._response.headers, tag_of(record.version)
         headers["ETag"] = tag
-        headers.setdefault("Cache-Control", "no-cache")  # keep it, and ask each time
-        headers.add_vary_header("Authorization")
-        if self._request.method == "GET" and tag in self._known():
-            raise HTTPException(304, headers=dict(headers))
+        if self._request.method == "GET":
+            headers.setdefault("Cache-Control", "no-cache")  # keep it, and ask each time
+            headers.add_vary_header("Authorization")
+            if tag in self._known():
+                raise HTTPException(304, headers=dict(headers))
         return record
 
     def _known(self) -> Sequence[str]:
@@ -46,15 +48,15 @@ class ETag:
         return [tag.removeprefix("W/") for tag in _tags(self._request, "If-None-Match")]
 
 
-class RequestTerms:
-    """What a request demands of its change: If-Match, and whether it is a merge patch."""
+class Change(ETag):
+    """What a request demands of the change that it makes: If-Match, and whether it is a merge patch."""
 
-    def __init__(self, request: Request, session: SessionDep) -> None:
-        self._request = request
+    def __init__(self, request: Request, response: Response, session: AsyncSession) -> None:
+        super().__init__(request, response)
         self._session = session
 
-    def hold_for(self, record_id: UUID) -> None:
-        """Has the change of this record hold the terms of the request. Call it right before the change.
+    def expect(self, record_id: UUID) -> None:
+        """Has the change of this record meet what the request demands. Call it right before the change.
 
         The database decides, with the record locked, so that PreconditionFailedError comes from the change itself.
         Raises PreconditionRequiredError if there must be an If-Match and there is none.
@@ -84,12 +86,12 @@ async def get_etag(request: Request, response: Response) -> ETag:
     return ETag(request, response)
 
 
-async def get_terms(request: Request, session: SessionDep) -> RequestTerms:
-    return RequestTerms(request, session)
+async def get_change(request: Request, response: Response, session: SessionDep) -> Change:
+    return Change(request, response, session)
 
 
 ETagDep = Annotated[ETag, Depends(get_etag)]
-TermsDep = Annotated[RequestTerms, Depends(get_terms)]
+ChangeDep = Annotated[Change, Depends(get_change)]
 
 
 def _is_any(request: Request, name: str) -> bool:

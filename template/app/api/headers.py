@@ -1,9 +1,9 @@
 """How `/docs` describes the headers of versions and keys: each operation that takes one of the dependencies has its."""
 
-from collections.abc import Collection
+from collections.abc import Set as AbstractSet
 from typing import Any
 
-from app.api.conditions import MERGE_PATCH, get_etag, get_terms
+from app.api.conditions import MERGE_PATCH, get_change, get_etag
 from app.api.creation import get_creation
 from app.api.idempotency import HEADER as KEY
 from app.api.idempotency import MAXIMUM_LENGTH, PATTERN
@@ -18,11 +18,11 @@ IDEMPOTENCY_KEY = (
 )
 
 
-def describe_headers(settings: Settings, method: str, operation: dict[str, Any], calls: Collection[object]) -> None:
-    if get_etag in calls or get_creation in calls:
+def describe_headers(settings: Settings, method: str, operation: dict[str, Any], calls: AbstractSet[object]) -> None:
+    if calls & {get_etag, get_creation} or (get_change in calls and method != "DELETE"):
         _describe_etag(method, operation)
-    if get_terms in calls:
-        _describe_terms(settings, operation)
+    if get_change in calls:
+        _describe_change(settings, operation)
     if get_creation in calls:
         _add_parameter(operation, KEY, IDEMPOTENCY_KEY, minLength=1, maxLength=MAXIMUM_LENGTH, pattern=PATTERN)
 
@@ -36,7 +36,7 @@ def _describe_etag(method: str, operation: dict[str, Any]) -> None:
         operation["responses"]["304"] = {"description": "Not Modified", "headers": {"ETag": ETAG}}
 
 
-def _describe_terms(settings: Settings, operation: dict[str, Any]) -> None:
+def _describe_change(settings: Settings, operation: dict[str, Any]) -> None:
     _add_parameter(operation, "If-Match", IF_MATCH, required=settings.REQUIRE_IF_MATCH)
     add_error(operation, 412, "Precondition Failed")
     if settings.REQUIRE_IF_MATCH:

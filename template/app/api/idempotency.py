@@ -18,7 +18,6 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.api.deps import settings_of
 from app.domain.models.base import utc_now
-from app.domain.models.stored_response import StoredResponse
 from app.repository.stored_response_repository import StoredResponseRepository, still_running
 
 HEADER = "Idempotency-Key"
@@ -63,23 +62,15 @@ class Repeatable:
             raise still_running()
         running.add(self.id)
         try:
-            self._responses.claim(self.id, self._answer)
+            expires_at = utc_now() + self._lifetime
+            self._responses.claim(self.id, self._fingerprint(self._keys[0]), expires_at, self._answer)
             yield
         finally:
             running.remove(self.id)
 
     async def keep(self, status: int, headers: dict[str, str], body: bytes) -> None:
         """Stores the response: it is there if what it tells of is."""
-        await self._responses.add(
-            StoredResponse(
-                id=self.id,
-                fingerprint=self._fingerprint(self._keys[0]),
-                status=status,
-                headers=headers,
-                body=body,
-                expires_at=utc_now() + self._lifetime,
-            )
-        )
+        await self._responses.keep(self.id, status, headers, body)
 
     def _answer(self, stored: Row[str, int, dict[str, str], bytes]) -> None:
         fingerprint, status, headers, body = stored

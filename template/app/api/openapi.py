@@ -1,6 +1,7 @@
 """What the OpenAPI document says of an operation because of what it takes, which FastAPI cannot express."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
+from collections.abc import Set as AbstractSet
 from typing import Any
 
 from fastapi import FastAPI
@@ -28,14 +29,14 @@ def document_operations(app: FastAPI) -> None:
     app.openapi = openapi  # type: ignore[method-assign]  # as FastAPI's documentation does
 
 
-def _describe(settings: Settings, method: str, operation: dict[str, Any], calls: Collection[object]) -> None:
+def _describe(settings: Settings, method: str, operation: dict[str, Any], calls: AbstractSet[object]) -> None:
     is_optional = get_optional_user in calls and get_identity not in calls
     if is_optional and NOTHING not in operation["security"]:
         operation["security"].append(NOTHING)
     describe_headers(settings, method, operation, calls)
 
 
-def _operations(app: FastAPI, paths: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any], Collection[object]]]:
+def _operations(app: FastAPI, paths: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any], AbstractSet[object]]]:
     for route in iter_route_contexts(app.routes):
         if isinstance(route.original_route, APIRoute) and route.include_in_schema:
             calls = set(_calls(route.dependant))

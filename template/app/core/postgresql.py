@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from loguru import logger
-from sqlalchemy import URL, Connection, event, make_url, text
+from sqlalchemy import URL, event, make_url, text
 from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
@@ -19,6 +19,9 @@ from app.core.config import Settings
 
 # The isolation level of what writes.
 TRANSACTION = "READ COMMITTED"
+
+# True, in a statement, for the one transaction that gets the lock of this number, until its end. Nobody waits.
+TRY_LOCK = "pg_try_advisory_xact_lock(:lock)"
 
 # What makes a transaction one that only reads, and all of it at one moment.
 SNAPSHOT: Mapping[str, Any] = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
@@ -78,14 +81,6 @@ async def ping(connection: AsyncConnection) -> None:
     """Checks that the server answers, and that no pooler dropped `statement_timeout`."""
     if await connection.scalar(text("SELECT current_setting('statement_timeout')")) == "0":
         _warn_of_lost_bounds()
-
-
-def try_lock(connection: Connection, number: int) -> bool:
-    """Takes a lock for the rest of the transaction, and does not wait; False if another transaction has it.
-
-    `number` has 64 bits, with a sign. The lock is a transaction's, since a session's may stay behind in PgBouncer.
-    """
-    return bool(connection.scalar(text("SELECT pg_try_advisory_xact_lock(:number)"), {"number": number}))
 
 
 @cache

@@ -20,6 +20,7 @@ from app.core.database import Database, create_engine, create_migration_engine
 from app.core.exceptions import ConflictError
 from app.core.logging import configure_logging
 from app.core.postgresql import ADVISORY_LOCK, ping
+from app.domain.models.base import utc_now
 from app.repository.stored_response_repository import StoredResponseRepository
 from app.repository.user_repository import UserRepository
 from tests.api import LOGIN, credentials
@@ -157,12 +158,12 @@ async def test_a_key_that_is_in_use_in_another_process_is_not_waited_for(setting
     database, key = Database(settings), "f" * 64
     async with database.transaction() as first, database.transaction() as second:
         for session in (first, second):
-            StoredResponseRepository(session).claim(key, found=lambda _: None)
+            StoredResponseRepository(session).claim(key, "", utc_now(), lambda _: None)
         await first.execute(text("SELECT 1"))
 
         with pytest.raises(ConflictError):
             await second.execute(text("SELECT 1"))
-        await first.commit()
+        await first.rollback()
         await second.rollback()
         await second.execute(text("SELECT 1"))
     await database.close()

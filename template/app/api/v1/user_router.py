@@ -4,7 +4,7 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Response
 from starlette.convertors import StringConvertor, register_url_convertor
 
-from app.api.conditions import ETagDep, TermsDep
+from app.api.conditions import ChangeDep, ETagDep
 from app.api.creation import CreationDep
 from app.api.deps import (
     AttemptDep,
@@ -94,11 +94,10 @@ async def update_me(
     data: ProfileUpdate,
     current_user: CurrentUser,
     service: UserServiceDep,
-    terms: TermsDep,
-    etag: ETagDep,
+    change: ChangeDep,
 ) -> UserResponse:
-    terms.hold_for(current_user.id)
-    return UserResponse.model_validate(etag.show(await service.update(current_user.id, data)))
+    change.expect(current_user.id)
+    return UserResponse.model_validate(change.show(await service.update(current_user.id, data)))
 
 
 @router.post("/me/password", status_code=204, responses=errors(*BODY, 403, 429))
@@ -156,20 +155,19 @@ async def update_user(
     user_id: UUID,
     data: UserUpdate,
     service: UserServiceDep,
-    terms: TermsDep,
-    etag: ETagDep,
+    change: ChangeDep,
 ) -> UserResponse:
-    terms.hold_for(user_id)
-    return UserResponse.model_validate(etag.show(await service.update(user_id, data)))
+    change.expect(user_id)
+    return UserResponse.model_validate(change.show(await service.update(user_id, data)))
 
 
 @router.delete(ONE, dependencies=ADMIN, responses=errors(403, 404, 409, 422))
 async def delete_user(
     user_id: UUID,
     service: UserServiceDep,
-    terms: TermsDep,
+    change: ChangeDep,
 ) -> MessageResponse:
-    terms.hold_for(user_id)
+    change.expect(user_id)
     await service.delete(user_id)
     return MessageResponse(message="User deleted successfully")
 
