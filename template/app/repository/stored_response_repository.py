@@ -65,7 +65,7 @@ def _claim(connection: Connection, values: dict[str, Any], found: Found) -> None
 # A row with status 0 belongs to a request that ended without a response.
 _CLAIM = text(f"""
     INSERT INTO stored_responses (id, fingerprint, status, headers, body, expires_at)
-    SELECT :id, :fingerprint, 0, '{{}}', '', :expires_at WHERE {TRY_LOCK}
+    SELECT :id, :fingerprint, 0, 'null', '', :expires_at WHERE {TRY_LOCK}
     ON CONFLICT (id) DO UPDATE SET fingerprint = excluded.fingerprint, status = 0, expires_at = excluded.expires_at
     WHERE stored_responses.expires_at <= :now OR stored_responses.status = 0
     RETURNING EXISTS (SELECT 1 FROM stored_responses AS other WHERE other.expires_at <= :now)

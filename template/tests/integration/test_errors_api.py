@@ -29,7 +29,7 @@ def application(settings: Settings) -> FastAPI:
     async def broken() -> None:
         raise RuntimeError(SECRET)
 
-    @app.get(f"{PREFIX}/refused/{{status}}")
+    @app.get(PREFIX + "/refused/{status}")
     async def refused(status: int) -> None:
         raise HTTPException(status, headers={"X-Reason": "a test"})
 
