@@ -120,6 +120,66 @@ PROTECTIONS = {
         "",
         "tests/integration/test_scope.py -k columns",
     ),
+    "a change is of the version that was read": Protection(
+        "app/repository/terms.py",
+        "if self.accepts is not None and not self.accepts(record.version):",
+        "if False:",
+        "tests/integration/test_conditions_api.py -k IfMatch",
+    ),
+    "a version is compared with the record locked": Protection(
+        "app/repository/base.py",
+        ".with_for_update(of=self.model, key_share=True)",
+        "",
+        "tests/integration/test_transactions.py -k one_version",
+    ),
+    "a weak tag is not enough for a change": Protection(
+        "app/api/conditions.py",
+        'tag_of(version) in _tags(self._request, "If-Match")',
+        'tag_of(version) in [tag.removeprefix("W/") for tag in _tags(self._request, "If-Match")]',
+        "tests/integration/test_conditions_api.py -k IfMatch",
+    ),
+    "a version is demanded where it must be": Protection(
+        "app/api/conditions.py",
+        "if settings.REQUIRE_IF_MATCH and not is_conditional:",
+        "if False:",
+        "tests/integration/test_conditions_api.py -k asked_for",
+    ),
+    "what is merged is bounded": Protection(
+        "app/core/merge_patch.py", "if len(json.dumps(result)) > limit:", "if False:", "tests/unit/test_merge_patch.py"
+    ),
+    "a key belongs to one caller": Protection(
+        "app/api/idempotency.py", "(str(caller), ", '("", ', "tests/integration/test_idempotency_api.py -k each_caller"
+    ),
+    "a key is of one body": Protection(
+        "app/api/idempotency.py",
+        "if not any(hmac.compare_digest(self._fingerprint(key), fingerprint) for key in self._keys):",
+        "if False:",
+        "tests/integration/test_idempotency_api.py -k another_body",
+    ),
+    "a key is of one request at a time": Protection(
+        "app/api/idempotency.py",
+        "if self.id in running:",
+        "if False:",
+        "tests/integration/test_idempotency_api.py -k still_runs",
+    ),
+    "a key is of one request at a time in all processes": Protection(
+        "app/core/postgresql.py",
+        '"pg_try_advisory_xact_lock(:lock)"',
+        '":lock <> 0"',
+        "tests/integration/test_postgresql.py -k another_process",
+    ),
+    "a key is forgotten in time": Protection(
+        "app/repository/stored_response_repository.py",
+        "WHERE stored_responses.expires_at <= :now OR",
+        "WHERE",
+        "tests/integration/test_idempotency_api.py -k in_time",
+    ),
+    "who is to come back is told when": Protection(
+        "app/middleware/error_handler.py",
+        "if status_code in RETRIED:",
+        "if False:",
+        "tests/integration/test_errors_api.py -k come_back",
+    ),
     "two changes follow each other": Protection(
         "app/repository/base.py",
         ".with_for_update(of=self.model, key_share=True)",

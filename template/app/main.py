@@ -9,7 +9,8 @@ from loguru import logger
 
 from app.api.deps import Providers
 from app.api.errors import errors
-from app.api.openapi import document_optional_users
+from app.api.idempotency import RepeatedRequestError, answer_again
+from app.api.openapi import document_operations
 from app.api.v1.router import discover_routers
 from app.core.config import Settings, get_settings
 from app.core.logging import configure_logging
@@ -77,6 +78,7 @@ def create_app(settings: Settings) -> FastAPI:
         app.include_router(router, prefix=settings.API_V1_PREFIX, responses=errors(500))
 
     add_error_handlers(app)
+    app.add_exception_handler(RepeatedRequestError, answer_again)
     # The last one added is the first to see a request.
     app.add_middleware(HeadMiddleware)
     app.add_middleware(BodyLimitMiddleware, max_body_size=settings.MAX_BODY_SIZE)
@@ -87,7 +89,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.add_middleware(ResponseMiddleware)
     app.add_middleware(RequestIDMiddleware)
     add_root_path(app, settings)
-    document_optional_users(app)
+    document_operations(app)
     return app
 
 

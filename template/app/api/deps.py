@@ -40,6 +40,8 @@ class Providers:
         self.exports = Exports(settings)
         self.user_repository: Callable[[AsyncSession], UserRepository] = UserRepository
         self.refresh_token_repository: Callable[[AsyncSession], RefreshTokenRepository] = RefreshTokenRepository
+        # The requests with an `Idempotency-Key` that run in this process.
+        self.running_requests: set[str] = set()
         # What readiness reports besides the database: a name, and a function that raises when that is unavailable.
         self.reported_checks: dict[str, Callable[[], Awaitable[None]]] = {}
 

@@ -6,10 +6,13 @@ from app.domain.schemas.common import ErrorResponse, ValidationErrorResponse
 
 MODELS = {422: ValidationErrorResponse}
 
+RETRY_AFTER = {"description": "Seconds to wait before asking again.", "schema": {"type": "integer"}}
+HEADERS = {status: {"headers": {"Retry-After": RETRY_AFTER}} for status in (429, 503)}
+
 # What any body may cause: not JSON, too large, not what the operation takes.
 BODY = (400, 413, 422)
 
 
 def errors(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """For `responses=` of an operation or a router."""
-    return {status: {"model": MODELS.get(status, ErrorResponse)} for status in statuses}
+    return {status: {"model": MODELS.get(status, ErrorResponse)} | HEADERS.get(status, {}) for status in statuses}

@@ -1,6 +1,7 @@
-"""Marks the operations with optional sign-in in the OpenAPI document, which FastAPI cannot express."""
+"""What the OpenAPI document says of an operation because of what it takes, which FastAPI cannot express."""
 
 from collections.abc import Iterator
+from collections.abc import Set as AbstractSet
 from typing import Any
 
 from fastapi import FastAPI
@@ -8,31 +9,39 @@ from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute, iter_route_contexts
 
 from app.api.deps import get_identity, get_optional_user
+from app.api.headers import describe_headers
+from app.core.config import Settings
 
 # As one of the ways to meet what an operation requires, it makes all others optional.
 NOTHING: dict[str, list[str]] = {}
 
 
-def document_optional_users(app: FastAPI) -> None:
-    build = app.openapi
+def document_operations(app: FastAPI) -> None:
+    """Marks optional sign-in, and describes the headers of versions, merge patches and repeated requests."""
+    build, settings = app.openapi, app.state.settings
 
     def openapi() -> dict[str, Any]:
-        schema = build()
-        for operation in _optional_operations(app, schema["paths"]):
-            if NOTHING not in operation["security"]:
-                operation["security"].append(NOTHING)
+        schema = build()  # the same object each time
+        for method, operation, calls in _operations(app, schema["paths"]):
+            _describe(settings, method, operation, calls)
         return schema
 
     app.openapi = openapi  # type: ignore[method-assign]  # as FastAPI's documentation does
 
 
-def _optional_operations(app: FastAPI, paths: dict[str, Any]) -> Iterator[dict[str, Any]]:
+def _describe(settings: Settings, method: str, operation: dict[str, Any], calls: AbstractSet[object]) -> None:
+    is_optional = get_optional_user in calls and get_identity not in calls
+    if is_optional and NOTHING not in operation["security"]:
+        operation["security"].append(NOTHING)
+    describe_headers(settings, method, operation, calls)
+
+
+def _operations(app: FastAPI, paths: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any], AbstractSet[object]]]:
     for route in iter_route_contexts(app.routes):
         if isinstance(route.original_route, APIRoute) and route.include_in_schema:
             calls = set(_calls(route.dependant))
-            if get_optional_user in calls and get_identity not in calls:
-                for method in route.methods or ():
-                    yield paths[str(route.path_format)][method.lower()]
+            for method in route.methods or ():
+                yield method, paths[str(route.path_format)][method.lower()], calls
 
 
 def _calls(dependant: Dependant) -> Iterator[object]:

@@ -53,6 +53,20 @@ class ConflictError(AppError):
     message = "Conflict"
 
 
+class PreconditionFailedError(AppError):
+    """The record is not, or no longer, the one that the client read (RFC 9110, 15.5.13)."""
+
+    status_code = 412
+    message = "Precondition failed"
+
+
+class PreconditionRequiredError(AppError):
+    """The change must say which version it is of (RFC 6585, 3)."""
+
+    status_code = 428
+    message = "Precondition required"
+
+
 # Of a column.
 BROKEN_REFERENCE = "This {} refers to a record that does not exist or is still in use."
 

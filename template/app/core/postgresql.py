@@ -20,6 +20,9 @@ from app.core.config import Settings
 # The isolation level of what writes.
 TRANSACTION = "READ COMMITTED"
 
+# True, in a statement, for the one transaction that gets the lock of this number, until its end. Nobody waits.
+TRY_LOCK = "pg_try_advisory_xact_lock(:lock)"
+
 # What makes a transaction one that only reads, and all of it at one moment.
 SNAPSHOT: Mapping[str, Any] = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
 

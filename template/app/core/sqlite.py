@@ -26,6 +26,9 @@ from app.core.read_only import WRITABLE, is_read_only
 # The isolation level of what writes.
 TRANSACTION = "SERIALIZABLE"
 
+# True, in a statement, for the one transaction that has the lock of this number: what writes has locked all there is.
+TRY_LOCK = ":lock IS NOT NULL"
+
 # What makes a transaction that only reads.
 SNAPSHOT: Mapping[str, Any] = {"isolation_level": "SERIALIZABLE"}
 

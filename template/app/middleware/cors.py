@@ -17,5 +17,5 @@ def add_cors(app: FastAPI, settings: Settings) -> None:
         # Whoever may GET may HEAD, with a token as well.
         allow_methods=[*settings.CORS_ALLOW_METHODS, *(["HEAD"] if "GET" in settings.CORS_ALLOW_METHODS else [])],
         allow_headers=settings.CORS_ALLOW_HEADERS,
-        expose_headers=[REQUEST_ID_HEADER, "Location", "Retry-After", "Content-Disposition"],
+        expose_headers=[REQUEST_ID_HEADER, "Location", "ETag", "Retry-After", "Content-Disposition"],
     )

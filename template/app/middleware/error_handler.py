@@ -10,6 +10,7 @@ from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
+from fastapi.utils import is_body_allowed_for_status_code
 from loguru import logger
 from sqlalchemy.exc import DBAPIError
 from starlette.exceptions import HTTPException
@@ -25,6 +26,9 @@ from app.middleware.routes import allowed_methods, route_template
 # An answer lists no more faults than this: a hostile body may hold thousands.
 MAX_ERRORS = 20
 MAX_FIELD_LENGTH = 100
+
+# Responses that say when to ask again, in seconds: where nobody knows better, soon (RFC 6585, 4; RFC 9110, 15.6.4).
+RETRIED = (429, 503)
 
 
 def error_response(
@@ -43,6 +47,8 @@ def error_response(
     }
     if errors is not None:
         body["errors"] = errors
+    if status_code in RETRIED:
+        headers = {"Retry-After": "1"} | dict(headers or {})
     # Escaped to ASCII, so that not even an unpaired surrogate in a field's name can break the answer.
     return Response(json.dumps(body), status_code, headers, media_type="application/json")
 
@@ -82,6 +88,8 @@ async def _http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     phrase = HTTPStatus(error.status_code).phrase
     headers = dict(error.headers or {})
+    if not is_body_allowed_for_status_code(error.status_code):
+        return Response(None, error.status_code, headers)
     if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
         # Starlette names the methods of the first route only (RFC 9110, 15.5.6).
         headers["Allow"] = ", ".join(allowed_methods(request.scope))

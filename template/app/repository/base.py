@@ -16,6 +16,7 @@ from app.domain.models.base import Entity, utc_now
 from app.domain.schemas.common import Filters, ListQuery, SearchFilters
 from app.domain.schemas.filters import Operator, chosen_filters
 from app.repository.keyset import Keyset
+from app.repository.terms import take_terms
 
 # How many records of a stream are in memory at a time.
 BATCH = 500
@@ -153,9 +154,11 @@ class Repository[Model: Entity]:
     async def update(self, record_id: UUID, /, **values: Any) -> Model | None:
         """Returns None if there is no such record. Raises ConflictError if a record that is referred to is deleted.
 
-        The record is locked first, so that two changes at the same time follow each other.
+        The record is locked first, so that two changes at the same time follow each other. Raises
+        PreconditionFailedError if the request is about another version than the record has by then.
         """
-        if not values:
+        terms = take_terms(self.session, record_id)
+        if not values and terms is None:
             return await self.get(record_id)
         record = await self.session.scalar(
             self._select(record_id).with_for_update(of=self.model, key_share=True),
@@ -163,8 +166,9 @@ class Repository[Model: Entity]:
         )
         if record is None:
             return None
-        await self._lock_references(values)
-        for name, value in values.items():
+        written = values if terms is None else terms.applied(record, values)
+        await self._lock_references(written)
+        for name, value in written.items():
             setattr(record, name, value)
         await self.session.flush()
         return record

@@ -4,7 +4,7 @@ import json
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
-from fastapi import FastAPI
+from fastapi import FastAPI, HTTPException
 from httpx2 import AsyncClient
 from sqlalchemy import text
 
@@ -28,6 +28,10 @@ def application(settings: Settings) -> FastAPI:
     @app.get(f"{PREFIX}/broken")
     async def broken() -> None:
         raise RuntimeError(SECRET)
+
+    @app.get(PREFIX + "/refused/{status}")
+    async def refused(status: int) -> None:
+        raise HTTPException(status, headers={"X-Reason": "a test"})
 
     return app
 
@@ -57,6 +61,20 @@ async def test_form(client: AsyncClient, method: str, path: str, status: int) ->
     assert answer.headers["Access-Control-Allow-Origin"] == ORIGIN["Origin"]
     assert SECRET not in answer.text
     assert "Traceback" not in answer.text
+
+
+@pytest.mark.parametrize(("status", "retry_after"), [(429, "1"), (503, "1"), (409, None)])
+async def test_who_is_to_come_back_is_told_when(client: AsyncClient, status: int, retry_after: str | None) -> None:
+    answer = await client.get(f"/refused/{status}")
+
+    assert_error(answer, status)
+    assert answer.headers.get("Retry-After") == retry_after
+
+
+async def test_a_status_that_has_no_body_gets_none(client: AsyncClient) -> None:
+    answer = await client.get("/refused/304")
+
+    assert (answer.status_code, answer.content, answer.headers["X-Reason"]) == (304, b"", "a test")
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,10 @@ from tests.api import AUTH, PREFIX, USERS
 from tests.errors import MEDIA_TYPE, MODEL, MODEL_OF_422
 
 # What an operation answers by its own rules, whatever it takes.
-BY_RULE = {401, 403, 409, 429, 503}
+BY_RULE = {401, 403, 409, 412, 429, 503}
+
+# Headers that may hold anything.
+ANYTHING = {"If-Match", "If-None-Match"}
 
 # Where an operation of the project's own needs no database, nobody minds.
 OF_THE_TEMPLATE = tuple(f"{PREFIX}{path}" for path in (AUTH, "/health", USERS))
@@ -27,7 +30,7 @@ def implied(path: str, operation: dict[str, Any]) -> set[int]:
     statuses = {500}
     if "requestBody" in operation:
         statuses |= {400, 413, 422}
-    if "parameters" in operation:
+    if {parameter["name"] for parameter in operation.get("parameters", [])} - ANYTHING:
         statuses |= {422}
     if "security" in operation:
         statuses |= {401}

@@ -17,8 +17,11 @@ from sqlalchemy.pool import NullPool
 
 from app.core.config import ROOT, Settings
 from app.core.database import Database, create_engine, create_migration_engine
+from app.core.exceptions import ConflictError
 from app.core.logging import configure_logging
 from app.core.postgresql import ADVISORY_LOCK, ping
+from app.domain.models.base import utc_now
+from app.repository.stored_response_repository import StoredResponseRepository
 from app.repository.user_repository import UserRepository
 from tests.api import LOGIN, credentials
 from tests.errors import detail
@@ -149,3 +152,18 @@ async def test_only_a_write_has_a_transaction_around_it(database_url: str) -> No
 
     assert read == []
     assert said == ["BEGIN", "COMMIT"]
+
+
+async def test_a_key_that_is_in_use_in_another_process_is_not_waited_for(settings: Settings) -> None:
+    database, key = Database(settings), "f" * 64
+    async with database.transaction() as first, database.transaction() as second:
+        for session in (first, second):
+            StoredResponseRepository(session).claim(key, "", utc_now(), lambda _: None)
+        await first.execute(text("SELECT 1"))
+
+        with pytest.raises(ConflictError):
+            await second.execute(text("SELECT 1"))
+        await first.rollback()
+        await second.rollback()
+        await second.execute(text("SELECT 1"))
+    await database.close()

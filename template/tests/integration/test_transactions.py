@@ -18,7 +18,7 @@ from app.domain.models.user import Role, User
 from app.repository.user_repository import UserRepository
 from tests.api import LOGIN, REFRESH, USERS, bearer, credentials
 from tests.database import ALLOW_COMMITS, REFUSE_COMMITS, REFUSED
-from tests.factories.user_factory import PASSWORD, create_user, user_fields
+from tests.factories.user_factory import NAME, PASSWORD, create_user, user_fields
 from tests.server import running_server
 
 pytestmark = pytest.mark.xdist_group("server")
@@ -92,6 +92,42 @@ async def test_of_many_at_once_one_gets_the_email(client: AsyncClient) -> None:
     answers = await asyncio.gather(*(client.post(USERS, json=user("wanted")) for _ in range(20)))
 
     assert sorted(answer.status_code for answer in answers) == [201, *[409] * 19]
+
+
+async def test_of_changes_of_one_version_the_first_one_happens(client: AsyncClient) -> None:
+    created = await client.post(USERS, json=user("edited"))
+    path, tag = f"{USERS}/{created.json()['id']}", created.headers["ETag"]
+
+    for number in range(20):
+        changes = [{NAME: f"Of {editor} in {number}"} for editor in ("Ada", "Bob")]
+        answers = await asyncio.gather(
+            *(client.patch(path, json=change, headers={"If-Match": tag}) for change in changes)
+        )
+
+        assert sorted(answer.status_code for answer in answers) == [200, 412]
+        (changed,) = (answer for answer in answers if answer.status_code == 200)
+        assert (await client.get(path)).json() == changed.json()
+        tag = changed.headers["ETag"]
+
+
+async def test_of_many_at_once_with_one_key_one_creates(client: AsyncClient, engine: AsyncEngine) -> None:
+    body, key = user("once"), {"Idempotency-Key": "once"}
+
+    answers = await asyncio.gather(*(client.post(USERS, json=body, headers=key) for _ in range(50)))
+    answers.append(await client.post(USERS, json=body, headers=key))
+
+    assert {answer.status_code for answer in answers} <= {201, 409}
+    assert {answer.headers["Retry-After"] for answer in answers if answer.status_code == 409} <= {"1"}
+    assert len({answer.content for answer in answers if answer.status_code == 201}) == 1
+    assert await exists(engine, "once")
+
+
+@pytest.mark.usefixtures("refusing_commit")
+async def test_a_commit_that_fails_leaves_the_key_free(client: AsyncClient) -> None:
+    key = {"Idempotency-Key": "lost"}
+
+    for name in ("lost", "lost-again"):
+        assert (await client.post(USERS, json=user(name), headers=key)).status_code == REFUSED
 
 
 async def test_of_many_refreshes_at_once_one_succeeds_and_the_session_ends(client: AsyncClient) -> None:

@@ -1,9 +1,11 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Depends, Response
 from starlette.convertors import StringConvertor, register_url_convertor
 
+from app.api.conditions import ChangeDep, ETagDep
+from app.api.creation import CreationDep
 from app.api.deps import (
     AttemptDep,
     CurrentUser,
@@ -80,8 +82,11 @@ UserExportDep = Annotated[
 
 
 @router.get("/me")
-async def get_me(current_user: CurrentUser) -> UserResponse:
-    return UserResponse.model_validate(current_user)
+async def get_me(
+    current_user: CurrentUser,
+    etag: ETagDep,
+) -> UserResponse:
+    return UserResponse.model_validate(etag.show(current_user))
 
 
 @router.patch("/me", responses=errors(*BODY))
@@ -89,8 +94,10 @@ async def update_me(
     data: ProfileUpdate,
     current_user: CurrentUser,
     service: UserServiceDep,
+    change: ChangeDep,
 ) -> UserResponse:
-    return UserResponse.model_validate(await service.update(current_user.id, data))
+    change.expect(current_user.id)
+    return UserResponse.model_validate(change.show(await service.update(current_user.id, data)))
 
 
 @router.post("/me/password", status_code=204, responses=errors(*BODY, 403, 429))
@@ -126,12 +133,9 @@ async def export_users(
 async def create_user(
     data: UserCreate,
     service: UserServiceDep,
-    request: Request,
-    response: Response,
+    creation: CreationDep,
 ) -> UserResponse:
-    created = await service.create(data)
-    response.headers["Location"] = f"{request.url.path}/{created.id}"
-    return UserResponse.model_validate(created)
+    return await creation.respond(await service.create(data), UserResponse)
 
 
 @router.get(ONE, responses=errors(404, 422))
@@ -139,10 +143,11 @@ async def get_user(
     user_id: UUID,
     current_user: CurrentUser,
     service: UserServiceDep,
+    etag: ETagDep,
 ) -> UserResponse:
     if current_user.id != user_id and current_user.role is Role.USER:
         raise NotFoundError  # the same as for a user that does not exist
-    return UserResponse.model_validate(await service.get(user_id))
+    return UserResponse.model_validate(etag.show(await service.get(user_id)))
 
 
 @router.patch(ONE, dependencies=ADMIN, responses=errors(*BODY, 403, 404, 409))
@@ -150,15 +155,19 @@ async def update_user(
     user_id: UUID,
     data: UserUpdate,
     service: UserServiceDep,
+    change: ChangeDep,
 ) -> UserResponse:
-    return UserResponse.model_validate(await service.update(user_id, data))
+    change.expect(user_id)
+    return UserResponse.model_validate(change.show(await service.update(user_id, data)))
 
 
 @router.delete(ONE, dependencies=ADMIN, responses=errors(403, 404, 409, 422))
 async def delete_user(
     user_id: UUID,
     service: UserServiceDep,
+    change: ChangeDep,
 ) -> MessageResponse:
+    change.expect(user_id)
     await service.delete(user_id)
     return MessageResponse(message="User deleted successfully")
 

@@ -12,15 +12,19 @@ from app.integrations.cache.client import Cache
 from app.repository.user_repository import UserRepository
 
 
+class KeptUser(UserResponse):
+    version: int
+
+
 class PublicFields:
     """What is kept of a user is what clients may see of it, and never the hash of the password."""
 
     def dump(self, value: User) -> bytes:
-        return UserResponse.model_validate(value).model_dump_json().encode()
+        return KeptUser.model_validate(value).model_dump_json().encode()
 
     def load(self, kept: bytes) -> User:
         """The user, detached: to read a field that is not kept raises DetachedInstanceError."""
-        user = User(**UserResponse.model_validate_json(kept).model_dump())
+        user = User(**KeptUser.model_validate_json(kept).model_dump())
         make_transient_to_detached(user)
         return user
 

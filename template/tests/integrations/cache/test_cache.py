@@ -1,5 +1,6 @@
 """One user is read through the cache, and nobody sees what a change that was acknowledged has replaced."""
 
+import json
 from collections.abc import AsyncIterator
 from functools import partial
 from uuid import uuid4
@@ -72,7 +73,8 @@ async def test_what_is_kept_is_what_clients_may_see_and_expires(
     kept = await valkey.get(f"user:{user.id}")
     assert isinstance(kept, bytes)
     assert b"argon2" not in kept
-    assert kept == answer.content
+    assert json.loads(kept) == answer.json() | {"version": 1}
+    assert answer.headers["ETag"] == (await admin.get(f"{USERS}/{user.id}")).headers["ETag"]
     assert 0 < await valkey.ttl(f"user:{user.id}") <= LIFETIME
     async with database.reading() as session:
         found = await CachedUserRepository(session, cache).get(user.id)

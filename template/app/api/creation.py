@@ -1,0 +1,47 @@
+"""What a POST answers that created a record: the record, its address and its version; the same if it is repeated."""
+
+from collections.abc import AsyncIterator
+from typing import Annotated
+
+from fastapi import Depends, Request, Response
+
+from app.api.conditions import ETag
+from app.api.deps import CurrentUser, SessionDep, providers_of
+from app.api.idempotency import Repeatable, key_of
+from app.domain.models.base import Entity
+from app.domain.schemas.base import ResponseModel
+
+
+class Creation:
+    """Answers for a record that this request created."""
+
+    def __init__(self, request: Request, response: Response, repeatable: Repeatable | None) -> None:
+        self._request = request
+        self._response = response
+        self._repeatable = repeatable
+
+    async def respond[Created: ResponseModel](self, record: Entity, kind: type[Created]) -> Created:
+        """Returns the record as `kind`, and puts `Location` and `ETag` into the response. Call it last."""
+        headers = self._response.headers
+        headers["Location"] = f"{self._request.url.path}/{record.id}"
+        created = kind.model_validate(ETag(self._request, self._response).show(record))
+        if self._repeatable is not None:
+            status = self._response.status_code or self._request.scope["route"].status_code
+            await self._repeatable.keep(status, dict(headers), created.model_dump_json(by_alias=True).encode())
+        return created
+
+
+async def get_creation(
+    request: Request, response: Response, session: SessionDep, caller: CurrentUser
+) -> AsyncIterator[Creation]:
+    """Take it where a POST creates one record for somebody who is signed in, and returns no secret."""
+    key = key_of(request)
+    if key is None:
+        yield Creation(request, response, None)
+        return
+    repeatable = Repeatable(request, session, caller.id, key, await request.body())
+    with repeatable.running(providers_of(request).running_requests):
+        yield Creation(request, response, repeatable)
+
+
+CreationDep = Annotated[Creation, Depends(get_creation, scope="function")]

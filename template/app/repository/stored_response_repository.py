@@ -1,0 +1,91 @@
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import BigInteger, Connection, Row, bindparam, delete, event, select, text, update
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import Session, SessionTransaction
+
+from app.core.database import TRY_LOCK
+from app.core.exceptions import ConflictError
+from app.domain.models.base import utc_now
+from app.domain.models.stored_response import StoredResponse
+
+# How many that have expired each new one takes away, where there are any.
+BATCH = 10
+
+# Seconds.
+RETRY_AFTER = 1
+
+type Found = Callable[[Row[str, int, dict[str, str], bytes]], None]
+
+
+class StoredResponseRepository:
+    """The responses to requests that carry an `Idempotency-Key`."""
+
+    def __init__(self, session: AsyncSession) -> None:
+        self.session = session
+
+    def claim(self, response_id: str, fingerprint: str, expires_at: datetime, found: Found) -> None:
+        """Takes this ID as soon as the transaction begins, or hands what is stored under it to `found`, which raises.
+
+        The transaction begins with the first statement: nothing is locked while a password is hashed. What `found`
+        raises comes from that statement, as does ConflictError while another request has the ID: nobody waits.
+        """
+        values = {"id": response_id, "fingerprint": fingerprint, "expires_at": expires_at}
+        lock = int.from_bytes(bytes.fromhex(response_id[:16]), signed=True)
+
+        def begin(_: Session, transaction: SessionTransaction, connection: Connection) -> None:
+            if not transaction.nested:
+                _claim(connection, values | {"lock": lock, "now": utc_now()}, found)
+
+        event.listen(self.session.sync_session, "after_begin", begin)
+
+    async def keep(self, response_id: str, status: int, headers: dict[str, str], body: bytes) -> None:
+        """Stores the response under an ID that this transaction has claimed."""
+        await self.session.execute(_KEEP, {"kept_id": response_id, "status": status, "headers": headers, "body": body})
+
+
+def still_running() -> ConflictError:
+    return ConflictError("The first request with this key is still running.", headers={"Retry-After": str(RETRY_AFTER)})
+
+
+def _claim(connection: Connection, values: dict[str, Any], found: Found) -> None:
+    others_expired = connection.scalar(_CLAIM, values)
+    if others_expired:
+        connection.execute(_ERASE, values)
+    if others_expired is None:
+        stored = connection.execute(_STORED, values).one_or_none()
+        if stored is None:
+            raise still_running()
+        found(stored)
+
+
+# Only who gets the lock writes, so that nobody waits for a row of others, and what was committed meanwhile conflicts.
+# A row with status 0 belongs to a request that ended without a response.
+_CLAIM = text(f"""
+    INSERT INTO stored_responses (id, fingerprint, status, headers, body, expires_at)
+    SELECT :id, :fingerprint, 0, 'null', '', :expires_at WHERE {TRY_LOCK}
+    ON CONFLICT (id) DO UPDATE SET fingerprint = excluded.fingerprint, status = 0, expires_at = excluded.expires_at
+    WHERE stored_responses.expires_at <= :now OR stored_responses.status = 0
+    RETURNING EXISTS (SELECT 1 FROM stored_responses AS other WHERE other.expires_at <= :now)
+""").bindparams(  # noqa: S608 (the lock is a constant)
+    bindparam("lock", type_=BigInteger),
+    bindparam("id", type_=StoredResponse.id.type),
+    bindparam("fingerprint", type_=StoredResponse.fingerprint.type),
+    bindparam("expires_at", type_=StoredResponse.expires_at.type),
+    bindparam("now", type_=StoredResponse.expires_at.type),
+)
+_STORED = select(StoredResponse.fingerprint, StoredResponse.status, StoredResponse.headers, StoredResponse.body).where(
+    StoredResponse.id == bindparam("id"), StoredResponse.status != 0, StoredResponse.expires_at > bindparam("now")
+)
+_KEEP = (
+    update(StoredResponse)
+    .where(StoredResponse.id == bindparam("kept_id"))
+    .values({name: bindparam(name) for name in ("status", "headers", "body")})
+    .execution_options(synchronize_session=False)
+)
+_EXPIRED = select(StoredResponse.id).where(StoredResponse.expires_at <= bindparam("now"))
+_ERASE = delete(StoredResponse).where(
+    StoredResponse.id.in_(_EXPIRED.order_by(StoredResponse.expires_at).limit(BATCH).with_for_update(skip_locked=True))
+)

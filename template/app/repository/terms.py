@@ -1,0 +1,51 @@
+"""What a request demands of a change besides its values: the version that the record must have, and merging."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.core.exceptions import PreconditionFailedError
+from app.core.merge_patch import merged
+from app.domain.models.base import Versioned
+
+_TERMS = "terms"
+
+
+@dataclass(frozen=True)
+class Terms:
+    """The terms of one change.
+
+    `accepts` says whether a record of this version may be changed. Where `merge_limit` is given, objects are merged
+    into those that are there, up to this size in bytes; otherwise they take their place.
+    """
+
+    accepts: Callable[[int], bool] | None = None
+    merge_limit: int | None = None
+
+    def applied(self, record: Versioned, values: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The values to write. The record must be locked. Raises PreconditionFailedError, UnprocessableError."""
+        if self.accepts is not None and not self.accepts(record.version):
+            raise PreconditionFailedError("This was changed since you read it: read it again.")
+        if self.merge_limit is None:
+            return values
+        return {
+            name: merged(getattr(record, name), value, self.merge_limit) if isinstance(value, dict) else value
+            for name, value in values.items()
+        }
+
+
+def hold_terms(session: AsyncSession, record_id: UUID, terms: Terms) -> None:
+    """Has the next `update` or `delete` of this record in this session hold the terms, whichever repository it is of.
+
+    They travel with the session, so that no service and no repository has to pass them on.
+    """
+    session.info.setdefault(_TERMS, {})[record_id] = terms
+
+
+def take_terms(session: AsyncSession, record_id: UUID) -> Terms | None:
+    """The terms of the change that is about to happen; for those after it there are none."""
+    held: dict[UUID, Terms] = session.info.get(_TERMS, {})
+    return held.pop(record_id, None)
