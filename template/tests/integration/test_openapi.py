@@ -64,3 +64,9 @@ async def test_every_error_has_the_one_form(app: FastAPI) -> None:
     }
 
     assert forms == {(False, MODEL), (True, MODEL_OF_422)}
+
+
+async def test_every_operation_says_what_it_does(app: FastAPI) -> None:
+    silent = {(method, path) for method, path, operation, _ in operations(app) if not operation.get("description")}
+
+    assert {(method, path) for method, path in silent if path.startswith(OF_THE_TEMPLATE)} == set()

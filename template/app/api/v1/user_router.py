@@ -86,6 +86,7 @@ async def get_me(
     current_user: CurrentUser,
     etag: ETagDep,
 ) -> UserResponse:
+    """Returns the user who is signed in."""
     return UserResponse.model_validate(etag.show(current_user))
 
 
@@ -96,6 +97,7 @@ async def update_me(
     service: UserServiceDep,
     change: ChangeDep,
 ) -> UserResponse:
+    """Changes the fields that are sent, and leaves the others as they are (a merge patch, RFC 7396)."""
     change.expect(current_user.id)
     return UserResponse.model_validate(change.show(await service.update(current_user.id, data)))
 
@@ -108,6 +110,10 @@ async def change_my_password(
     service: UserServiceDep,
     attempt: AttemptDep,
 ) -> None:
+    """Sets a new password, and ends all other sessions of this user.
+
+    The current password is needed. Failed attempts are limited as those of signing in.
+    """
     async with attempt:
         await service.change_password(current_user, identity.session_id, data)
 
@@ -117,6 +123,10 @@ async def list_users(
     query: Annotated[UserListQuery, Depends(listing(UserListQuery))],
     service: UserServiceDep,
 ) -> Page[UserResponse]:
+    """Lists the users that match, a page at a time.
+
+    `next` of a page is the cursor of the following one: send it as `after`.
+    """
     return Page[UserResponse].model_validate(await service.list(query))
 
 
@@ -126,6 +136,7 @@ async def export_users(
     service: UserExportDep,
     exports: ExportsDep,
 ) -> Response:
+    """Streams all users that match, as CSV or as NDJSON."""
     return exports.file("users", query, service.export(query), UserResponse)
 
 
@@ -135,6 +146,7 @@ async def create_user(
     service: UserServiceDep,
     creation: CreationDep,
 ) -> UserResponse:
+    """Creates a new user with the given role."""
     return await creation.respond(await service.create(data), UserResponse)
 
 
@@ -145,6 +157,7 @@ async def get_user(
     service: UserServiceDep,
     etag: ETagDep,
 ) -> UserResponse:
+    """Returns one user. Without a role that may see others, everybody but oneself is 404."""
     if current_user.id != user_id and current_user.role is Role.USER:
         raise NotFoundError  # the same as for a user that does not exist
     return UserResponse.model_validate(etag.show(await service.get(user_id)))
@@ -157,6 +170,10 @@ async def update_user(
     service: UserServiceDep,
     change: ChangeDep,
 ) -> UserResponse:
+    """Changes the fields that are sent, and leaves the others as they are (a merge patch, RFC 7396).
+
+    Who gets another role, or is deactivated, is affected at the next request. The last administrator stays one.
+    """
     change.expect(user_id)
     return UserResponse.model_validate(change.show(await service.update(user_id, data)))
 
@@ -167,6 +184,10 @@ async def delete_user(
     service: UserServiceDep,
     change: ChangeDep,
 ) -> MessageResponse:
+    """Deletes one user, who is gone from lists and can no longer sign in.
+
+    The last administrator cannot be deleted. The e-mail address can be used again.
+    """
     change.expect(user_id)
     await service.delete(user_id)
     return MessageResponse(message="User deleted successfully")
@@ -178,4 +199,5 @@ async def reset_password(
     data: PasswordReset,
     service: UserServiceDep,
 ) -> None:
+    """Sets a new password for a user, and ends all sessions of theirs."""
     await service.reset_password(user_id, data)
