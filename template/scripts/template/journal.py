@@ -12,6 +12,8 @@ from scripts.template.project import ROOT
 
 JOURNAL = ROOT / ".local/template-update.json"  # ignored by git
 LOCK = "uv.lock"  # what `make install` writes, at any time
+# What reading the note raises where there is none, or another program wrote it.
+UNREADABLE = (OSError, ValueError)
 
 Digests = dict[str, str]
 
@@ -57,7 +59,7 @@ def written() -> Digests | None:
 def entry() -> Entry | None:
     try:
         found: Entry = json.loads(JOURNAL.read_text("utf-8"))
-    except (OSError, ValueError):
+    except UNREADABLE:
         return None
     return found if found["commit"] == head() else None
 
