@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import NamedTemporaryFile
-from time import perf_counter
+from time import perf_counter, time_ns
 from typing import Any
 
 import psutil
@@ -19,9 +19,10 @@ WRK_SCRIPT = """
 wrk.method = {method}
 wrk.body = {body}
 {headers}
-local paths, number = {paths}, 0
+local paths, number = {paths}, {start}
 request = function()
   number = number + 1
+  {keyed}
   local body = wrk.body and string.gsub(wrk.body, "%[<id>%]", number)
   return wrk.format(nil, paths[number % #paths + 1], nil, body)
 end
@@ -36,7 +37,10 @@ end
 
 @dataclass(frozen=True)
 class Call:
-    """A request; `path` begins after the address, and `[<id>]` in the body is another number each time."""
+    """A request; `path` begins after the address, and `[<id>]` in the body is another number each time.
+
+    The header that `numbered` names has another number each time, which no earlier run had; only wrk does this.
+    """
 
     path: str
     method: str = "GET"
@@ -44,6 +48,7 @@ class Call:
     headers: Mapping[str, str] = field(default_factory=dict)
     # More paths, which wrk takes in turn.
     others: Sequence[str] = ()
+    numbered: str = ""
 
 
 @dataclass(frozen=True)
@@ -84,6 +89,8 @@ def _wrk(url: str, call: Call, seconds: int, connections: int) -> dict[str, Any]
         method=_lua(call.method),
         body=_lua(call.body) if call.body else "nil",
         headers=headers,
+        start=time_ns() // 1000,
+        keyed=f"wrk.headers[{_lua(call.numbered)}] = string.format('%d', number)" if call.numbered else "",
         paths="{" + ", ".join(_lua(path) for path in (call.path, *call.others)) + "}",
     )
     with NamedTemporaryFile("w", suffix=".lua") as file:
