@@ -4,7 +4,6 @@ A route that shows a record takes `ETagDep`, and one that changes a record `Chan
 """
 
 import re
-from collections.abc import Sequence
 from typing import Annotated
 from uuid import UUID
 
@@ -32,6 +31,8 @@ class ETag:
     def show[Record: Versioned](self, record: Record) -> Record:
         """Puts the version into the response, and returns the record. Call it last, with what the client may see.
 
+        The record must be flushed, so that its version is the one that is committed.
+
         Raises HTTPException with 304 and the same headers if the client of a GET has this version.
         """
         headers, tag = self._response.headers, tag_of(record.version)
@@ -39,13 +40,9 @@ class ETag:
         if self._request.method == "GET":
             headers.setdefault("Cache-Control", "no-cache")  # keep it, and ask each time
             headers.add_vary_header("Authorization")
-            if tag in self._known():
+            if _names(self._request, "If-None-Match", tag, is_weak=True):
                 raise HTTPException(304, headers=dict(headers))
         return record
-
-    def _known(self) -> Sequence[str]:
-        """What the client has, with no regard to weakness (RFC 9110, 13.1.2); `*` is of no use to it."""
-        return [tag.removeprefix("W/") for tag in _tags(self._request, "If-None-Match")]
 
 
 class Change(ETag):
@@ -65,7 +62,8 @@ class Change(ETag):
         is_conditional = "If-Match" in headers
         if settings.REQUIRE_IF_MATCH and not is_conditional:
             raise PreconditionRequiredError("Send If-Match with the ETag of what you read.")
-        is_patch = headers.get("Content-Type", "").partition(";")[0].strip().lower() == MERGE_PATCH
+        media_type = headers.get("Content-Type", "").partition(";")[0].strip().lower()
+        is_patch = self._request.method == "PATCH" and media_type == MERGE_PATCH
         if is_conditional or is_patch:
             terms = Terms(
                 self._accepts if is_conditional else None,
@@ -74,8 +72,7 @@ class Change(ETag):
             hold_terms(self._session, record_id, terms)
 
     def _accepts(self, version: int) -> bool:
-        """A weak tag never matches here (RFC 9110, 13.1.1), nor does what is no tag."""
-        return _is_any(self._request, "If-Match") or tag_of(version) in _tags(self._request, "If-Match")
+        return _names(self._request, "If-Match", tag_of(version), is_weak=False)
 
 
 def tag_of(version: int) -> str:
@@ -94,10 +91,11 @@ ETagDep = Annotated[ETag, Depends(get_etag)]
 ChangeDep = Annotated[Change, Depends(get_change)]
 
 
-def _is_any(request: Request, name: str) -> bool:
-    return request.headers[name].strip() == "*"
+def _names(request: Request, header: str, tag: str, *, is_weak: bool) -> bool:
+    """Whether the header names this tag, or any with `*`.
 
-
-def _tags(request: Request, name: str) -> Sequence[str]:
-    """A list may be in one header or in several (RFC 9110, 5.3)."""
-    return _MEMBER.findall(",".join(request.headers.getlist(name)))
+    A weak tag counts where `is_weak` (RFC 9110, 13.1.1 and 13.1.2). A list may be in several headers (RFC 9110, 5.3).
+    """
+    listed = ",".join(request.headers.getlist(header))
+    tags = [member.removeprefix("W/") if is_weak else member for member in _MEMBER.findall(listed)]
+    return listed.strip() == "*" or tag in tags

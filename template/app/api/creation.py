@@ -26,21 +26,26 @@ class Creation:
         headers["Location"] = f"{self._request.url.path}/{record.id}"
         created = kind.model_validate(ETag(self._request, self._response).show(record))
         if self._repeatable is not None:
-            status = self._response.status_code or self._request.scope["route"].status_code
-            await self._repeatable.keep(status, dict(headers), created.model_dump_json(by_alias=True).encode())
+            status = self._response.status_code or self._request.scope["route"].status_code or 200
+            kept = {name: headers[name] for name in ("Location", "ETag")}
+            await self._repeatable.keep(status, kept, created.model_dump_json(by_alias=True).encode())
         return created
 
 
 async def get_creation(
     request: Request, response: Response, session: SessionDep, caller: CurrentUser
 ) -> AsyncIterator[Creation]:
-    """Take it where a POST creates one record for somebody who is signed in, and returns no secret."""
+    """Take it where a POST with a JSON body creates one record for a signed-in user, and returns no secret.
+
+    The handler returns what `respond` returns: that is what a repetition gets.
+    """
     key = key_of(request)
     if key is None:
         yield Creation(request, response, None)
         return
     repeatable = Repeatable(request, session, caller.id, key, await request.body())
     with repeatable.running(providers_of(request).running_requests):
+        await repeatable.claim()
         yield Creation(request, response, repeatable)
 
 

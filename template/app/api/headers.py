@@ -22,7 +22,7 @@ def describe_headers(settings: Settings, method: str, operation: dict[str, Any],
     if calls & {get_etag, get_creation} or (get_change in calls and method != "DELETE"):
         _describe_etag(method, operation)
     if get_change in calls:
-        _describe_change(settings, operation)
+        _describe_change(settings, method, operation)
     if get_creation in calls:
         _add_parameter(operation, KEY, IDEMPOTENCY_KEY, minLength=1, maxLength=MAXIMUM_LENGTH, pattern=PATTERN)
 
@@ -36,13 +36,13 @@ def _describe_etag(method: str, operation: dict[str, Any]) -> None:
         operation["responses"]["304"] = {"description": "Not Modified", "headers": {"ETag": ETAG}}
 
 
-def _describe_change(settings: Settings, operation: dict[str, Any]) -> None:
+def _describe_change(settings: Settings, method: str, operation: dict[str, Any]) -> None:
     _add_parameter(operation, "If-Match", IF_MATCH, required=settings.REQUIRE_IF_MATCH)
     add_error(operation, 412, "Precondition Failed")
     if settings.REQUIRE_IF_MATCH:
         add_error(operation, 428, "Precondition Required")
     content = operation.get("requestBody", {}).get("content", {})
-    if "application/json" in content:
+    if method == "PATCH" and "application/json" in content:
         content[MERGE_PATCH] = content["application/json"]
 
 

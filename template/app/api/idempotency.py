@@ -52,7 +52,7 @@ class Repeatable:
         self._lifetime = timedelta(hours=settings.IDEMPOTENCY_KEY_HOURS)
         self._responses = StoredResponseRepository(session)
         self._body = body
-        name = "\0".join((str(caller), request.method, request.scope["path"], key))
+        name = "\0".join((str(caller), request.method, request.scope["path"], request.url.query, key))
         self.id = hashlib.sha256(name.encode()).hexdigest()
 
     @contextmanager
@@ -62,11 +62,17 @@ class Repeatable:
             raise still_running()
         running.add(self.id)
         try:
-            expires_at = utc_now() + self._lifetime
-            self._responses.claim(self.id, self._fingerprint(self._keys[0]), expires_at, self._answer)
             yield
         finally:
             running.remove(self.id)
+
+    async def claim(self) -> None:
+        """Has the transaction begin by taking the key.
+
+        Its first statement raises RepeatedRequestError or ConflictError, or this does if the transaction has begun.
+        """
+        expires_at = utc_now() + self._lifetime
+        await self._responses.claim(self.id, self._fingerprint(self._keys[0]), expires_at, self._answer)
 
     async def keep(self, status: int, headers: dict[str, str], body: bytes) -> None:
         """Stores the response: it is there if what it tells of is."""

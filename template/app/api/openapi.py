@@ -41,7 +41,8 @@ def _operations(app: FastAPI, paths: dict[str, Any]) -> Iterator[tuple[str, dict
         if isinstance(route.original_route, APIRoute) and route.include_in_schema:
             calls = set(_calls(route.dependant))
             for method in route.methods or ():
-                yield method, paths[str(route.path_format)][method.lower()], calls
+                if operation := paths.get(str(route.path_format), {}).get(method.lower()):
+                    yield method, operation, calls
 
 
 def _calls(dependant: Dependant) -> Iterator[object]:

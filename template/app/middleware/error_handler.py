@@ -47,10 +47,11 @@ def error_response(
     }
     if errors is not None:
         body["errors"] = errors
-    if status_code in RETRIED:
-        headers = {"Retry-After": "1"} | dict(headers or {})
     # Escaped to ASCII, so that not even an unpaired surrogate in a field's name can break the answer.
-    return Response(json.dumps(body), status_code, headers, media_type="application/json")
+    response = Response(json.dumps(body), status_code, headers, media_type="application/json")
+    if status_code in RETRIED:
+        response.headers.setdefault("Retry-After", "1")
+    return response
 
 
 class ErrorHandlerMiddleware:

@@ -1,8 +1,8 @@
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
-from sqlalchemy import BigInteger, Connection, Row, bindparam, delete, event, select, text, update
+from sqlalchemy import BigInteger, Connection, CursorResult, Row, bindparam, delete, event, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Session, SessionTransaction
 
@@ -26,24 +26,33 @@ class StoredResponseRepository:
     def __init__(self, session: AsyncSession) -> None:
         self.session = session
 
-    def claim(self, response_id: str, fingerprint: str, expires_at: datetime, found: Found) -> None:
+    async def claim(self, response_id: str, fingerprint: str, expires_at: datetime, found: Found) -> None:
         """Takes this ID as soon as the transaction begins, or hands what is stored under it to `found`, which raises.
 
         The transaction begins with the first statement: nothing is locked while a password is hashed. What `found`
-        raises comes from that statement, as does ConflictError while another request has the ID: nobody waits.
+        raises comes from that statement, as does ConflictError while another request has the ID: nobody waits. If the
+        transaction has begun already, all of this happens here.
         """
         values = {"id": response_id, "fingerprint": fingerprint, "expires_at": expires_at}
         lock = int.from_bytes(bytes.fromhex(response_id[:16]), signed=True)
 
+        def claim(connection: Connection) -> None:
+            _claim(connection, values | {"lock": lock, "now": utc_now()}, found)
+
         def begin(_: Session, transaction: SessionTransaction, connection: Connection) -> None:
             if not transaction.nested:
-                _claim(connection, values | {"lock": lock, "now": utc_now()}, found)
+                claim(connection)
 
         event.listen(self.session.sync_session, "after_begin", begin)
+        if self.session.in_transaction():
+            await (await self.session.connection()).run_sync(claim)
 
     async def keep(self, response_id: str, status: int, headers: dict[str, str], body: bytes) -> None:
-        """Stores the response under an ID that this transaction has claimed."""
-        await self.session.execute(_KEEP, {"kept_id": response_id, "status": status, "headers": headers, "body": body})
+        """Stores the response under an ID that this transaction has claimed. Raises RuntimeError if it has not."""
+        values = {"kept_id": response_id, "status": status, "headers": headers, "body": body}
+        kept = cast("CursorResult[Any]", await self.session.execute(_KEEP, values))
+        if kept.rowcount != 1:
+            raise RuntimeError("This request was refused when its transaction began, and went on.")
 
 
 def still_running() -> ConflictError:
@@ -52,13 +61,13 @@ def still_running() -> ConflictError:
 
 def _claim(connection: Connection, values: dict[str, Any], found: Found) -> None:
     others_expired = connection.scalar(_CLAIM, values)
-    if others_expired:
-        connection.execute(_ERASE, values)
-    if others_expired is None:
+    if others_expired is None:  # the ID is taken
         stored = connection.execute(_STORED, values).one_or_none()
         if stored is None:
             raise still_running()
         found(stored)
+    if others_expired:
+        connection.execute(_ERASE, values)
 
 
 # Only who gets the lock writes, so that nobody waits for a row of others, and what was committed meanwhile conflicts.
@@ -81,7 +90,7 @@ _STORED = select(StoredResponse.fingerprint, StoredResponse.status, StoredRespon
 )
 _KEEP = (
     update(StoredResponse)
-    .where(StoredResponse.id == bindparam("kept_id"))
+    .where(StoredResponse.id == bindparam("kept_id"), StoredResponse.status == 0)
     .values({name: bindparam(name) for name in ("status", "headers", "body")})
     .execution_options(synchronize_session=False)
 )

@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+from sqlalchemy import event
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import Session
 
 from app.core.exceptions import PreconditionFailedError
 from app.core.merge_patch import merged
@@ -40,9 +42,18 @@ class Terms:
 def hold_terms(session: AsyncSession, record_id: UUID, terms: Terms) -> None:
     """Has the next `update` or `delete` of this record in this session hold the terms, whichever repository it is of.
 
-    They travel with the session, so that no service and no repository has to pass them on.
+    They travel with the session, so that no service and no repository has to pass them on. A commit fails if nothing
+    held them, such as a repository that overrides `update` or `delete`.
     """
-    session.info.setdefault(_TERMS, {})[record_id] = terms
+    if _TERMS not in session.info:
+        session.info[_TERMS] = {}
+        event.listen(session.sync_session, "before_commit", _require_held)
+    session.info[_TERMS][record_id] = terms
+
+
+def _require_held(session: Session) -> None:
+    if session.info[_TERMS] and not session.in_nested_transaction():
+        raise RuntimeError("The route expects a version, but Repository.update or delete did not change the record.")
 
 
 def take_terms(session: AsyncSession, record_id: UUID) -> Terms | None:

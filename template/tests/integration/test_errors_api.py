@@ -30,8 +30,9 @@ def application(settings: Settings) -> FastAPI:
         raise RuntimeError(SECRET)
 
     @app.get(PREFIX + "/refused/{status}")
-    async def refused(status: int) -> None:
-        raise HTTPException(status, headers={"X-Reason": "a test"})
+    async def refused(status: int, after: str | None = None) -> None:
+        own = {"retry-after": after} if after else {}
+        raise HTTPException(status, headers=own | {"X-Reason": "a test"})
 
     return app
 
@@ -69,6 +70,10 @@ async def test_who_is_to_come_back_is_told_when(client: AsyncClient, status: int
 
     assert_error(answer, status)
     assert answer.headers.get("Retry-After") == retry_after
+
+
+async def test_who_knows_when_to_come_back_says_so(client: AsyncClient) -> None:
+    assert (await client.get("/refused/429?after=30")).headers.get_list("Retry-After") == ["30"]
 
 
 async def test_a_status_that_has_no_body_gets_none(client: AsyncClient) -> None:

@@ -158,7 +158,7 @@ async def test_a_key_that_is_in_use_in_another_process_is_not_waited_for(setting
     database, key = Database(settings), "f" * 64
     async with database.transaction() as first, database.transaction() as second:
         for session in (first, second):
-            StoredResponseRepository(session).claim(key, "", utc_now(), lambda _: None)
+            await StoredResponseRepository(session).claim(key, "", utc_now(), lambda _: None)
         await first.execute(text("SELECT 1"))
 
         with pytest.raises(ConflictError):
