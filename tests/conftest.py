@@ -235,7 +235,7 @@ def without_uv(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 
 
 @pytest.fixture(scope="session")
-def docker_engine(render: Render) -> dict[str, str]:
+def docker_engine(render: Render, once: Once) -> dict[str, str]:
     """An environment with the engine that is there, else with its stand-in beside us."""
     if subprocess.run(["docker", "info"], capture_output=True, check=False).returncode == 0:
         return {"HOME": os.environ["HOME"]}
@@ -243,7 +243,8 @@ def docker_engine(render: Render) -> dict[str, str]:
     if not lab.exists():
         pytest.skip("there is no Docker engine, and no container-lab to stand in for it")
     command = [f"{sys.base_prefix}/bin/python3", str(lab)]  # needs pip, which our environment lacks
-    run(*command, "setup", "--for", str(render()), "--for", str(render(profile="full")), cwd=ROOT)
+    images = ("--for", str(render()), "--for", str(render(profile="full")))
+    once("container-lab", lambda _: run(*command, "setup", *images, cwd=ROOT))
     path = run("bash", "-c", 'eval "$("$@")" && printf %s "$PATH"', "bash", *command, "env", cwd=ROOT)
     return {"PATH": path, "HOME": os.environ["HOME"]}
 

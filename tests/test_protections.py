@@ -16,7 +16,7 @@ from copier import run_copy
 from scripts.new import ROOT
 from tests.conftest import Render, run
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("protections")]
 
 
 @dataclass(frozen=True)
