@@ -17,7 +17,7 @@ import pytest
 from scripts.demo import free_port
 from tests.conftest import NewDocker, Render, run, uv, wait_until
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("containers")]
+pytestmark = pytest.mark.slow
 
 
 ADMIN = {"FIRST_ADMIN_EMAIL": "admin@example.com", "FIRST_ADMIN_PASSWORD": "correct horse battery"}

@@ -157,7 +157,10 @@ WIRING = re.compile(
     r"|SECURITY\.md|\.copier-answers\.yml"
 )
 # Tests that see all routes, tables and modules.
-OF_THE_WHOLE = "tests/unit tests/integration -k 'unit or openapi or access or migrations or cost or head_api'"
+OF_THE_WHOLE = (
+    "tests/unit tests/integration tests/integrations"
+    " -k 'unit or integrations or openapi or access or migrations or cost or head_api'"
+)
 # Tests of two options together, which say that one of them is missing.
 OF_TWO = {"tests/integrations/tracing/test_traced_cache.py", "tests/integrations/tasks/test_reported_jobs.py"}
 
@@ -182,26 +185,29 @@ def test_an_option_can_be_deleted_by_hand(
     lend_environment(install(profile="full"), project)
     run("make", "install", cwd=project)
     run("make", "lint", cwd=project)
-    # What is left was rendered so, and its tests run in the profiles: here those of all parts together, and all once.
-    run("make", "test", f"ARGS=-n 2 {'' if is_whole or option == 'cache' else OF_THE_WHOLE}", cwd=project)
+    # What is left was rendered so, and its tests run in the profiles: here those of all parts together.
+    run("make", "test", f"ARGS=-n 2 {'' if is_whole else OF_THE_WHOLE}", cwd=project)
 
 
 def test_every_question_with_choices_is_an_option_here_or_changes_one_word() -> None:
     assert {name for name, _ in FACTORS} == NONE.keys() | {"license", "python_version"}
 
 
-@pytest.mark.parametrize(
-    ("profile", "target"),
-    [
-        pytest.param(name, "check" if name == "full" else "test", id=name)  # they are installed by a `make lint`
-        for name in PROFILES
-        if name != "standard"  # test_pipelines.py runs its whole check, with resources
-    ],
-)
-def test_a_profile_passes_its_own_suite(install: Install, tmp_path: Path, profile: str, target: str) -> None:
+# Their lint passed when they were installed, and test_pipelines.py runs the whole check of the standard profile, which
+# has the operations of the full one, and resources besides, for its fuzzing.
+SUITES = [
+    ("minimal", "test"),
+    ("sqlite-tasks", "test"),
+    ("full", "coverage test-faults"),
+    pytest.param("full", "check", marks=pytest.mark.long),
+]
+
+
+@pytest.mark.parametrize(("profile", "targets"), SUITES)
+def test_a_profile_passes_its_own_suite(install: Install, tmp_path: Path, profile: str, targets: str) -> None:
     project = copy(install(**PROFILES[profile]), tmp_path / "backend")
 
-    output = run("make", target, cwd=project)
+    output = run("make", *targets.split(), cwd=project)
 
     assert " passed in " in output
     assert not re.search(r"^=.* \d+ (failed|error|skipped|xfailed).* in [\d.]+s", output, re.MULTILINE)

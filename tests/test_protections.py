@@ -15,8 +15,9 @@ from copier import run_copy
 
 from scripts.new import ROOT
 from tests.conftest import Render, run
+from tests.releases import edit
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("protections")]
+pytestmark = pytest.mark.slow
 
 
 @dataclass(frozen=True)
@@ -623,9 +624,12 @@ class Projects:
         self._process = process
 
     def of(self, answers: Mapping[str, str]) -> Path:
-        """One for each set of answers; whoever changes it changes it back."""
+        """One for each set of answers, whose tests give up sooner; whoever changes it changes it back."""
         project = self._directory / ("-".join(answers.values()) or "default")
-        return project if project.exists() else Path(shutil.copytree(self._render(**answers), project))
+        if not project.exists():
+            shutil.copytree(self._render(**answers), project)
+            edit(project, "tests/faults/conftest.py", "PATIENCE = 100", "PATIENCE = 20")
+        return project
 
     def run(self, project: Path, *arguments: str) -> tuple[int, str]:
         """The status of its tests, which end with the first that fails, and what they say."""

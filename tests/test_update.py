@@ -15,7 +15,7 @@ import yaml
 from tests.conftest import commit, copy, lend_environment, run
 from tests.releases import NOW, answers, conflicts, contents, edit, render, source, template_with_releases
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("update")]
+pytestmark = pytest.mark.slow
 
 # A release that adds, changes and removes, one that moves, one that fails midway, and one that Ctrl-C stops midway.
 CHANGES, MOVES, FAILS, STOPS = "v1001.0.0", "v1002.0.0", "v1003.0.0", "v1004.0.0"
