@@ -596,8 +596,8 @@ OF_RESOURCES = {
     ),
     "no writing without sign-in": Protection(
         "app/api/v1/page_view_router.py",
-        '@router.post("", status_code=201, dependencies=SIGNED_IN,',
-        '@router.post("", status_code=201,',
+        "@router.patch(ONE, dependencies=SIGNED_IN,",
+        "@router.patch(ONE,",
         "tests/integration/test_page_view_api.py",
     ),
     "no reference to what is deleted": Protection(
@@ -629,6 +629,7 @@ class Projects:
         if not project.exists():
             shutil.copytree(self._render(**answers), project)
             edit(project, "tests/faults/conftest.py", "PATIENCE = 100", "PATIENCE = 20")
+            edit(project, "tests/waiting.py", "ATTEMPTS = 1200", "ATTEMPTS = 200")
         return project
 
     def run(self, project: Path, *arguments: str) -> tuple[int, str]:
