@@ -260,15 +260,21 @@ def new_docker(docker_engine: dict[str, str]) -> Iterator[NewDocker]:
 
     yield new
 
+    def docker(*command: str) -> "subprocess.CompletedProcess[str]":
+        environment = os.environ | docker_engine
+        return subprocess.run(["docker", *command], env=environment, capture_output=True, text=True, check=False)
+
     def each(*command: str, of: tuple[str, ...]) -> None:
-        """Runs the command on what is found until nothing is: what ends by itself can go between the two."""
-        for _ in range(10):
-            found = run("docker", *of, cwd=ROOT, environment=docker_engine).split()
-            if not found:
-                return
-            environment = os.environ | docker_engine
-            ended = subprocess.run(["docker", *command, *found], env=environment, capture_output=True, check=False)
-        raise AssertionError(f"{ended.args}: {ended.stderr.decode()}")
+        """Runs the command on what is found until nothing is: what is shared with another worker goes by itself."""
+
+        def is_gone() -> bool:
+            found = docker(*of)
+            if found.returncode == 0 and found.stdout.split():
+                docker(*command, *found.stdout.split())
+                found = docker(*of)
+            return found.returncode == 0 and not found.stdout.split()
+
+        wait_until(is_gone, lambda: docker(*of))
 
     for name in names:
         project = ("--quiet", "--filter", f"label=com.docker.compose.project={name}")

@@ -48,7 +48,7 @@ def application(settings: Settings) -> FastAPI:
             await session.execute(select(1))
         return await creation.respond(await service.create(data), UserResponse)
 
-    @app.delete(f"{PREFIX}/directly/{{user_id}}")
+    @app.delete(PREFIX + "/directly/{user_id}")
     async def delete_directly(user_id: UUID, session: SessionDep, change: ChangeDep) -> None:
         change.expect(user_id)
         await session.execute(delete(User).where(User.id == user_id))
