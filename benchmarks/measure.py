@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
 from typing import Any
+from urllib.parse import quote
 
 import asyncpg
 import httpx2
@@ -168,7 +169,8 @@ def path_of(server: Server, call: Call) -> str:
     """With the cursor that this server's first page ends with, where the path asks for one."""
     if "{next}" not in call.path:
         return call.path
-    return call.path.format(next=httpx2.get(server.address + LIST, timeout=30).raise_for_status().json()["next"])
+    following = httpx2.get(server.address + LIST, timeout=30).raise_for_status().json()["next"]
+    return call.path.format(next=quote(following, safe=""))
 
 
 def side_by_side(
