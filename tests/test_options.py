@@ -157,10 +157,9 @@ WIRING = re.compile(
     r"|SECURITY\.md|\.copier-answers\.yml"
 )
 # Tests that see all routes, tables and modules.
-OF_THE_WHOLE = (
-    "tests/unit tests/integration tests/integrations"
-    " -k 'unit or integrations or openapi or access or migrations or cost or head_api'"
-)
+OF_THE_WHOLE = "-k 'unit or integrations or openapi or access or migrations or cost or head_api'"
+# With those of the other options once, in the project that has the fewest.
+FOLDERS = {"cache": "tests/unit tests/integration tests/integrations"}
 # Tests of two options together, which say that one of them is missing.
 OF_TWO = {"tests/integrations/tracing/test_traced_cache.py", "tests/integrations/tasks/test_reported_jobs.py"}
 
@@ -186,7 +185,8 @@ def test_an_option_can_be_deleted_by_hand(
     run("make", "install", cwd=project)
     run("make", "lint", cwd=project)
     # What is left was rendered so, and its tests run in the profiles: here those of all parts together.
-    run("make", "test", f"ARGS=-n 2 {'' if is_whole else OF_THE_WHOLE}", cwd=project)
+    some = f"{FOLDERS.get(option, 'tests/unit tests/integration')} {OF_THE_WHOLE}"
+    run("make", "test", f"ARGS=-n 2 {'' if is_whole else some}", cwd=project)
 
 
 def test_every_question_with_choices_is_an_option_here_or_changes_one_word() -> None:
