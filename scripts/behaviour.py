@@ -1,4 +1,4 @@
-"""What behaviour.toml says that a release changes, and whether that can be so."""
+"""Reads behaviour.toml, and checks that its entries are valid."""
 
 import tomllib
 from collections.abc import Iterator, Sequence
@@ -17,7 +17,7 @@ def declared(text: str) -> list[Change]:
 
 
 def faults(changes: Sequence[Change], questions: Contract, files: Sequence[str]) -> Iterator[str]:
-    """One sentence for each that no project could make sense of; `files` are those of a project, now or once."""
+    """Yields a sentence for each entry that is not valid. `files` are all that a project has or had."""
     for change in changes:
         name = f"{change.get('since')}: {change.get('says')}"
         if change.keys() - CONDITIONS != {"since", "says"} or not all(
@@ -38,7 +38,7 @@ def is_choice(option: str, questions: Contract) -> bool:
 
 
 def misplaced(old: Sequence[Change], new: Sequence[Change], version: str) -> Iterator[str]:
-    """What changes an entry of an earlier release, or announces one that is not the next."""
+    """Yields a sentence for each released entry that was changed or removed, and each new one of another release."""
     for change in old:
         if change not in new:
             yield f"An entry of {change['since']} was changed or removed, which projects have seen: {change['says']}"

@@ -76,7 +76,7 @@ def refuse_changes(last: str) -> None:
 
 
 def refuse_behaviour(version: str, last: str) -> None:
-    """What projects are to be told is valid, and told once."""
+    """Exits if an entry of behaviour.toml is not valid, or if one of an earlier release was changed."""
     changes, known = behaviour_at("HEAD"), behaviour_at(last) if last else []
     for fault in [*faults(changes, contract_at("HEAD"), files_ever()), *misplaced(known, changes, version)]:
         sys.exit(f"behaviour.toml: {fault}")

@@ -17,6 +17,8 @@ RELEASES: dict[str, str] = {
     f"v{release['version']}": release["commit"]
     for release in tomllib.loads((ROOT / "releases.toml").read_text("utf-8"))["release"]
 }
+# The first ones had no `make resource`.
+WITH_RESOURCES = [version for version in RELEASES if version not in ("v0.1.0", "v0.2.0")]
 # What is here, as if it were released.
 NOW = "v1000.0.0"
 README = "README.md"  # seeded once: an update leaves it alone

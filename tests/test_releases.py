@@ -10,10 +10,12 @@ from copier import run_update
 
 from scripts.new import ROOT
 from tests.conftest import Install, Once, commit, lend_environment, run
+from tests.project_edits import MODEL, NOTE, OVERRIDE, ROUTER_TEST, TARGET, TIDY
 from tests.releases import (
     IDENTITY,
     README,
     RELEASES,
+    WITH_RESOURCES,
     answers,
     conflicts,
     contents,
@@ -24,19 +26,13 @@ from tests.releases import (
 )
 
 OLDEST = next(iter(RELEASES))
-WITH_RESOURCES = {version for version in RELEASES if version not in ("v0.1.0", "v0.2.0")}
-
 OFF = {"database": "postgresql", "cache": "none", "tasks": "none", "observability": [], "kubernetes": False}
 
 # --- What a project does to the files of the template, and where.
 
 SETTING = ("    FIRST_ADMIN_PASSWORD: SecretStr | None = None\n", '    GREETING: str = "Hello"\n')
 DEPENDENCY = ("    # Your own dependencies go below this line: an update never touches it.\n", '    "tenacity>=9",\n')
-METHOD = (
-    "    async def create(self, data: UserCreate) -> User:\n",
-    '        """The name is tidied up first."""\n'
-    '        data = data.model_copy(update={"full_name": " ".join(data.full_name.split())})\n',
-)
+METHOD = ("    async def create(self, data: UserCreate) -> User:\n", TIDY)
 INSERTED = {
     "app/core/config.py": SETTING,
     ".env.example": ("# FIRST_ADMIN_PASSWORD=\n", "\n# --- Ours: how we greet\n# GREETING=Hello\n"),
@@ -57,22 +53,6 @@ router = APIRouter(prefix="/greetings", tags=["greetings"])
 @router.get("")
 async def greet(request: Request) -> dict[str, str]:
     return {"greeting": request.app.state.settings.GREETING}
-"""
-ROUTER_TEST = """from httpx2 import AsyncClient
-
-
-async def test_it_greets(client: AsyncClient) -> None:
-    assert (await client.get("/greetings")).json() == {"greeting": "Hello"}
-"""
-MODEL = """from sqlalchemy.orm import Mapped
-
-from app.domain.models.base import Entity
-
-
-class Note(Entity):
-    __tablename__ = "notes"
-
-    text: Mapped[str]
 """
 MIGRATION = '''"""notes"""
 
@@ -105,11 +85,10 @@ def downgrade() -> None:
 ADDED = {
     "app/api/v1/greeting_router.py": ROUTER,
     "tests/integration/test_greeting_api.py": ROUTER_TEST,
-    "Makefile.local": ".PHONY: greet\ngreet: ## Greet\n\t@echo Hello\n",
-    "docker/docker-compose.override.yml": "services:\n  mail:\n    image: axllent/mailpit\n",
+    "Makefile.local": TARGET,
+    "docker/docker-compose.override.yml": OVERRIDE,
 }
 # What `make resource` adds, and what the project changes there.
-NOTE = ("name=note", "fields=text:text author:ref(user)?", "access=owner")
 OURS = "    async def ours(self) -> None: ...\n"
 RULE = ("app/service/note_service.py", "    async def get(", f"{OURS}\n    async def get(")
 BY_HAND = {"app/domain/models/note.py": MODEL, "alembic/versions/0003_notes.py": MIGRATION}

@@ -19,6 +19,7 @@ from tests.releases import (
     IDENTITY,
     README,
     RELEASES,
+    WITH_RESOURCES,
     answers,
     conflicts,
     contents,
@@ -31,8 +32,6 @@ from tests.variants import choices
 pytestmark = pytest.mark.slow
 
 PROFILES = choices("profile")
-# The first releases had no `make resource`.
-WITH_RESOURCES = [version for version in RELEASES if version not in ("v0.1.0", "v0.2.0")]
 
 
 @dataclass

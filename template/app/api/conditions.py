@@ -22,7 +22,7 @@ _MEMBER = re.compile(r'(?:^|,)[ \t]*((?:W/)?"[\x21\x23-\x7e\x80-\xff]*")[ \t]*(?
 
 
 class ETag:
-    """What a response says about the version of its record, and a request about the one that its client has."""
+    """Sends the version of a record as an ETag, and compares it with If-None-Match."""
 
     def __init__(self, request: Request, response: Response) -> None:
         self._request = request
@@ -46,14 +46,14 @@ class ETag:
 
 
 class Change(ETag):
-    """What a request demands of the change that it makes: If-Match, and whether it is a merge patch."""
+    """Has a change of a record check If-Match, and merge what is sent as a merge patch."""
 
     def __init__(self, request: Request, response: Response, session: AsyncSession) -> None:
         super().__init__(request, response)
         self._session = session
 
     def expect(self, record_id: UUID) -> None:
-        """Has the change of this record meet what the request demands. Call it right before the change.
+        """Makes the next change of this record check If-Match. Call it right before the change.
 
         The database decides, with the record locked, so that PreconditionFailedError comes from the change itself.
         Raises PreconditionRequiredError if there must be an If-Match and there is none.
@@ -92,7 +92,7 @@ ChangeDep = Annotated[Change, Depends(get_change)]
 
 
 def _names(request: Request, header: str, tag: str, *, is_weak: bool) -> bool:
-    """Whether the header names this tag, or any with `*`.
+    """Returns whether the header contains this tag or `*`.
 
     A weak tag counts where `is_weak` (RFC 9110, 13.1.1 and 13.1.2). A list may be in several headers (RFC 9110, 5.3).
     """

@@ -1,4 +1,4 @@
-"""What a POST answers that created a record: the record, its address and its version; the same if it is repeated."""
+"""The response to a POST that created a record: the record, `Location` and `ETag`; the same if it is repeated."""
 
 from collections.abc import AsyncIterator
 from typing import Annotated
@@ -13,7 +13,7 @@ from app.domain.schemas.base import ResponseModel
 
 
 class Creation:
-    """Answers for a record that this request created."""
+    """Builds the response for a record that this request created."""
 
     def __init__(self, request: Request, response: Response, repeatable: Repeatable | None) -> None:
         self._request = request
