@@ -11,11 +11,12 @@ from tests.small import GUIDE, MOVES_AGAIN, OLD, OURS, PLACE, REMOVED, release, 
 
 pytestmark = pytest.mark.slow
 
-# Each with a sentence that is one of its conditions, of which the project fulfils the first three.
+# Each says its condition, of which the project fulfils the first three and does not know the next one.
 CHANGES = {
     "everybody": "",
     "option": 'option = "mail=smtp"',
     "edited": 'edited = "app"',
+    "a condition of later": 'colour = "red"',
     "another option": 'option = "mail=none"',
     "not edited": f'edited = "{GUIDE}"',
     "no resource": 'resource = "*"',
@@ -49,7 +50,7 @@ def test_only_what_concerns_the_project_is_told_and_once(template: Path, tmp_pat
     assert TOLD not in update(project, MOVES_AGAIN, DRY="1")
     said = update(project, DIFFERS)
 
-    sentences = "".join(f"    {DIFFERS}: {says}.\n" for says in list(CHANGES)[:3])
+    sentences = "".join(f"    {DIFFERS}: {says}.\n" for says in list(CHANGES)[:4])
     assert f"{TOLD}{sentences}\n" in said
     commit(project)
     template_that_declares(declared(CHANGES), template, "v1004.0.0")

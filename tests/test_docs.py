@@ -77,6 +77,7 @@ def type_in(lines: list[str], folder: Path, environment: dict[str, str]) -> None
                 expected = (None, signal.SIGINT)
             else:
                 terminal.send("\r")
+        terminal.wait()  # else the next line may end a process that has only closed its terminal so far
         terminal.close()
         assert (terminal.exitstatus, terminal.signalstatus) == expected, f"{line}: {terminal.before}"
 

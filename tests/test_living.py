@@ -289,6 +289,7 @@ def test_a_person_is_asked_for_the_value_of_what_becomes_required(project: Path)
         terminal.sendline(answer)
         terminal.expect_exact(said)
         terminal.expect(pexpect.EOF)
+        terminal.wait()
 
     (migration,) = [name for name in changes(project) if "alembic" in name]
     assert '.values({"currency": "EUR"})' in (project / migration).read_text()

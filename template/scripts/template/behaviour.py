@@ -1,8 +1,8 @@
-"""Which changes of the template's behaviour concern the project."""
+"""Finds the changes of the template's behaviour that concern the project."""
 
 import tomllib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 from scripts.template.files import read
@@ -12,7 +12,7 @@ from scripts.template.records import Record, all_records
 
 @dataclass(frozen=True)
 class Change:
-    """What is left empty asks for nothing."""
+    """A change of behaviour, and the conditions under which it concerns a project; an empty one always holds."""
 
     since: str
     says: str
@@ -22,12 +22,17 @@ class Change:
 
 
 def parsed(text: str) -> list[Change]:
-    """Raises ValueError, KeyError or TypeError where the text does not hold what it should."""
-    return [Change(**change) for change in tomllib.loads(text).get("change", [])]
+    """Raises ValueError or TypeError if the text is not valid.
+
+    Conditions that only later versions know are ignored: the project is told rather too much than too little.
+    """
+    known = {field.name for field in fields(Change)}
+    entries = tomllib.loads(text).get("change", [])
+    return [Change(**{name: value for name, value in entry.items() if name in known}) for entry in entries]
 
 
 def concerning(changes: list[Change], project: Origin, old: Path) -> Iterator[Change]:
-    """Those for whom everything is so that they ask for; the project's version is rendered in the folder."""
+    """Yields the changes whose conditions all hold. `old` is the folder with a render of the project's version."""
     records = all_records()
     for change in changes:
         if (
