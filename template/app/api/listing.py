@@ -1,12 +1,13 @@
 """The query of a list as a dependency: each parameter once, and cursors that belong to one caller and one list."""
 
-from collections.abc import Awaitable, Callable
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Any
 
-from fastapi import Query
 from fastapi.exceptions import RequestValidationError
 from fastapi.requests import HTTPConnection
 from fastapi.security.utils import get_authorization_scheme_param
+from pydantic import ValidationError
+from starlette.datastructures import QueryParams
 
 from app.api.deps import providers_of, settings_of
 from app.core.exceptions import UnauthorizedError
@@ -14,43 +15,63 @@ from app.domain.schemas.common import Filters, ListQuery
 from app.domain.schemas.cursor import InvalidCursorError
 
 
-def listing[Kind: Filters](kind: type[Kind]) -> Callable[..., Awaitable[Kind]]:
-    """Returns the dependency that reads a query of this kind. It raises RequestValidationError."""
+class Listing[Kind: Filters]:
+    """A dependency that reads a query. It raises RequestValidationError.
 
-    async def read_query(
-        connection: HTTPConnection,
-        query: Annotated[kind, Query()],  # type: ignore[valid-type]  # FastAPI reads the type of this kind
-    ) -> Kind:
-        return checked(connection, query)
+    It reads what was sent. FastAPI by itself looks for each field of a query in each request, which takes as long as
+    the list where there are many filters.
+    """
 
-    return read_query
+    def __init__(self, kind: type[Kind]) -> None:
+        schema = kind.model_json_schema(ref_template="#/components/schemas/{model}")
+        self.definitions: dict[str, Any] = schema.pop("$defs", {})
+        self.properties: dict[str, Any] = schema["properties"]
+        self.required = schema.get("required", ())
+        self._kind = kind
+        self._lists = {name for name, field in self.properties.items() if _takes_several(field)}
 
-
-def checked[Kind: Filters](connection: HTTPConnection, query: Kind) -> Kind:
-    """Raises RequestValidationError if a parameter is repeated, or the cursor belongs to another list."""
-    refuse_repetition(connection, query)
-    if isinstance(query, ListQuery):
+    async def __call__(self, connection: HTTPConnection) -> Kind:
         try:
-            query.after.bind(settings_of(connection).signing_keys, list_name(connection, query))
-        except InvalidCursorError as error:
-            raise invalid("after", "cursor", str(error)) from None
-    return query
+            query = self._kind.model_validate(self._values(connection.query_params))
+        except ValidationError as error:
+            faults = [{**fault, "loc": ("query", *fault["loc"])} for fault in error.errors(include_url=False)]
+            raise RequestValidationError(faults) from None
+        if isinstance(query, ListQuery):
+            bind_cursor(connection, query)
+        return query
+
+    def _values(self, sent: QueryParams) -> dict[str, str | list[str]]:
+        """Raises RequestValidationError if a parameter for one value is repeated: FastAPI would take the last one."""
+        values: dict[str, list[str]] = {}
+        for name, value in sent.multi_items():
+            values.setdefault(name, []).append(value)
+        for name in values.keys() - self._lists:
+            if len(values[name]) > 1:
+                raise invalid(name, "repeated", "Give this parameter once")
+        return {name: several if name in self._lists else several[0] for name, several in values.items()}
+
+
+def listing[Kind: Filters](kind: type[Kind]) -> Listing[Kind]:
+    """Returns the dependency that reads a query of this kind."""
+    return Listing(kind)
+
+
+def _takes_several(field: Mapping[str, Any]) -> bool:
+    return field.get("type") == "array" or any(map(_takes_several, field.get("anyOf", ())))
+
+
+def bind_cursor(connection: HTTPConnection, query: ListQuery) -> None:
+    """Raises RequestValidationError if the cursor belongs to another list."""
+    try:
+        query.after.bind(settings_of(connection).signing_keys, list_name(connection, query))
+    except InvalidCursorError as error:
+        raise invalid("after", "cursor", str(error)) from None
 
 
 def list_name(connection: HTTPConnection, query: ListQuery) -> str:
     """Names a list by its caller, its path, its order, what is searched for, and its filters."""
     chosen = query.model_dump_json(exclude={"page", "limit", "count", "after"})
     return "\0".join((caller_of(connection), connection.scope["path"], chosen))
-
-
-def refuse_repetition(connection: HTTPConnection, query: Filters) -> None:
-    """Raises RequestValidationError if a parameter for one value is repeated, of which FastAPI would take the last."""
-    parameters = connection.query_params
-    if len(parameters) == len(parameters.multi_items()):
-        return
-    for name in parameters:
-        if len(parameters.getlist(name)) > 1 and not isinstance(getattr(query, name), list):
-            raise invalid(name, "repeated", "Give this parameter once")
 
 
 def caller_of(connection: HTTPConnection) -> str:

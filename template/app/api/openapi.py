@@ -10,6 +10,7 @@ from fastapi.routing import APIRoute, iter_route_contexts
 
 from app.api.deps import get_identity, get_optional_user
 from app.api.headers import describe_headers
+from app.api.listing import Listing
 from app.core.config import Settings
 
 # As one of the ways to meet what an operation requires, it makes all others optional.
@@ -24,6 +25,9 @@ def document_operations(app: FastAPI) -> None:
         schema = build()  # the same object each time
         for method, operation, calls in _operations(app, schema["paths"]):
             _describe(settings, method, operation, calls)
+            for call in calls:
+                if isinstance(call, Listing):
+                    _describe_query(schema, operation, call)
         return schema
 
     app.openapi = openapi  # type: ignore[method-assign]  # as FastAPI's documentation does
@@ -34,6 +38,17 @@ def _describe(settings: Settings, method: str, operation: dict[str, Any], calls:
     if is_optional and NOTHING not in operation["security"]:
         operation["security"].append(NOTHING)
     describe_headers(settings, method, operation, calls)
+
+
+def _describe_query(schema: dict[str, Any], operation: dict[str, Any], listing: Listing[Any]) -> None:
+    if listing.definitions:
+        schema["components"]["schemas"] |= listing.definitions
+    parameters = operation.setdefault("parameters", [])
+    described = {parameter["name"] for parameter in parameters}
+    for name, field in listing.properties.items():
+        if name not in described:
+            parameter = {"name": name, "in": "query", "required": name in listing.required, "schema": field}
+            parameters.append(parameter | {key: field[key] for key in ("description",) if key in field})
 
 
 def _operations(app: FastAPI, paths: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any], AbstractSet[object]]]:

@@ -140,7 +140,8 @@ class Repository[Model: Entity]:
     def _slice(self, query: ListQuery, records: Sequence[Model], total: int | None) -> Slice[Model]:
         items, following = records[: query.limit], None
         if len(records) > query.limit and self._has_cursors:
-            following = query.after.write(self._keyset(query).position(items[-1]))
+            keyset = self._shared(("keyset", query.sort_by, query.sort_order), lambda: self._keyset(query))
+            following = query.after.write(keyset.position(items[-1]))
         return Slice(items, total, None if query.after else query.page, query.limit, following)
 
     async def create(self, /, **values: Any) -> Model:
@@ -160,10 +161,7 @@ class Repository[Model: Entity]:
         terms = take_terms(self.session, record_id)
         if not values and terms is None:
             return await self.get(record_id)
-        record = await self.session.scalar(
-            self._select(record_id).with_for_update(of=self.model, key_share=True),
-            execution_options={"populate_existing": True},
-        )
+        record = await self.session.scalar(self._shared("locked", self._locked), {"record_id": record_id})
         if record is None:
             return None
         written = values if terms is None else terms.applied(record, values)
@@ -201,6 +199,10 @@ class Repository[Model: Entity]:
 
     def _select(self, record_id: UUID | BindParameter[UUID]) -> Select[Model]:
         return select(self.model).where(self.model.id == record_id, self.scope)
+
+    def _locked(self) -> Select[Model]:
+        statement = self._select(bindparam("record_id")).with_for_update(of=self.model, key_share=True)
+        return statement.execution_options(populate_existing=True)
 
     def _page(self, query: Filters, matches: Sequence[ColumnElement[bool]] = ()) -> Select[Any]:
         page: Select[Any] = select(self.model).where(self.scope, *matches).order_by(*self._order(query))

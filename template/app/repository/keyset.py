@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from typing import Any
 from uuid import UUID
 
@@ -63,7 +63,7 @@ class Keyset:
             raise InvalidCursorError from None  # the column had another type when the cursor was written
         return {"after_value": value, "after_id": UUID(position.record_id)}
 
-    @property
+    @cached_property
     def _adapter(self) -> TypeAdapter[Any]:
         """Turns a value of the column into JSON and back."""
         return _adapter(self.column.type.python_type)

@@ -1,10 +1,12 @@
 """The documentation says what an operation answers, besides its success."""
 
 from collections.abc import Iterator
-from typing import Any
+from operator import itemgetter
+from typing import Annotated, Any
 
-from fastapi import FastAPI
+from fastapi import FastAPI, Query
 
+from app.domain.schemas.user import UserListQuery
 from tests.api import AUTH, PREFIX, USERS
 from tests.errors import MEDIA_TYPE, MODEL, MODEL_OF_422
 
@@ -70,3 +72,22 @@ async def test_every_operation_says_what_it_does(app: FastAPI) -> None:
     silent = {(method, path) for method, path, operation, _ in operations(app) if not operation.get("description")}
 
     assert {(method, path) for method, path in silent if path.startswith(OF_THE_TEMPLATE)} == set()
+
+
+async def test_the_parameters_of_a_list_are_documented_as_fastapi_documents_a_query(app: FastAPI) -> None:
+    plain = FastAPI()
+
+    @plain.get(f"{PREFIX}{USERS}")
+    async def list_users(query: Annotated[UserListQuery, Query()]) -> None: ...
+
+    app.openapi()  # describes nothing twice
+    assert parameters(app) == parameters(plain)
+
+
+def parameters(app: FastAPI) -> list[dict[str, Any]]:
+    """A default of null, which FastAPI leaves out, is the same as none."""
+    described = app.openapi()["paths"][f"{PREFIX}{USERS}"]["get"]["parameters"]
+    for parameter in described:
+        if parameter["schema"].get("default", ...) is None:
+            del parameter["schema"]["default"]
+    return sorted(described, key=itemgetter("name"))
