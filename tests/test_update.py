@@ -347,12 +347,12 @@ def test_a_killed_update_can_be_taken_back_and_made_again(
 
 def test_the_status_says_whether_something_is_newer(project: Path) -> None:
     said = run(".venv/bin/python", "-m", "scripts.template.update", "check", cwd=project, status=2)
-    until_0_5 = run(".venv/bin/python", "-m", "scripts.update", "check", cwd=project, status=2)
+    until_0_6 = run(".venv/bin/python", "-m", "scripts.update", "check", cwd=project, status=2)
     edit(project, ANSWERS, "/template\n", "/moved\n")
     unknown = run(".venv/bin/python", "-m", "scripts.template.update", "check", cwd=project, status=1)
 
     assert said == f"The project is at {NOW}, and the template at {STOPS}: run make update.\n"
-    assert until_0_5 == f"scripts.update goes in 0.5.0: call scripts.template.update instead.\n{said}"
+    assert until_0_6 == f"scripts.update goes in 0.6.0: call scripts.template.update instead.\n{said}"
     assert "cannot be reached" in unknown
 
 

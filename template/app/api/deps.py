@@ -142,7 +142,7 @@ RefreshTokenRepositoryDep = Annotated[RefreshTokenRepository, Depends(get_refres
 
 
 async def get_shutdown(connection: HTTPConnection) -> Shutdown:
-    """Deprecated: take ProvidersDep. This name and ShutdownDep go in 0.5.0."""
+    """Deprecated: take ProvidersDep. This name and ShutdownDep go in 0.6.0."""
     return providers_of(connection).shutdown
 
 

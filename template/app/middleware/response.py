@@ -34,7 +34,7 @@ class ResponseMiddleware:
         return self.app(scope, receive, send_response)
 
 
-AnswerMiddleware = ResponseMiddleware  # deprecated: this name goes in 0.5.0
+AnswerMiddleware = ResponseMiddleware  # deprecated: this name goes in 0.6.0
 
 
 def has_begun(scope: Scope) -> bool:

@@ -83,7 +83,7 @@ class Repository[Model: Entity]:
 
     @property
     def _live(self) -> ColumnElement[bool]:
-        """Deprecated: override `scope`. This name goes in 0.5.0."""
+        """Deprecated: override `scope`. This name goes in 0.6.0."""
         return self.model.deleted_at.is_(None)
 
     async def get(self, record_id: UUID) -> Model | None:
