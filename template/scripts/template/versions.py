@@ -87,8 +87,9 @@ def versions_of(project: Origin) -> Versions:
     versions = Versions(ROOT / nearby(project.source))
     if not versions.knows(project.version):
         sys.exit(
-            f"The template has no version {project.version} any more, which {ANSWERS} names as _commit: write one "
-            "that it has there, the nearest to what the project was rendered from, and commit that."
+            f"The template has no version {project.version} any more, which {ANSWERS} names as _commit: if it is a "
+            f"shallow clone, run `git fetch --unshallow --tags` in it; if not, delete {ANSWERS}, run make "
+            "template-adopt, which finds the nearest version, and commit that."
         )
     return versions
 
