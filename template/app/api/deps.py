@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.api.export import Exports
 from app.core.config import Settings, get_settings
 from app.core.database import Database
+from app.core.device import Device, device_of
 from app.core.exceptions import ForbiddenError, UnauthorizedError
 from app.core.rate_limit import AttemptLimiter, RegistrationLimiter
 from app.core.security import AccessTokens, Identity
@@ -155,6 +156,13 @@ async def get_client(connection: HTTPConnection) -> str:
 
 
 ClientDep = Annotated[str, Depends(get_client)]
+
+
+async def get_device(connection: HTTPConnection, client: ClientDep) -> Device:
+    return device_of(connection.headers.get("User-Agent", ""), client)
+
+
+DeviceDep = Annotated[Device, Depends(get_device)]
 
 
 async def get_attempt(limiter: AttemptLimiterDep, client: ClientDep) -> AbstractAsyncContextManager[None]:
