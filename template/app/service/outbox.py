@@ -1,0 +1,142 @@
+"""The loop in each process that delivers what transactions have put into the outbox."""
+
+import asyncio
+import random
+from collections import ChainMap
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from time import monotonic
+from typing import Any
+
+from loguru import logger
+
+from app.core.config import Settings
+from app.core.database import Database
+from app.domain.messages import Message
+from app.repository.outbox_repository import Claim, OutboxRepository, Outcome, listeners
+from app.service.delivery import LONGEST_DELAY, Deliverer
+from app.service.handlers import HANDLERS, Handler
+
+# How many messages one process delivers at a time.
+CONCURRENCY = 20
+
+# All of these are in seconds: how long a delivered message can still be seen, and how often older ones are removed;
+# how long the loop waits at most before it tries an unavailable database again; what deliveries get to end.
+KEPT = 24 * 3600.0
+CLEANING_INTERVAL = 60.0
+LONGEST_PAUSE = 30.0
+GRACE = 5.0
+
+
+class Outbox:
+    """One instance a process."""
+
+    def __init__(self, settings: Settings, database: Database) -> None:
+        # A test or an integration may add some of its own.
+        self.handlers: ChainMap[str, tuple[type[Message], Handler[Any]]] = ChainMap({}, HANDLERS)
+        self._settings = settings
+        self._database = database
+        self._deliverer = Deliverer(settings, database, self.handlers)
+        self._lease = 2 * settings.OUTBOX_TIMEOUT
+        self._woken = asyncio.Event()
+        self._under_way: set[asyncio.Task[None]] = set()
+        self._outcomes: list[Outcome] = []
+        self._clean_at = 0.0
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Delivers within the block. At its end, deliveries get a few seconds; what does not end is left to others."""
+        self._woken.set()
+        listeners.add(self._woken.set)
+        loop = asyncio.create_task(self._run())
+        try:
+            yield
+        finally:
+            listeners.discard(self._woken.set)
+            loop.cancel()
+            await asyncio.wait([loop])
+            await self._end()
+
+    async def deliver(self) -> list[Outcome]:
+        """Delivers what is due, one message after the other, until nothing is: for tests, where no loop runs."""
+        outcomes: list[Outcome] = []
+        while claims := await self._exchange(1):
+            await self._deliver(claims[0])
+            outcomes += self._outcomes
+        return outcomes
+
+    async def _run(self) -> None:
+        failures = 0
+        while True:
+            try:
+                await self._look()
+            except Exception as error:  # noqa: BLE001 (whatever it is: without the loop, nothing would be delivered)
+                failures += 1
+                if failures == 1:
+                    logger.bind(error=type(error).__name__).error("the outbox is not available")
+                await asyncio.sleep(_jittered(min(2.0**failures, LONGEST_PAUSE)))
+                continue
+            if failures:
+                logger.info("the outbox is available again")
+            failures = 0
+
+    async def _look(self) -> None:
+        """Waits until there may be something to do, and begins it."""
+        try:
+            async with asyncio.timeout(_jittered(self._settings.OUTBOX_POLL)):
+                await self._woken.wait()
+        except TimeoutError:
+            async with self._database.reading() as session:
+                is_due = await OutboxRepository(session).is_due()
+        else:
+            is_due = True
+            self._woken.clear()
+        if is_due:
+            await self._begin()
+        if monotonic() >= self._clean_at:
+            async with self._database.transaction() as session:
+                await OutboxRepository(session).clean(KEPT, max(LONGEST_DELAY, self._lease))
+            self._clean_at = monotonic() + _jittered(CLEANING_INTERVAL)
+
+    async def _begin(self) -> None:
+        for claim in await self._exchange(CONCURRENCY - len(self._under_way)):
+            delivery = asyncio.create_task(self._deliver(claim))
+            self._under_way.add(delivery)
+            delivery.add_done_callback(self._ended)
+
+    async def _exchange(self, limit: int) -> list[Claim]:
+        """Writes down what became of earlier claims, and makes new ones."""
+        outcomes = list(self._outcomes)
+        async with self._database.transaction() as session:
+            outbox = OutboxRepository(session)
+            await outbox.settle(outcomes)
+            claims = await outbox.claim(limit, self._lease) if limit else []
+        del self._outcomes[: len(outcomes)]
+        return claims
+
+    async def _deliver(self, claim: Claim) -> None:
+        outcome = await self._deliverer.deliver(claim)
+        self._outcomes.append(outcome)
+        if outcome.delay is not None:
+            # A second later than the database will say, so that it says so.
+            asyncio.get_running_loop().call_later(outcome.delay + 1, self._woken.set)
+
+    def _ended(self, delivery: asyncio.Task[None]) -> None:
+        self._under_way.discard(delivery)
+        self._woken.set()
+
+    async def _end(self) -> None:
+        if self._under_way:
+            await asyncio.wait(self._under_way, timeout=GRACE)
+        for delivery in self._under_way:
+            delivery.cancel()
+        if self._under_way:
+            await asyncio.wait(self._under_way)
+        try:
+            await self._exchange(0)
+        except Exception as error:  # noqa: BLE001 (the leases end by themselves)
+            logger.bind(error=type(error).__name__).warning("the outbox is not available")
+
+
+def _jittered(seconds: float) -> float:
+    return seconds * random.uniform(0.5, 1)  # noqa: S311 (no secret)
