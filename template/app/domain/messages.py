@@ -1,6 +1,6 @@
 """What the outbox carries: a class for each kind of message."""
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict
 
@@ -16,6 +16,6 @@ class Message(BaseModel):
 
     kind: ClassVar[str]
 
-    @classmethod
-    def __pydantic_init_subclass__(cls, kind: str | None = None, **_: object) -> None:
+    def __init_subclass__(cls, *, kind: str | None = None, **options: Any) -> None:
+        super().__init_subclass__(**options)
         cls.kind = kind or cls.__name__

@@ -35,13 +35,12 @@ class Deliverer:
         log = logger.bind(kind=claim.kind, message_id=claim.id, attempt=claim.attempt)
         started = perf_counter()
         try:
-            async with asyncio.timeout(self._settings.OUTBOX_TIMEOUT):
-                await self._handle(claim)
-        except asyncio.CancelledError:
+            await self._handle(claim)
+        except asyncio.CancelledError:  # the process is told to stop
             return Outcome(claim, released=True)
         except Exception as error:  # noqa: BLE001 (whatever a handler raises)
             outcome = self._failure(claim, error)
-            is_ours = isinstance(error, DeliveryError | TimeoutError)
+            is_ours = isinstance(error, DeliveryError)
             log = log.bind(error=outcome.error).opt(exception=None if is_ours else error)
             log.log("WARNING" if outcome.delay else "ERROR", _said(outcome))
             return outcome
@@ -54,8 +53,14 @@ class Deliverer:
         if claim.kind not in self._handlers:
             raise DeliveryError(f"This version of the application has no handler of {claim.kind}.")
         kind, handler = self._handlers[claim.kind]
-        delivery = Delivery(claim.id, claim.attempt, self._settings, self._database)
-        await handler(_message(kind, claim.payload), delivery)
+        message, seconds = _message(kind, claim.payload), self._settings.OUTBOX_TIMEOUT
+        try:
+            async with asyncio.timeout(seconds) as limit:
+                await handler(message, Delivery(claim.id, claim.attempt, self._settings, self._database))
+        except TimeoutError:
+            if limit.expired():
+                raise DeliveryError(f"The handler did not end within {seconds:g} seconds.") from None
+            raise
 
     def _failure(self, claim: Claim, error: Exception) -> Outcome:
         is_final = isinstance(error, DeliveryError) and error.final
@@ -84,5 +89,6 @@ def _reason(error: Exception) -> str:
     if isinstance(error, DeliveryError):
         return str(error)
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename.startswith(f"{ROOT}/app/")]
-    place = f" in {frames[-1].filename.removeprefix(f'{ROOT}/')}, line {frames[-1].lineno}" if frames else ""
+    theirs = [frame for frame in frames if frame.filename != __file__]
+    place = "".join(f" in {frame.filename.removeprefix(f'{ROOT}/')}, line {frame.lineno}" for frame in theirs[-1:])
     return f"{type(error).__name__}{place}"
