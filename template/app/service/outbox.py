@@ -20,8 +20,9 @@ from app.service.handlers import HANDLERS, Handler
 # How many messages one process delivers at a time.
 CONCURRENCY = 20
 
-# All of these are in seconds: how long a delivered message can still be seen, and how often older ones are removed;
+# All of these are in seconds: what the loop waits before it looks, so that a busy process delivers several at once; how long a delivered message can still be seen, and how often older ones are removed;
 # how long the loop waits at most before it tries an unavailable database again; what deliveries get to end.
+GATHERING = 0.02
 KEPT = 24 * 3600.0
 CLEANING_INTERVAL = 60.0
 LONGEST_PAUSE = 30.0
@@ -89,6 +90,7 @@ class Outbox:
             async with self._database.reading() as session:
                 is_due = await OutboxRepository(session).is_due()
         else:
+            await asyncio.sleep(GATHERING)
             is_due = True
             self._woken.clear()
         if is_due:

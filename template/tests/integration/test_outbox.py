@@ -53,7 +53,7 @@ async def put(database: Database, *texts: str, key: str | None = None) -> None:
     """Each in a transaction of its own."""
     for text in texts:
         async with database.transaction() as session:
-            put_message(session, Noted(text=text), key=key)
+            await put_message(session, Noted(text=text), key=key)
 
 
 async def all_due(database: Database) -> None:
@@ -78,7 +78,7 @@ async def test_a_message_is_delivered_after_its_transaction_and_its_row_keeps_no
     database: Database, deliver: Deliver, handler: Handler, rows: Rows
 ) -> None:
     async with database.transaction() as session:
-        put_message(session, Noted(text="hello"))
+        await put_message(session, Noted(text="hello"))
         assert await deliver() == []
 
     assert [outcome.error for outcome in await deliver()] == [None]
@@ -91,7 +91,7 @@ async def test_a_message_is_delivered_after_its_transaction_and_its_row_keeps_no
 
 async def test_what_is_rolled_back_is_never_delivered(database: Database, deliver: Deliver, handler: Handler) -> None:
     async with database.transaction() as session:
-        put_message(session, Noted(text="never"))
+        await put_message(session, Noted(text="never"))
         await session.flush()
         await session.rollback()
 
@@ -232,8 +232,8 @@ async def test_a_message_of_another_version_is_kept_and_named(
         other: str
 
     async with database.transaction() as session:
-        put_message(session, Removed(text="x"))
-        put_message(session, Changed(other=SECRET))
+        await put_message(session, Removed(text="x"))
+        await put_message(session, Changed(other=SECRET))
 
     await deliver()
 
@@ -331,10 +331,10 @@ async def test_a_message_that_is_too_large_is_refused_when_it_is_put(
     session: AsyncSession, deliver: Deliver, handler: Handler
 ) -> None:
     with pytest.raises(UnprocessableError, match="This is too large to be sent: Noted has 70011 of 65536 bytes"):
-        put_message(session, Noted(text="x" * 70_000))
+        await put_message(session, Noted(text="x" * 70_000))
     with pytest.raises(ValueError, match="at most 200 characters"):
-        put_message(session, Noted(text="x"), key="x" * 201)
-    put_message(session, Noted(text="x" * (MAXIMUM_SIZE - 11)))
+        await put_message(session, Noted(text="x"), key="x" * 201)
+    await put_message(session, Noted(text="x" * (MAXIMUM_SIZE - 11)))
     await session.commit()
 
     assert len(await deliver()) == 1

@@ -66,7 +66,7 @@ async def running(*loops: Loop) -> AsyncIterator[None]:
 async def put(database: Database, *texts: str, key: str | None = None) -> None:
     for written in texts:
         async with database.transaction() as session:
-            put_message(session, Noted(text=written), key=key)
+            await put_message(session, Noted(text=written), key=key)
 
 
 async def rows(database: Database) -> list[OutboxMessage]:
@@ -86,7 +86,7 @@ async def test_a_commit_wakes_the_loop_and_nothing_before_it_does(settings: Sett
     loop = Loop(settings, committed, NEVER)
     async with running(loop):
         async with committed.transaction() as session:
-            put_message(session, Noted(text="hello"))
+            await put_message(session, Noted(text="hello"))
             await session.flush()
             assert not loop.outbox._woken.is_set()
 
