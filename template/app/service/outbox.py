@@ -20,12 +20,14 @@ from app.service.handlers import HANDLERS, Handler
 # How many messages one process delivers at a time.
 CONCURRENCY = 20
 
-# All of these are in seconds: what the loop waits before it looks, so that a busy process delivers several at once; how long a delivered message can still be seen, and how often older ones are removed;
-# how long the loop waits at most before it tries an unavailable database again; what deliveries get to end.
+# All of these are in seconds: what the loop waits before it looks, so that a busy process delivers several at once.
 GATHERING = 0.02
+# How long a delivered message can still be seen, and how often older ones are removed.
 KEPT = 24 * 3600.0
 CLEANING_INTERVAL = 60.0
+# How long the loop waits at most before it tries an unavailable database again.
 LONGEST_PAUSE = 30.0
+# What deliveries get to end, and after that the statements of the loop.
 GRACE = 5.0
 
 
@@ -39,7 +41,7 @@ class Outbox:
         self._database = database
         self._deliverer = Deliverer(settings, database, self.handlers)
         self._lease = 2 * settings.OUTBOX_TIMEOUT
-        self._woken = asyncio.Event()
+        self._woken, self._stopping = asyncio.Event(), asyncio.Event()
         self._under_way: set[asyncio.Task[None]] = set()
         self._outcomes: list[Outcome] = []
         self._clean_at = 0.0
@@ -47,6 +49,7 @@ class Outbox:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Delivers within the block. At its end, deliveries get a few seconds; what does not end is left to others."""
+        self._stopping.clear()
         self._woken.set()
         listeners.add(self._woken.set)
         loop = asyncio.create_task(self._run())
@@ -54,9 +57,7 @@ class Outbox:
             yield
         finally:
             listeners.discard(self._woken.set)
-            loop.cancel()
-            await asyncio.wait([loop])
-            await self._end()
+            await self._end(loop)
 
     async def deliver(self) -> list[Outcome]:
         """Delivers what is due, one message after the other, until nothing is: for tests, where no loop runs."""
@@ -68,14 +69,14 @@ class Outbox:
 
     async def _run(self) -> None:
         failures = 0
-        while True:
+        while not self._stopping.is_set():
             try:
                 await self._look()
             except Exception as error:  # noqa: BLE001 (whatever it is: without the loop, nothing would be delivered)
                 failures += 1
                 if failures == 1:
-                    logger.bind(error=type(error).__name__).error("the outbox is not available")
-                await asyncio.sleep(_jittered(min(2.0**failures, LONGEST_PAUSE)))
+                    _warn(error)
+                await _wait(self._stopping, _jittered(min(2.0**failures, LONGEST_PAUSE)))
                 continue
             if failures:
                 logger.info("the outbox is available again")
@@ -83,25 +84,24 @@ class Outbox:
 
     async def _look(self) -> None:
         """Waits until there may be something to do, and begins it."""
-        try:
-            async with asyncio.timeout(_jittered(self._settings.OUTBOX_POLL)):
-                await self._woken.wait()
-        except TimeoutError:
-            async with self._database.reading() as session:
-                is_due = await OutboxRepository(session).is_due()
-        else:
+        if await _wait(self._woken, _jittered(self._settings.OUTBOX_POLL)):
             await asyncio.sleep(GATHERING)
-            is_due = True
             self._woken.clear()
-        if is_due:
+            await self._begin()
+        elif await self._is_due():
             await self._begin()
         if monotonic() >= self._clean_at:
             async with self._database.transaction() as session:
                 await OutboxRepository(session).clean(KEPT, max(LONGEST_DELAY, self._lease))
             self._clean_at = monotonic() + _jittered(CLEANING_INTERVAL)
 
+    async def _is_due(self) -> bool:
+        async with self._database.reading() as session:
+            return await OutboxRepository(session).is_due()
+
     async def _begin(self) -> None:
-        for claim in await self._exchange(CONCURRENCY - len(self._under_way)):
+        free = 0 if self._stopping.is_set() else CONCURRENCY - len(self._under_way)
+        for claim in await self._exchange(free):
             delivery = asyncio.create_task(self._deliver(claim))
             self._under_way.add(delivery)
             delivery.add_done_callback(self._ended)
@@ -127,17 +127,33 @@ class Outbox:
         self._under_way.discard(delivery)
         self._woken.set()
 
-    async def _end(self) -> None:
+    async def _end(self, loop: asyncio.Task[None]) -> None:
+        self._stopping.set()
+        self._woken.set()
         if self._under_way:
             await asyncio.wait(self._under_way, timeout=GRACE)
-        for delivery in self._under_way:
+        deliveries = list(self._under_way)
+        for delivery in deliveries:
             delivery.cancel()
-        if self._under_way:
-            await asyncio.wait(self._under_way)
+        await asyncio.wait([loop, *deliveries], timeout=GRACE)
+        loop.cancel()
         try:
             await self._exchange(0)
-        except Exception as error:  # noqa: BLE001 (the leases end by themselves)
-            logger.bind(error=type(error).__name__).warning("the outbox is not available")
+        except Exception as error:  # noqa: BLE001 (what was not written down is delivered again when its lease ends)
+            _warn(error)
+
+
+def _warn(error: Exception) -> None:
+    logger.bind(error=type(error).__name__).error("the outbox is not available")
+
+
+async def _wait(event: asyncio.Event, seconds: float) -> bool:
+    """Whether it came to pass in this time."""
+    try:
+        async with asyncio.timeout(seconds):
+            return await event.wait()
+    except TimeoutError:
+        return False
 
 
 def _jittered(seconds: float) -> float:

@@ -77,9 +77,7 @@ Rows = Callable[[], Awaitable[list[OutboxMessage]]]
 async def test_a_message_is_delivered_after_its_transaction_and_its_row_keeps_nothing_of_it(
     database: Database, deliver: Deliver, handler: Handler, rows: Rows
 ) -> None:
-    async with database.transaction() as session:
-        await put_message(session, Noted(text="hello"))
-        assert await deliver() == []
+    await put(database, "hello")
 
     assert [outcome.error for outcome in await deliver()] == [None]
     assert await deliver() == []

@@ -85,6 +85,7 @@ async def until_delivered(database: Database) -> None:
 async def test_a_commit_wakes_the_loop_and_nothing_before_it_does(settings: Settings, committed: Database) -> None:
     loop = Loop(settings, committed, NEVER)
     async with running(loop):
+        await until(lambda: not loop.outbox._woken.is_set())
         async with committed.transaction() as session:
             await put_message(session, Noted(text="hello"))
             await session.flush()
