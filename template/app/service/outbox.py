@@ -6,7 +6,7 @@ from collections import ChainMap
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from time import monotonic
-from typing import Any
+from typing import Any, Protocol
 
 from loguru import logger
 
@@ -14,6 +14,7 @@ from app.core.config import Settings
 from app.core.database import Database
 from app.domain.messages import Message
 from app.repository.outbox_repository import Claim, OutboxRepository, Outcome, listeners
+from app.repository.outbox_state_repository import OutboxState, OutboxStateRepository
 from app.service.delivery import LONGEST_DELAY, Deliverer
 from app.service.handlers import HANDLERS, Handler
 
@@ -31,12 +32,21 @@ LONGEST_PAUSE = 30.0
 GRACE = 5.0
 
 
+class Watcher(Protocol):
+    """Who is told of each delivery that ended, and now and then of what there is. It must not raise."""
+
+    def ended(self, outcome: Outcome) -> None: ...
+
+    def counted(self, state: OutboxState) -> None: ...
+
+
 class Outbox:
     """One instance a process."""
 
     def __init__(self, settings: Settings, database: Database) -> None:
         # A test or an integration may add some of its own.
         self.handlers: ChainMap[str, tuple[type[Message], Handler[Any]]] = ChainMap({}, HANDLERS)
+        self.watchers: list[Watcher] = []
         self._settings = settings
         self._database = database
         self._deliverer = Deliverer(settings, database, self.handlers)
@@ -91,9 +101,17 @@ class Outbox:
         elif await self._is_due():
             await self._begin()
         if monotonic() >= self._clean_at:
-            async with self._database.transaction() as session:
-                await OutboxRepository(session).clean(KEPT, max(LONGEST_DELAY, self._lease))
+            await self._clean()
             self._clean_at = monotonic() + _jittered(CLEANING_INTERVAL)
+
+    async def _clean(self) -> None:
+        async with self._database.transaction() as session:
+            await OutboxRepository(session).clean(KEPT, max(LONGEST_DELAY, self._lease))
+        if self.watchers:
+            async with self._database.reading() as session:
+                state = await OutboxStateRepository(session).state()
+            for watcher in self.watchers:
+                watcher.counted(state)
 
     async def _is_due(self) -> bool:
         async with self._database.reading() as session:
@@ -119,6 +137,8 @@ class Outbox:
     async def _deliver(self, claim: Claim) -> None:
         outcome = await self._deliverer.deliver(claim)
         self._outcomes.append(outcome)
+        for watcher in self.watchers:
+            watcher.ended(outcome)
         if outcome.delay is not None:
             # A second later than the database will say, so that it says so.
             asyncio.get_running_loop().call_later(outcome.delay + 1, self._woken.set)
