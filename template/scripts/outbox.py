@@ -15,6 +15,8 @@ from app.repository.outbox_state_repository import OutboxState, OutboxStateRepos
 # How many parked messages are shown.
 SHOWN = 20
 
+UNREADABLE: tuple[type[Exception], ...] = (DBAPIError, *OUTAGES)
+
 # A database counts to here.
 GREATEST_ID = 2**63 - 1
 
@@ -68,5 +70,5 @@ if __name__ == "__main__":
     given = "".join(sys.argv[1:])
     try:
         print(asyncio.run(replay(get_settings(), given) if given else report(get_settings())))
-    except (DBAPIError, *OUTAGES) as error:
+    except UNREADABLE as error:
         sys.exit(f"The outbox cannot be read: {reason(error)}")

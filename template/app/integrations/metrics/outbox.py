@@ -1,5 +1,7 @@
 """The metrics of the outbox."""
 
+from typing import Final
+
 from prometheus_client import Counter, Gauge
 
 from app.domain.models.base import utc_now
@@ -7,7 +9,7 @@ from app.repository.outbox_repository import Outcome
 from app.repository.outbox_state_repository import OutboxState
 
 # All processes count the same table: whoever was the last to do so is right.
-_LAST = "mostrecent"
+_LAST: Final = "mostrecent"
 
 ATTEMPTS = Counter("outbox_attempts", "Attempts to deliver a message.", ("kind", "outcome"))
 WAITING = Gauge("outbox_waiting", "Messages that wait for their delivery.", multiprocess_mode=_LAST)
