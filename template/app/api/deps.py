@@ -21,6 +21,7 @@ from app.core.shutdown import Shutdown
 from app.domain.models.user import Role, User
 from app.repository.refresh_token_repository import RefreshTokenRepository
 from app.repository.user_repository import UserRepository
+from app.service.outbox import Outbox
 
 # RFC 9110, 9.2.1: methods that only read.
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -50,6 +51,10 @@ class Providers:
     def database(self) -> Database:
         """Raises SystemExit, with a sentence that says what to do, when there is no database to use."""
         return Database(self._settings)
+
+    @cached_property
+    def outbox(self) -> Outbox:
+        return Outbox(self._settings, self.database)
 
 
 # Plain functions beside the dependencies: FastAPI solves each further dependency again for every request.
