@@ -16,6 +16,7 @@ from tempfile import TemporaryDirectory
 from copier import run_copy
 
 from benchmarks.load import require_generator
+from benchmarks.message import add_message
 from scripts.demo import step
 from scripts.new import ROOT, copy_working_tree
 
@@ -59,6 +60,7 @@ def render(template: Path, backend: Path) -> None:
         check=True,
         stdout=subprocess.DEVNULL,
     )
+    add_message(backend)
 
 
 if __name__ == "__main__":

@@ -132,6 +132,8 @@ def requests_of(servers: Mapping[str, Server]) -> dict[str, Call]:
         "page by cursor": Call(f"{LIST}&after={{next}}"),
         "create": create,
         "create with a key": replace(create, numbered="Idempotency-Key"),
+        # The delivery is in it: it is the same server's, at the same time. The other apps only create.
+        "create with a message": replace(create, path="/api/v1/articles-with-message"),
         # Of many articles, so that no request waits for the row of another.
         "patch": Call(
             f"/api/v1/articles/{one}",

@@ -340,6 +340,39 @@ PROTECTIONS = {
         ", User.deleted_at.is_(None)",
         "tests/integration/test_auth_api.py",
     ),
+    "a session of somebody else is none": Protection(
+        "app/repository/refresh_token_repository.py",
+        "own = (RefreshToken.user_id == user_id, RefreshToken.session_id",
+        "own = (RefreshToken.session_id",
+        "tests/integration/test_session_api.py -k somebody",
+    ),
+    "sessions of others are not shown": Protection(
+        "app/repository/refresh_token_repository.py",
+        "select(RefreshToken).where(RefreshToken.user_id == user_id, ",
+        "select(RefreshToken).where(",
+        "tests/integration/test_session_api.py -k somebody",
+    ),
+    "a session is ended whatever it is in the middle of": Protection(
+        "app/service/session_service.py",
+        "        await self.refresh_tokens.hold(caller.user_id)\n        if not",
+        "        if not",
+        "tests/integration/test_transactions.py -k middle",
+    ),
+    "what a device calls itself is bounded": Protection(
+        "app/core/device.py", "[:length]", "", "tests/integration/test_session_api.py -k short_line"
+    ),
+    "what a device calls itself is one line": Protection(
+        "app/core/device.py",
+        "if character.isprintable()",
+        "if True",
+        "tests/integration/test_session_api.py -k short_line",
+    ),
+    "a session that ended keeps nothing of its device": Protection(
+        "app/repository/refresh_token_repository.py",
+        "values(revoked_at=utc_now(), **_NO_DEVICE)",
+        "values(revoked_at=utc_now())",
+        "tests/integration/test_session_api.py -k keeps_nothing",
+    ),
     "a new password ends sessions": Protection(
         "app/service/user_service.py",
         "        await self.refresh_tokens.revoke_all(user.id, but=session_id)\n",

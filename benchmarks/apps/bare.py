@@ -214,6 +214,7 @@ async def list_articles(  # noqa: PLR0917 (FastAPI passes them by name)
     }
 
 
+@app.post("/api/v1/articles-with-message", status_code=201, response_model=ArticleRead)
 @app.post("/api/v1/articles", status_code=201, response_model=ArticleRead)
 async def create_article(data: ArticleCreate, session: SessionDep, _: CurrentUser) -> Article:
     article = Article(**data.model_dump())

@@ -177,6 +177,7 @@ app = Starlette(
         Route("/api/v1/users/me", get_me),
         Route("/api/v1/articles", list_articles),
         Route("/api/v1/articles", create_article, methods=["POST"]),
+        Route("/api/v1/articles-with-message", create_article, methods=["POST"]),
         Route("/api/v1/articles/{article_id:uuid}", get_article),
         Route("/api/v1/articles/{article_id:uuid}", update_article, methods=["PATCH"]),
     ],

@@ -23,6 +23,7 @@ from app.middleware.logging import LoggingMiddleware
 from app.middleware.request_id import RequestIDMiddleware
 from app.middleware.response import ResponseMiddleware
 from app.middleware.root_path import add_root_path
+from app.service.handlers import discover_handlers
 
 
 @asynccontextmanager
@@ -32,6 +33,7 @@ async def running(app: FastAPI) -> AsyncIterator[None]:
     async with AsyncExitStack() as stack:
         stack.push_async_callback(providers.database.close)
         await run_integrations(app, stack)
+        await stack.enter_async_context(providers.outbox.running())
         collect_less_garbage()
         yield
 
@@ -85,6 +87,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.add_middleware(ErrorHandlerMiddleware)
     add_cors(app, settings)
     install_integrations(app, settings)
+    discover_handlers()
     app.add_middleware(LoggingMiddleware)
     app.add_middleware(ResponseMiddleware)
     app.add_middleware(RequestIDMiddleware)

@@ -34,6 +34,7 @@ from app.core.session import ReadOnlySession, ReadSession, SnapshotSession, Writ
 from app.domain.models.base import utc_now
 from app.domain.models.user import Role
 from app.domain.schemas.user import UserCreate
+from app.repository.outbox_repository import Outcome
 from app.repository.refresh_token_repository import RefreshTokenRepository
 from app.repository.user_repository import UserRepository
 from scripts.local import ENDS, SERVICES
@@ -167,6 +168,12 @@ async def client(app: FastAPI) -> AsyncIterator[AsyncClient]:
     transport = ASGITransport(app)
     async with AsyncClient(transport=transport, base_url=f"http://test{PREFIX}") as client:
         yield client
+
+
+@pytest.fixture
+def deliver(providers: Providers) -> Callable[[], Awaitable[list[Outcome]]]:
+    """Delivers what the outbox holds, now, and returns what became of each message."""
+    return providers.outbox.deliver
 
 
 SignIn = Callable[[Role], Awaitable[AsyncClient]]

@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.api.export import Exports
 from app.core.config import Settings, get_settings
 from app.core.database import Database
+from app.core.device import Device, device_of
 from app.core.exceptions import ForbiddenError, UnauthorizedError
 from app.core.rate_limit import AttemptLimiter, RegistrationLimiter
 from app.core.security import AccessTokens, Identity
@@ -20,6 +21,7 @@ from app.core.shutdown import Shutdown
 from app.domain.models.user import Role, User
 from app.repository.refresh_token_repository import RefreshTokenRepository
 from app.repository.user_repository import UserRepository
+from app.service.outbox import Outbox
 
 # RFC 9110, 9.2.1: methods that only read.
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -49,6 +51,10 @@ class Providers:
     def database(self) -> Database:
         """Raises SystemExit, with a sentence that says what to do, when there is no database to use."""
         return Database(self._settings)
+
+    @cached_property
+    def outbox(self) -> Outbox:
+        return Outbox(self._settings, self.database)
 
 
 # Plain functions beside the dependencies: FastAPI solves each further dependency again for every request.
@@ -155,6 +161,13 @@ async def get_client(connection: HTTPConnection) -> str:
 
 
 ClientDep = Annotated[str, Depends(get_client)]
+
+
+async def get_device(connection: HTTPConnection, client: ClientDep) -> Device:
+    return device_of(connection.headers.get("User-Agent", ""), client)
+
+
+DeviceDep = Annotated[Device, Depends(get_device)]
 
 
 async def get_attempt(limiter: AttemptLimiterDep, client: ClientDep) -> AbstractAsyncContextManager[None]:

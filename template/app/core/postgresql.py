@@ -5,12 +5,13 @@ import logging
 import ssl
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
 from urllib.parse import urlencode
 
 from loguru import logger
-from sqlalchemy import URL, event, make_url, text
+from sqlalchemy import URL, ColumnElement, Interval, event, func, literal, make_url, text
 from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
@@ -75,6 +76,12 @@ async def migration_connection(settings: Settings) -> AsyncIterator[AsyncConnect
         await _wait_for_other_replicas(lock)
         yield connection
     await engine.dispose()
+
+
+def time_after(seconds: float) -> ColumnElement[datetime]:
+    """The time of the server, so many seconds from now: all replicas have the same, whatever their own clocks say."""
+    later: ColumnElement[datetime] = func.now() + literal(timedelta(seconds=seconds), Interval())
+    return later
 
 
 async def ping(connection: AsyncConnection) -> None:

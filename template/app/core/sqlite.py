@@ -13,7 +13,7 @@ from decimal import Decimal
 from time import monotonic
 from typing import Any
 
-from sqlalchemy import Connection, DateTime, Dialect, Float, Numeric, event, text
+from sqlalchemy import ColumnElement, Connection, DateTime, Dialect, Float, Numeric, String, event, func, text
 from sqlalchemy.dialects.sqlite import DATETIME
 from sqlalchemy.engine import ExceptionContext, ExecutionContext
 from sqlalchemy.engine.interfaces import DBAPIConnection
@@ -102,6 +102,11 @@ def create_engine(settings: Settings, **options: Any) -> AsyncEngine:
 def create_migration_engine(settings: Settings) -> AsyncEngine:
     """An engine for a migration, which may take its time and makes tables anew that others refer to."""
     return _create_engine(settings, MIGRATION_TIMEOUT, poolclass=NullPool)
+
+
+def time_after(seconds: float) -> ColumnElement[str]:
+    """The time, so many seconds from now, as `UtcDateTime` writes it."""
+    return func.strftime("%Y-%m-%d %H:%M:%f000", "now", f"{seconds:+.3f} seconds", type_=String())
 
 
 async def ping(connection: AsyncConnection) -> None:

@@ -1,12 +1,20 @@
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import BindParameter, ColumnElement, bindparam, exists, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.core.device import UNKNOWN, Device
 from app.domain.models.base import utc_now
 from app.domain.models.refresh_token import RefreshToken
 from app.domain.models.user import User
+
+# How many sessions of a user are shown.
+LIST_LIMIT = 100
+# A token that is used or revoked keeps nothing of where that was.
+_NO_DEVICE: Mapping[str, Any] = {"user_agent": None, "client": None}
 
 
 class RefreshTokenRepository:
@@ -15,9 +23,18 @@ class RefreshTokenRepository:
     def __init__(self, session: AsyncSession) -> None:
         self.session = session
 
-    async def add(self, *, session_id: UUID, user_id: UUID, token_hash: str, expires_at: datetime) -> None:
+    async def add(
+        self, *, session_id: UUID, user_id: UUID, token_hash: str, expires_at: datetime, device: Device = UNKNOWN
+    ) -> None:
         self.session.add(
-            RefreshToken(session_id=session_id, user_id=user_id, token_hash=token_hash, expires_at=expires_at)
+            RefreshToken(
+                session_id=session_id,
+                user_id=user_id,
+                token_hash=token_hash,
+                expires_at=expires_at,
+                user_agent=device.user_agent,
+                client=device.client,
+            )
         )
         await self.session.flush()
 
@@ -27,13 +44,31 @@ class RefreshTokenRepository:
     async def use(self, token_hash: str) -> bool:
         """Takes the token out of use, for the first caller only: it is one statement."""
         statement = update(RefreshToken).where(RefreshToken.token_hash == token_hash, *_current(utc_now()))
-        used = statement.values(used_at=utc_now()).returning(RefreshToken.id)
+        used = statement.values(used_at=utc_now(), **_NO_DEVICE).returning(RefreshToken.id)
         return await self.session.scalar(used) is not None
 
     async def get_user(self, user_id: UUID, session_id: UUID) -> User | None:
         """The user of a session, if both may still be here."""
         values = {"user_id": user_id, "session_id": session_id, "now": utc_now()}
         return await self.session.scalar(_USER_OF_SESSION, values)
+
+    async def list_current(self, user_id: UUID, *, first: UUID) -> Sequence[RefreshToken]:
+        """The current token of each session of the user: of the `first` one, then of those that were used last."""
+        tokens = select(RefreshToken).where(RefreshToken.user_id == user_id, *_current(utc_now()))
+        order = (RefreshToken.session_id == first).desc(), RefreshToken.created_at.desc(), RefreshToken.id.desc()
+        return (await self.session.scalars(tokens.order_by(*order).limit(LIST_LIMIT))).all()
+
+    async def is_current(self, user_id: UUID, session_id: UUID) -> bool:
+        """Whether the user has this session, and it has not ended."""
+        own = (RefreshToken.user_id == user_id, RefreshToken.session_id == session_id, *_current(utc_now()))
+        return await self.session.scalar(select(RefreshToken.id).where(*own)) is not None
+
+    async def hold(self, user_id: UUID) -> None:
+        """Lets nobody sign in as this user, or refresh a token, until the end of the transaction.
+
+        Whoever is in the middle of it is waited for, so that what is revoked next includes the new token.
+        """
+        await self.session.execute(select(User.id).where(User.id == user_id).with_for_update(key_share=True))
 
     async def revoke(self, session_id: UUID) -> None:
         await self._revoke(RefreshToken.session_id == session_id)
@@ -47,8 +82,8 @@ class RefreshTokenRepository:
         await self.session.commit()
 
     async def _revoke(self, *conditions: ColumnElement[bool]) -> None:
-        not_yet = RefreshToken.revoked_at.is_(None)
-        await self.session.execute(update(RefreshToken).where(*conditions, not_yet).values(revoked_at=utc_now()))
+        revoked = update(RefreshToken).where(*conditions, RefreshToken.revoked_at.is_(None))
+        await self.session.execute(revoked.values(revoked_at=utc_now(), **_NO_DEVICE))
 
 
 def _current(now: datetime | BindParameter[datetime]) -> tuple[ColumnElement[bool], ...]:

@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 
 from uuid_utils.compat import uuid7
 
+from app.core.device import UNKNOWN, Device
 from app.core.exceptions import UnauthorizedError
 from app.core.passwords import verify_password
 from app.core.security import AccessTokens, Identity, digest, new_refresh_token
@@ -22,11 +23,13 @@ class AuthService:
         refresh_tokens: RefreshTokenRepository,
         access_tokens: AccessTokens,
         session_lifetime: timedelta,
+        device: Device = UNKNOWN,
     ) -> None:
         self.users = users
         self.refresh_tokens = refresh_tokens
         self.access_tokens = access_tokens
         self.session_lifetime = session_lifetime
+        self.device = device
 
     async def authenticate(self, email: str, password: str) -> User:
         """Whose e-mail address and password these are.
@@ -81,6 +84,7 @@ class AuthService:
             user_id=identity.user_id,
             token_hash=digest(refresh_token),
             expires_at=expires_at,
+            device=self.device,
         )
         return TokenResponse(
             access_token=self.access_tokens.issue(identity),

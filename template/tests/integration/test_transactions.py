@@ -2,6 +2,8 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import astuple
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -9,13 +11,18 @@ from httpx2 import AsyncClient
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 from sqlalchemy.pool import NullPool
+from uuid_utils.compat import uuid7
 
 from app.core.config import Settings
 from app.core.database import Database, create_engine
 from app.core.logging import configure_logging
 from app.core.passwords import hash_password
+from app.core.security import Identity
+from app.domain.models.base import utc_now
 from app.domain.models.user import Role, User
+from app.repository.refresh_token_repository import RefreshTokenRepository
 from app.repository.user_repository import UserRepository
+from app.service.session_service import SessionService
 from tests.api import LOGIN, REFRESH, USERS, bearer, credentials
 from tests.database import ALLOW_COMMITS, REFUSE_COMMITS, REFUSED
 from tests.factories.user_factory import NAME, PASSWORD, create_user, user_fields
@@ -156,6 +163,40 @@ async def test_a_change_waits_for_a_deletion_that_came_first(settings: Settings)
         await asyncio.sleep(0.3)
 
     assert await changing is None
+    await database.close()
+
+
+async def test_a_session_that_is_ended_in_the_middle_of_a_refresh_is_over(settings: Settings) -> None:
+    database = Database(settings)
+    async with database.transaction() as session:
+        user = await create_user(session)
+        caller = Identity(user.id, uuid7())
+
+    async def add(session: AsyncSession, token: str) -> None:
+        await RefreshTokenRepository(session).add(
+            session_id=caller.session_id,
+            user_id=user.id,
+            token_hash=token,
+            expires_at=utc_now() + timedelta(days=1),
+        )
+
+    async def end() -> None:
+        async with database.transaction() as session:
+            await SessionService(RefreshTokenRepository(session)).end(caller, caller.session_id)
+
+    async with database.transaction() as session:
+        await add(session, "old")
+    # As `AuthService.refresh` does.
+    async with database.transaction() as session:
+        await UserRepository(session).lock(user.id)
+        assert await RefreshTokenRepository(session).use("old")
+        ending = asyncio.create_task(end())
+        await asyncio.sleep(0.3)
+        await add(session, "new")
+
+    await ending
+    async with database.reading() as session:
+        assert await RefreshTokenRepository(session).get_user(*astuple(caller)) is None
     await database.close()
 
 

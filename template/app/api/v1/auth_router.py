@@ -8,6 +8,7 @@ from app.api.deps import (
     AccessTokensDep,
     AttemptDep,
     ClientDep,
+    DeviceDep,
     RefreshTokenRepositoryDep,
     RegistrationLimiterDep,
     SettingsDep,
@@ -28,8 +29,10 @@ async def get_auth_service(
     refresh_tokens: RefreshTokenRepositoryDep,
     access_tokens: AccessTokensDep,
     settings: SettingsDep,
+    device: DeviceDep,
 ) -> AuthService:
-    return AuthService(users, refresh_tokens, access_tokens, timedelta(days=settings.REFRESH_TOKEN_EXPIRE_DAYS))
+    lifetime = timedelta(days=settings.REFRESH_TOKEN_EXPIRE_DAYS)
+    return AuthService(users, refresh_tokens, access_tokens, lifetime, device)
 
 
 AuthServiceDep = Annotated[AuthService, Depends(get_auth_service)]

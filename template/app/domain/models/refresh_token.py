@@ -1,14 +1,18 @@
-from datetime import datetime
+from datetime import UTC, datetime
 from uuid import UUID
 
 from sqlalchemy import ForeignKey, Index, String, func, text
 from sqlalchemy.orm import Mapped, mapped_column
 from uuid_utils.compat import uuid7
 
+from app.core.device import LONGEST_CLIENT, LONGEST_USER_AGENT
 from app.domain.models.base import Base, Versioned, utc_now
 
 # A session is alive while it has one token that was neither used nor revoked.
 CURRENT = text("used_at IS NULL AND revoked_at IS NULL")
+
+# The version of UUIDs that begin with their time, in milliseconds.
+WITH_TIME = 7
 
 
 class RefreshToken(Versioned, Base):
@@ -25,3 +29,13 @@ class RefreshToken(Versioned, Base):
     expires_at: Mapped[datetime] = mapped_column(index=True)
     used_at: Mapped[datetime | None]
     revoked_at: Mapped[datetime | None]
+    # Of whoever got this token, until it is used or revoked.
+    user_agent: Mapped[str | None] = mapped_column(String(LONGEST_USER_AGENT))
+    client: Mapped[str | None] = mapped_column(String(LONGEST_CLIENT))
+
+    @property
+    def session_created_at(self) -> datetime:
+        """When its session began, which a UUIDv7 tells, to the millisecond."""
+        if self.session_id.version != WITH_TIME:
+            return self.created_at
+        return datetime.fromtimestamp((self.session_id.int >> 80) / 1000, UTC)

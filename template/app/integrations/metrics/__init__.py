@@ -1,1 +1,1 @@
-"""Metrics for Prometheus: requests by route and status, their duration, connections in use."""
+"""Metrics for Prometheus: requests by route and status, their duration, connections in use, the outbox."""

@@ -1,18 +1,29 @@
 """Serves the metrics to Prometheus at `/metrics`."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from hmac import compare_digest
 
 from fastapi import FastAPI, HTTPException, Request, Response
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 
+from app.api.deps import Providers
 from app.core.config import Settings
 from app.integrations.metrics.middleware import MetricsMiddleware
+from app.integrations.metrics.outbox import OutboxMetrics
 from app.integrations.metrics.registry import exposition
 
 
 def install(app: FastAPI, _: Settings) -> None:
     app.add_api_route("/metrics", _metrics, include_in_schema=False)
     app.add_middleware(MetricsMiddleware)
+
+
+@asynccontextmanager
+async def running(app: FastAPI, _: Settings) -> AsyncIterator[None]:
+    providers: Providers = app.state.providers
+    providers.outbox.watchers.append(OutboxMetrics())
+    yield
 
 
 # In a thread: with many workers and series it takes its time, in which requests go on.

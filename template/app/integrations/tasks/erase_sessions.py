@@ -1,22 +1,20 @@
 """Erases what sessions have left behind: when and for how long somebody was here is nobody's business afterwards.
 
 Whoever changes a password, or deletes or deactivates a user, ends sessions and has theirs erased at once. The schedule
-erases all of them, with those that expired and those whose erasure could not be sent.
+erases all of them, with those that expired and those whose erasure was given up.
 """
 
 from datetime import timedelta
-from functools import partial
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 from taskiq import TaskiqDepends
 
-from app.core.session import after_commit
 from app.integrations.tasks.broker import broker
 from app.integrations.tasks.deps import get_session
 from app.integrations.tasks.ended_session_repository import EndedSessionRepository
 from app.integrations.tasks.ended_session_service import EndedSessionService
-from app.integrations.tasks.sending import send
+from app.integrations.tasks.outbox import put_task
 from app.repository.refresh_token_repository import RefreshTokenRepository
 
 
@@ -35,4 +33,4 @@ class ErasingRefreshTokenRepository(RefreshTokenRepository):
 
     async def revoke_all(self, user_id: UUID, *, but: UUID | None = None) -> None:
         await super().revoke_all(user_id, but=but)
-        after_commit(self.session, partial(send, erase_sessions, user_id=user_id))
+        await put_task(self.session, erase_sessions, user_id=user_id)

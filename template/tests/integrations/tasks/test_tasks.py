@@ -1,7 +1,7 @@
 """Tasks: what sends them, what they do, and that none is lost."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
@@ -10,7 +10,8 @@ from uuid import UUID
 import pytest
 from fastapi import FastAPI
 from httpx2 import AsyncClient
-from sqlalchemy import select
+from sqlalchemy import select, update
+from sqlalchemy.ext.asyncio import AsyncSession
 from taskiq import Context, SimpleRetryMiddleware, TaskiqDepends, TaskiqMessage
 from taskiq.acks import AcknowledgeType
 from taskiq.exceptions import SendTaskError
@@ -24,18 +25,22 @@ from app.core.config import Settings
 from app.core.context import request_id
 from app.core.database import Database
 from app.domain.models.base import utc_now
+from app.domain.models.outbox_message import AT_ONCE, OutboxMessage
 from app.domain.models.refresh_token import RefreshToken
 from app.domain.models.user import User
+from app.domain.schemas.user import UserCreate
 from app.integrations.tasks import ended_session_repository, middleware
 from app.integrations.tasks.deps import get_session
 from app.integrations.tasks.ended_session_repository import EndedSessionRepository
 from app.integrations.tasks.ended_session_service import EndedSessionService
 from app.integrations.tasks.erase_sessions import ErasingRefreshTokenRepository, erase_sessions
+from app.integrations.tasks.outbox import put_task
 from app.integrations.tasks.sending import send
 from app.integrations.tasks.stream import MAXIMUM_ATTEMPTS, StreamBroker
+from app.repository.outbox_repository import Outcome
 from app.tasks.queue import Queue
 from tests.api import USERS
-from tests.factories.user_factory import create_user
+from tests.factories.user_factory import create_user, user_fields
 from tests.integrations.cache.valkey import Valkey
 from tests.waiting import until
 
@@ -45,6 +50,8 @@ pytestmark = pytest.mark.xdist_group("server")
 type Redis = Any
 
 LATER = timedelta(days=1)
+type Deliver = Callable[[], Awaitable[list[Outcome]]]
+
 # Seconds: longer than any of this takes, and shorter than a test may.
 PATIENCE = 100
 
@@ -113,20 +120,22 @@ def app(app: FastAPI) -> FastAPI:
 
 
 async def test_a_request_that_ends_sessions_sends_their_erasure_under_its_id(
-    admin: AsyncClient, redis: Redis, broker: StreamBroker, database: Database
+    admin: AsyncClient, redis: Redis, broker: StreamBroker, database: Database, deliver: Deliver
 ) -> None:
     user = await add_user(database)
 
     response = await admin.post(f"{USERS}/{user.id}/password", json={"new_password": "correct horse battery"})
 
     assert response.status_code == 204
+    assert await sent(redis, broker) == []
+    await deliver()
     (message,) = await sent(redis, broker)
     assert (message.task_name, message.kwargs) == ("erase_sessions", {"user_id": str(user.id)})
     assert message.labels["request_id"] == response.headers["X-Request-ID"]
 
 
 @pytest.mark.usefixtures("broker")
-async def test_a_request_that_fails_sends_nothing(database: Database, redis: Redis) -> None:
+async def test_a_request_that_fails_sends_nothing(database: Database, redis: Redis, deliver: Deliver) -> None:
     async def fail() -> None:
         async with database.transaction() as session:
             await ErasingRefreshTokenRepository(session).revoke_all(uuid7())
@@ -135,7 +144,42 @@ async def test_a_request_that_fails_sends_nothing(database: Database, redis: Red
     with pytest.raises(ValueError):  # noqa: PT011 (ours)
         await fail()
 
+    assert await deliver() == []
     assert await redis.exists("jobs") == 0
+
+
+async def test_a_task_that_is_put_is_the_one_that_would_be_sent(
+    session: AsyncSession, redis: Redis, broker: StreamBroker, deliver: Deliver
+) -> None:
+    arguments = {"user_id": uuid7(), "at": utc_now(), "user": UserCreate(**user_fields())}
+    kicker = AsyncKicker[..., None]("example", broker, {"timeout": 60}).with_task_id("the-task")
+
+    await put_task(session, kicker, 1, "two", **arguments)
+    await session.commit()
+    await deliver()
+    await kicker.kiq(1, "two", **arguments)
+
+    by_outbox, at_once = await sent(redis, broker)
+    assert by_outbox == at_once
+
+
+async def test_a_task_that_cannot_be_sent_is_sent_when_the_broker_is_back(
+    session: AsyncSession, valkey: Valkey, redis: Redis, broker: StreamBroker, deliver: Deliver
+) -> None:
+    await put_task(session, erase_sessions, user_id=uuid7())
+    await session.commit()
+    valkey.stop()
+    try:
+        (failed,) = await deliver()
+    finally:
+        valkey.start()
+        await redis.connection_pool.disconnect()
+    assert failed.error == "The broker did not take erase_sessions: ConnectionError."
+
+    await session.execute(update(OutboxMessage).values(due_at=AT_ONCE))
+    await session.commit()
+    assert [outcome.error for outcome in await deliver()] == [None]
+    assert len(await sent(redis, broker)) == 1
 
 
 async def test_kiq_sends_at_once(database: Database, redis: Redis, broker: StreamBroker) -> None:

@@ -1,0 +1,48 @@
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Depends
+
+from app.api.deps import IdentityDep, RefreshTokenRepositoryDep, get_current_user
+from app.api.errors import errors
+from app.domain.schemas.session import SessionResponse
+from app.service.session_service import SessionService
+
+router = APIRouter(
+    prefix="/users/me/sessions",
+    tags=["sessions"],
+    dependencies=[Depends(get_current_user)],
+    responses=errors(401, 503),
+)
+
+
+async def get_session_service(refresh_tokens: RefreshTokenRepositoryDep) -> SessionService:
+    return SessionService(refresh_tokens)
+
+
+SessionServiceDep = Annotated[SessionService, Depends(get_session_service)]
+
+
+@router.get("")
+async def list_my_sessions(identity: IdentityDep, service: SessionServiceDep) -> list[SessionResponse]:
+    """Lists where the user is signed in: this session first, then those that were used last, at most 100.
+
+    `last_used_at`, `user_agent` and `client` are from when the session last got tokens. A client may call itself
+    anything: show it as text.
+    """
+    return await service.list(identity)
+
+
+@router.delete("", status_code=204)
+async def end_my_other_sessions(identity: IdentityDep, service: SessionServiceDep) -> None:
+    """Ends all sessions of the user but this one, at once."""
+    await service.end_others(identity)
+
+
+@router.delete("/{session_id}", status_code=204, responses=errors(404, 422))
+async def end_my_session(session_id: UUID, identity: IdentityDep, service: SessionServiceDep) -> None:
+    """Ends one session of the user, at once; this one is signed out.
+
+    A session that has ended, and one of somebody else, are 404.
+    """
+    await service.end(identity, session_id)

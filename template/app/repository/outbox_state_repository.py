@@ -1,0 +1,50 @@
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import func, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.domain.models.outbox_message import AT_ONCE, OutboxMessage
+
+_WAITING = OutboxMessage.parked_at.is_(None)
+_UNDELIVERED = OutboxMessage.delivered_at.is_(None)
+
+
+@dataclass(frozen=True)
+class OutboxState:
+    waiting: int
+    # Of those that wait: tried already, in vain.
+    failing: int
+    parked: int
+    # When the oldest one that waits was written, if one does.
+    oldest: datetime | None
+
+
+class OutboxStateRepository:
+    """What is in the outbox, for people who look after it."""
+
+    def __init__(self, session: AsyncSession) -> None:
+        self.session = session
+
+    async def state(self) -> OutboxState:
+        counts = select(
+            func.count().filter(_WAITING),
+            func.count().filter(_WAITING, OutboxMessage.error.is_not(None)),
+            func.count().filter(OutboxMessage.parked_at.is_not(None)),
+            func.min(OutboxMessage.created_at).filter(_WAITING),
+        )
+        return OutboxState(*(await self.session.execute(counts.where(_UNDELIVERED))).one())
+
+    async def parked(self, limit: int) -> Sequence[OutboxMessage]:
+        """The first that were parked."""
+        parked = select(OutboxMessage).where(_UNDELIVERED, OutboxMessage.parked_at.is_not(None))
+        return (await self.session.scalars(parked.order_by(OutboxMessage.id).limit(limit))).all()
+
+    async def replay(self, message_id: int | None = None) -> int:
+        """Has one that was parked, or all of them, tried anew. Returns how many."""
+        parked = update(OutboxMessage).where(_UNDELIVERED, OutboxMessage.parked_at.is_not(None))
+        if message_id is not None:
+            parked = parked.where(OutboxMessage.id == message_id)
+        replayed = parked.values(parked_at=None, attempts=0, due_at=AT_ONCE).returning(OutboxMessage.id)
+        return len((await self.session.scalars(replayed)).all())

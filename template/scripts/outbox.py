@@ -1,0 +1,74 @@
+"""Says what the outbox holds, and has parked messages tried anew: `python -m scripts.outbox [ID | all]`."""
+
+import asyncio
+import sys
+from collections.abc import Iterator, Sequence
+
+from sqlalchemy.exc import DBAPIError
+
+from app.core.config import Settings, get_settings
+from app.core.database import Database
+from app.core.database_errors import OUTAGES, reason
+from app.domain.models.outbox_message import OutboxMessage
+from app.repository.outbox_state_repository import OutboxState, OutboxStateRepository
+
+# How many parked messages are shown.
+SHOWN = 20
+
+UNREADABLE: tuple[type[Exception], ...] = (DBAPIError, *OUTAGES)
+
+# A database counts to here.
+GREATEST_ID = 2**63 - 1
+
+
+def message_id(given: str) -> int | None:
+    """None stands for all of them. Raises SystemExit with a sentence for anything else."""
+    if given == "all":
+        return None
+    if given.isascii() and given.isdigit() and int(given) <= GREATEST_ID:
+        return int(given)
+    sys.exit("Which message is to be tried anew? replay= takes an ID that `make outbox` shows, or all.")
+
+
+async def replay(settings: Settings, given: str) -> str:
+    """Says what was done. Raises SystemExit when there is no such message."""
+    chosen = message_id(given)
+    database = Database(settings)
+    try:
+        async with database.transaction() as session:
+            count = await OutboxStateRepository(session).replay(chosen)
+    finally:
+        await database.close()
+    if chosen is not None and not count:
+        sys.exit(f"No message {chosen} is parked.")
+    return f"To be tried anew: {count}."
+
+
+async def report(settings: Settings) -> str:
+    database = Database(settings)
+    try:
+        async with database.reading() as session:
+            outbox = OutboxStateRepository(session)
+            return "\n".join(lines(await outbox.state(), await outbox.parked(SHOWN)))
+    finally:
+        await database.close()
+
+
+def lines(state: OutboxState, parked: Sequence[OutboxMessage]) -> Iterator[str]:
+    oldest = f", the oldest since {state.oldest:%Y-%m-%d %H:%M:%S} UTC" if state.oldest else ""
+    yield f"waiting  {state.waiting}{oldest}"
+    yield f"failing  {state.failing} of these, which are tried again"
+    yield f"parked   {state.parked}"
+    for message in parked:
+        key = f", key {message.key!r}" if message.key is not None else ""
+        yield f"  {message.id}: {message.kind}{key}, {message.attempts} attempts: {message.error}"
+    if state.parked > len(parked):
+        yield "  ..."
+
+
+if __name__ == "__main__":
+    given = "".join(sys.argv[1:])
+    try:
+        print(asyncio.run(replay(get_settings(), given) if given else report(get_settings())))
+    except UNREADABLE as error:
+        sys.exit(f"The outbox cannot be read: {reason(error)}")
