@@ -1,11 +1,14 @@
 """Every file that has a linter passes it, strictly and as rendered, for each pair of choices."""
 
+import json
 import sys
 from pathlib import Path
 
 import pytest
+from copier import run_copy
 
 from scripts.new import ROOT
+from tests import releases
 from tests.conftest import Render, run
 from tests.variants import PAIRWISE, PROFILES, Answers
 
@@ -39,6 +42,22 @@ def mypy_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_types_are_strict(variant: Path, mypy_cache: Path) -> None:
     run("mypy", "--python-executable", sys.executable, "--cache-dir", str(mypy_cache), cwd=variant)
+
+
+def test_every_public_name_has_a_docstring(clone: Path, tmp_path: Path) -> None:
+    """But `__call__` of middleware, whose class has one, and whose signature is ASGI's."""
+    project = releases.render(clone, tmp_path / "backend", "HEAD", **PROFILES["full"])
+    invoice = {"kind": "resource", "resource": "invoice", "access": "owner", "fields": "number:str(20) state:enum(a,b)"}
+    run_copy(str(clone), project, data=invoice, vcs_ref="HEAD", defaults=True, quiet=True)
+    rules = "--select=D101,D102,D103"
+    found = json.loads(run("ruff", "check", "app", rules, "--exit-zero", "--output-format=json", cwd=project))
+    places = {(fault["filename"], fault["location"]["row"]) for fault in found}
+
+    assert [place for place in sorted(places) if "def __call__(" not in line(*place)] == []
+
+
+def line(file: str, row: int) -> str:
+    return Path(file).read_text("utf-8").splitlines()[row - 1]
 
 
 def test_every_module_can_be_imported(variant: Path) -> None:

@@ -47,6 +47,7 @@ def collect_less_garbage() -> None:
 
 @asynccontextmanager
 async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+    """Announces the start, and the shutdown when it begins."""
     settings: Settings = app.state.settings
     providers: Providers = app.state.providers
     async with running(app):
@@ -56,6 +57,7 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
 
 
 def create_app(settings: Settings) -> FastAPI:
+    """Builds the application for these settings. It connects to nothing."""
     configure_logging(settings)
     is_public = settings.has_documentation
     monitoring = {"/metrics", f"{settings.API_V1_PREFIX}/health", f"{settings.API_V1_PREFIX}/health/ready"}

@@ -76,14 +76,17 @@ class Change(ETag):
 
 
 def tag_of(version: int) -> str:
+    """Returns the strong entity tag of a version."""
     return f'"{version}"'
 
 
 async def get_etag(request: Request, response: Response) -> ETag:
+    """Lets a route show the version of a record. Take `ETagDep`."""
     return ETag(request, response)
 
 
 async def get_change(request: Request, response: Response, session: SessionDep) -> Change:
+    """Lets a route change a record under the terms of the request. Take `ChangeDep`."""
     return Change(request, response, session)
 
 

@@ -54,6 +54,7 @@ class Providers:
 
     @cached_property
     def outbox(self) -> Outbox:
+        """The outbox of this process, on its database."""
         return Outbox(self._settings, self.database)
 
 
@@ -61,40 +62,49 @@ class Providers:
 
 
 def settings_of(connection: HTTPConnection) -> Settings:
+    """Returns the settings that the application was created with."""
     settings: Settings = connection.app.state.settings
     return settings
 
 
 def providers_of(connection: HTTPConnection) -> Providers:
+    """Returns what this application provides."""
     providers: Providers = connection.app.state.providers
     return providers
 
 
 async def get_app_settings(connection: HTTPConnection) -> Settings:
+    """The settings that the application was created with."""
     return settings_of(connection)
 
 
 async def get_providers(connection: HTTPConnection) -> Providers:
+    """What this application provides: its database, limiters, checks and so on."""
     return providers_of(connection)
 
 
 async def get_database(connection: HTTPConnection) -> Database:
+    """The database, for what needs sessions of its own."""
     return providers_of(connection).database
 
 
 async def get_exports(connection: HTTPConnection) -> Exports:
+    """The exports that this process streams at the moment, which are bounded."""
     return providers_of(connection).exports
 
 
 async def get_access_tokens(connection: HTTPConnection) -> AccessTokens:
+    """What issues and reads access tokens."""
     return providers_of(connection).access_tokens
 
 
 async def get_attempt_limiter(connection: HTTPConnection) -> AttemptLimiter:
+    """The limit of failed sign-ins."""
     return providers_of(connection).attempt_limiter
 
 
 async def get_registration_limiter(connection: HTTPConnection) -> RegistrationLimiter:
+    """The limit of registrations."""
     return providers_of(connection).registration_limiter
 
 
@@ -136,10 +146,12 @@ SnapshotDep = Annotated[AsyncSession, Depends(get_snapshot, scope="request")]
 
 
 async def get_user_repository(connection: HTTPConnection, session: SessionDep) -> UserRepository:
+    """The users, in the session of the request."""
     return providers_of(connection).user_repository(session)
 
 
 async def get_refresh_token_repository(connection: HTTPConnection, session: SessionDep) -> RefreshTokenRepository:
+    """The sessions of users, in the session of the request."""
     return providers_of(connection).refresh_token_repository(session)
 
 
@@ -164,6 +176,7 @@ ClientDep = Annotated[str, Depends(get_client)]
 
 
 async def get_device(connection: HTTPConnection, client: ClientDep) -> Device:
+    """The device that sent the request, as far as it tells."""
     return device_of(connection.headers.get("User-Agent", ""), client)
 
 

@@ -19,6 +19,7 @@ IDEMPOTENCY_KEY = (
 
 
 def describe_headers(settings: Settings, method: str, operation: dict[str, Any], calls: AbstractSet[object]) -> None:
+    """Adds the headers, errors and media types that follow from the dependencies in `calls`."""
     if calls & {get_etag, get_creation} or (get_change in calls and method != "DELETE"):
         _describe_etag(method, operation)
     if get_change in calls:

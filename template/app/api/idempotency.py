@@ -39,6 +39,7 @@ class RepeatedRequestError(Exception):
 
 
 async def answer_again(_: Request, error: Exception) -> Response:
+    """Sends the response that was stored for the first request with this key."""
     assert isinstance(error, RepeatedRequestError)
     return error.response
 
@@ -102,4 +103,5 @@ def key_of(request: Request) -> str | None:
 
 
 def invalid(kind: str, message: str) -> RequestValidationError:
+    """Returns the error for a header that is not a valid key."""
     return RequestValidationError([{"loc": ("header", HEADER), "type": kind, "msg": message, "input": None}])

@@ -84,4 +84,5 @@ def caller_of(connection: HTTPConnection) -> str:
 
 
 def invalid(field: str, kind: str, message: str) -> RequestValidationError:
+    """Returns the error for a parameter of the query."""
     return RequestValidationError([{"loc": ("query", field), "type": kind, "msg": message, "input": None}])

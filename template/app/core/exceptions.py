@@ -32,11 +32,15 @@ class UnauthorizedError(AppError):
 
 
 class ForbiddenError(AppError):
+    """The caller is known, and may not do this."""
+
     status_code = 403
     message = "Forbidden"
 
 
 class NotFoundError(AppError):
+    """There is no such record, or the caller may not know of it."""
+
     status_code = 404
     message = "Not found"
 
@@ -49,6 +53,8 @@ def found[Record](record: Record | None) -> Record:
 
 
 class ConflictError(AppError):
+    """The request contradicts what is stored, such as a value that is in use already."""
+
     status_code = 409
     message = "Conflict"
 
@@ -72,6 +78,8 @@ BROKEN_REFERENCE = "This {} refers to a record that does not exist or is still i
 
 
 class UnprocessableError(AppError):
+    """The request has the right form, and a value that breaks a rule."""
+
     status_code = 422
     message = "Validation failed"
 

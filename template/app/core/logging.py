@@ -71,6 +71,7 @@ def log_request(**facts: object) -> None:
 
 
 def context_fields() -> dict[str, object]:
+    """Returns the fields of every line: the request's ID, and what `CONTEXT` adds."""
     fields: dict[str, object] = {"request_id": request_id.get()}
     for more in CONTEXT:
         fields.update(more())

@@ -31,6 +31,7 @@ class ReadOnlySessionError(RuntimeError):
 
 
 def is_read_only(connection: Connection) -> bool:
+    """Returns whether statements on this connection may only read."""
     return bool(connection.get_execution_options().get(_MARK))
 
 

@@ -46,6 +46,7 @@ class AccessTokens:
         return int(self._lifetime.total_seconds())
 
     def issue(self, identity: Identity) -> str:
+        """Returns a signed token for this user and session, which expires after `ACCESS_TOKEN_EXPIRE_MINUTES`."""
         now = datetime.now(UTC)
         claims = {
             "iss": DISTRIBUTION,

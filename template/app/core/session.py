@@ -57,11 +57,13 @@ class WriteSession(AsyncSession):
             await super().__aexit__(kind, *error)
 
     async def commit(self) -> None:
+        """Commits, and then runs what `after_commit` was given."""
         await super().commit()
         for work in self.info.pop(_AFTER_COMMIT, ()):
             await work()
 
     async def rollback(self) -> None:
+        """Rolls back, and forgets what `after_commit` was given."""
         self.info.pop(_AFTER_COMMIT, None)
         await super().rollback()
 

@@ -11,6 +11,7 @@ from app.discovery import modules_of
 
 
 def install_integrations(app: FastAPI, settings: Settings) -> None:
+    """Calls `install` of each option that has one."""
     for integration in _integrations():
         if hasattr(integration, "install"):
             integration.install(app, settings)

@@ -8,6 +8,7 @@ from app.middleware.request_id import HEADER as REQUEST_ID_HEADER
 
 
 def add_cors(app: FastAPI, settings: Settings) -> None:
+    """Allows the origins of `CORS_ORIGINS`, if there are any."""
     if not settings.CORS_ORIGINS:
         return
     app.add_middleware(

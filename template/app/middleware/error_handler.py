@@ -39,6 +39,7 @@ def error_response(
     errors: Sequence[Mapping[str, str]] | None = None,
     headers: Mapping[str, str] | None = None,
 ) -> Response:
+    """Returns a response in the form that all errors have; `message` defaults to the phrase of the status."""
     body: dict[str, object] = {
         "message": message or HTTPStatus(status_code).phrase,
         "detail": detail,
@@ -72,6 +73,7 @@ class ErrorHandlerMiddleware:
 
 
 def add_error_handlers(app: FastAPI) -> None:
+    """Has errors of the application, of FastAPI and of the database answered in the one form."""
     app.add_exception_handler(AppError, _app_error)
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(RequestValidationError, _validation_error)

@@ -9,6 +9,7 @@ from app.core.config import Settings
 
 
 def add_root_path(app: FastAPI, settings: Settings) -> None:
+    """Serves the application below `ROOT_PATH`, if there is one."""
     if settings.ROOT_PATH:
         app.add_middleware(RootPathMiddleware, root_path=settings.ROOT_PATH)
 

@@ -20,6 +20,7 @@ Constraints = dict[str, CheckConstraint]
 
 
 def setup(plugin: Plugin) -> None:
+    """Has Alembic compare CHECK constraints as well. Alembic calls it."""
     plugin.add_autogenerate_comparator(compare, "table", "check_constraints")
 
 
@@ -88,6 +89,7 @@ class BareType(UserDefinedType[Any]):
         self.name = name
 
     def get_col_spec(self, **_: object) -> str:
+        """Returns the name of the type in SQL."""
         return self.name
 
 

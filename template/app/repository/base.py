@@ -40,6 +40,7 @@ class Slice[Model]:
 
     @property
     def total_pages(self) -> int | None:
+        """How many pages there are, or None where `total` is."""
         return None if self.total is None else -(-self.total // self.limit)
 
 
@@ -87,6 +88,7 @@ class Repository[Model: Entity]:
         return self.model.deleted_at.is_(None)
 
     async def get(self, record_id: UUID) -> Model | None:
+        """Returns the record, or None if there is none with this ID in `scope`."""
         statement = self._shared("get", lambda: self._select(bindparam("record_id")))
         return await self.session.scalar(statement, {"record_id": record_id})
 

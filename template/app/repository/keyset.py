@@ -27,6 +27,7 @@ class Keyset:
 
     @property
     def order(self) -> Sequence[ColumnElement[Any]]:
+        """What the list is ordered by."""
         if self.ascending:
             order = self.column.asc()
             return order.nulls_last() if self._is_nullable else order, self.identity.asc()
@@ -34,6 +35,7 @@ class Keyset:
         return order.nulls_first() if self._is_nullable else order, self.identity.desc()
 
     def position(self, record: Entity) -> Position:
+        """Returns where this record lies in the order."""
         value = getattr(record, self.column.key)
         return Position(self._adapter.dump_python(value, mode="json"), str(record.id))
 

@@ -13,6 +13,8 @@ _UNDELIVERED = OutboxMessage.delivered_at.is_(None)
 
 @dataclass(frozen=True)
 class OutboxState:
+    """How many messages there are of each kind."""
+
     waiting: int
     # Of those that wait: tried already, in vain.
     failing: int
@@ -28,6 +30,7 @@ class OutboxStateRepository:
         self.session = session
 
     async def state(self) -> OutboxState:
+        """Counts the messages that are not delivered."""
         counts = select(
             func.count().filter(_WAITING),
             func.count().filter(_WAITING, OutboxMessage.error.is_not(None)),

@@ -26,6 +26,7 @@ class RefreshTokenRepository:
     async def add(
         self, *, session_id: UUID, user_id: UUID, token_hash: str, expires_at: datetime, device: Device = UNKNOWN
     ) -> None:
+        """Stores the next token of a session, by its hash."""
         self.session.add(
             RefreshToken(
                 session_id=session_id,
@@ -39,6 +40,7 @@ class RefreshTokenRepository:
         await self.session.flush()
 
     async def get(self, token_hash: str) -> RefreshToken | None:
+        """Returns the token with this hash, whatever became of it, or None."""
         return await self.session.scalar(select(RefreshToken).where(RefreshToken.token_hash == token_hash))
 
     async def use(self, token_hash: str) -> bool:
@@ -71,6 +73,7 @@ class RefreshTokenRepository:
         await self.session.execute(select(User.id).where(User.id == user_id).with_for_update(key_share=True))
 
     async def revoke(self, session_id: UUID) -> None:
+        """Ends a session."""
         await self._revoke(RefreshToken.session_id == session_id)
 
     async def revoke_all(self, user_id: UUID, *, but: UUID | None = None) -> None:

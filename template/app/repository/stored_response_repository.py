@@ -56,6 +56,7 @@ class StoredResponseRepository:
 
 
 def still_running() -> ConflictError:
+    """Returns the error for a key whose first request still runs."""
     return ConflictError("The first request with this key is still running.", headers={"Retry-After": str(RETRY_AFTER)})
 
 

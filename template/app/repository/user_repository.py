@@ -8,6 +8,8 @@ from app.repository.base import Repository
 
 
 class UserRepository(Repository[User]):
+    """The users that are not deleted."""
+
     model = User
     sortable = (
         User.created_at,

@@ -17,6 +17,8 @@ from app.repository.user_repository import UserRepository
 
 
 class AuthService:
+    """Signs users in and out."""
+
     def __init__(
         self,
         users: UserRepository,
@@ -49,6 +51,7 @@ class AuthService:
         return user
 
     async def begin_session(self, user: User) -> TokenResponse:
+        """Begins a session of this user, and returns its first tokens."""
         return await self._issue(Identity(user.id, uuid7()), utc_now() + self.session_lifetime)
 
     async def login(self, email: str, password: str) -> TokenResponse:

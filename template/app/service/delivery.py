@@ -24,6 +24,8 @@ type Handlers = Mapping[str, tuple[type[Message], Handler[Any]]]
 
 
 class Deliverer:
+    """Runs the handlers of messages."""
+
     def __init__(self, settings: Settings, database: Database, handlers: Handlers) -> None:
         self._settings = settings
         self._database = database

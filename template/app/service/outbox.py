@@ -35,9 +35,11 @@ GRACE = 5.0
 class Watcher(Protocol):
     """Who is told of each delivery that ended, and now and then of what there is. It must not raise."""
 
-    def ended(self, outcome: Outcome) -> None: ...
+    def ended(self, outcome: Outcome) -> None:
+        """Takes the outcome of one attempt."""
 
-    def counted(self, state: OutboxState) -> None: ...
+    def counted(self, state: OutboxState) -> None:
+        """Takes what the table holds, about once a minute."""
 
 
 class Outbox:

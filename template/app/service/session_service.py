@@ -10,6 +10,8 @@ from app.repository.refresh_token_repository import RefreshTokenRepository
 
 
 class SessionService:
+    """Shows a user their sessions, and ends them."""
+
     def __init__(self, refresh_tokens: RefreshTokenRepository) -> None:
         self.refresh_tokens = refresh_tokens
 
@@ -26,6 +28,7 @@ class SessionService:
         await self.refresh_tokens.revoke(session_id)
 
     async def end_others(self, caller: Identity) -> None:
+        """Ends all sessions of the caller but the one that asks."""
         await self.refresh_tokens.hold(caller.user_id)
         await self.refresh_tokens.revoke_all(caller.user_id, but=caller.session_id)
 

@@ -20,6 +20,8 @@ from app.repository.user_repository import UserRepository
 
 
 class UserService:
+    """Creates, changes and deletes users."""
+
     def __init__(self, users: UserRepository, refresh_tokens: RefreshTokenRepository) -> None:
         self.users = users
         self.refresh_tokens = refresh_tokens
@@ -29,6 +31,7 @@ class UserService:
         return self.users.stream(query)
 
     async def list(self, query: UserListQuery) -> Slice[User]:
+        """Returns a page of the users."""
         return await self.users.list(query)
 
     async def get(self, user_id: UUID) -> User:
@@ -36,6 +39,7 @@ class UserService:
         return found(await self.users.get(user_id))
 
     async def create(self, data: UserCreate) -> User:
+        """Creates a user. Raises ConflictError if the address is in use."""
         password_hash = await hash_password(data.password)
         return await self.users.create(**data.model_dump(exclude={"password"}), password_hash=password_hash)
 

@@ -21,6 +21,8 @@ type Work = Callable[..., Awaitable[None]]
 
 @dataclass(frozen=True)
 class Job:
+    """A function as a job of before 0.4.0."""
+
     name: str
     work: Work
     # How often it is started by itself, if at all.
@@ -40,6 +42,7 @@ def job(*, every: timedelta | None = None) -> Callable[[Work], Job]:
 
 
 def discover_jobs() -> list[Job]:
+    """Returns the jobs of `app.tasks`."""
     discover_tasks()
     modules = [module for name, module in sorted(sys.modules.items()) if name.startswith("app.tasks.")]
     found = [value for module in modules for value in vars(module).values() if isinstance(value, Job)]

@@ -12,6 +12,8 @@ from app.tasks.job import Job
 
 
 class Queue:
+    """Sends jobs of before 0.4.0."""
+
     def __init__(self, settings: Settings) -> None:
         """The broker has read the settings."""
 

@@ -31,6 +31,7 @@ async def get_auth_service(
     settings: SettingsDep,
     device: DeviceDep,
 ) -> AuthService:
+    """The rules of sign-in, for the device that sent the request."""
     lifetime = timedelta(days=settings.REFRESH_TOKEN_EXPIRE_DAYS)
     return AuthService(users, refresh_tokens, access_tokens, lifetime, device)
 
@@ -44,6 +45,7 @@ async def forbid_caching(response: Response) -> None:
 
 
 async def require_registration(settings: SettingsDep) -> None:
+    """Raises ForbiddenError unless `REGISTRATION_ENABLED` is on."""
     if not settings.REGISTRATION_ENABLED:
         raise ForbiddenError("Registration is disabled.")
 

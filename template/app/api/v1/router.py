@@ -8,6 +8,7 @@ from app.discovery import modules_of
 
 
 def discover_routers() -> Iterator[APIRouter]:
+    """Yields the router of each module, in the order of their names."""
     for module in modules_of("app.api.v1"):
         if module.__name__.endswith("_router"):
             yield module.router

@@ -59,6 +59,7 @@ async def get_user_service(
     users: UserRepositoryDep,
     refresh_tokens: RefreshTokenRepositoryDep,
 ) -> UserService:
+    """The rules about users, in the session of the request."""
     return UserService(users, refresh_tokens)
 
 
@@ -72,6 +73,7 @@ async def get_user_export(
     providers: ProvidersDep,
     session: SnapshotDep,
 ) -> UserService:
+    """The rules about users, in a session that sees one moment."""
     return UserService(providers.user_repository(session), providers.refresh_token_repository(session))
 
 

@@ -10,10 +10,13 @@ from uuid_utils.compat import uuid7
 
 
 def utc_now() -> datetime:
+    """Returns the current time in UTC."""
     return datetime.now(UTC)
 
 
 class Base(DeclarativeBase):
+    """The tables of the application: their naming conventions and their types of columns."""
+
     # Names that do not depend on the server, so that a migration can refer to any constraint.
     metadata = MetaData(
         naming_convention={

@@ -7,12 +7,16 @@ from app.domain.models.base import Entity, choice, live_index
 
 
 class Role(StrEnum):
+    """What a user may do; each role includes those before it."""
+
     USER = "user"
     MODERATOR = "moderator"
     ADMIN = "admin"
 
 
 class User(Entity):
+    """Somebody who can sign in."""
+
     __tablename__ = "users"
     __table_args__ = (
         live_index("uq_users_email", "email", unique=True),

@@ -7,16 +7,22 @@ from app.domain.schemas.user import Email, Password
 
 
 class RefreshRequest(RequestModel):
+    """A refresh token, to be exchanged or to be ended."""
+
     refresh_token: Annotated[str, Field(max_length=200, pattern="^[A-Za-z0-9_-]+$")]
 
 
 class RegisterRequest(RequestModel):
+    """What somebody enters to register."""
+
     email: Email
     password: Password
     full_name: Name
 
 
 class TokenResponse(ResponseModel):
+    """The tokens of a session: a short access token, and a refresh token that works once."""
+
     access_token: str
     refresh_token: str
     token_type: Literal["bearer"] = "bearer"  # noqa: S105 (a type, not a token)

@@ -28,6 +28,7 @@ _UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 
 
 def storable(value: str) -> str:
+    """Raises ValueError for text that a database cannot store."""
     if _UNSTORABLE.search(value):
         raise PydanticCustomError("string_characters", "Text must hold neither NUL nor unpaired surrogates")
     return value

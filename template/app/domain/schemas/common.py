@@ -73,6 +73,8 @@ class ExportQuery(Filters):
 
 
 class Page[Item](ResponseModel):
+    """One page of a list."""
+
     items: list[Item]
     total: int | None
     page: int | None
@@ -82,17 +84,23 @@ class Page[Item](ResponseModel):
 
 
 class MessageResponse(ResponseModel):
+    """Says that something was done."""
+
     message: str
     success: bool = True
 
 
 class FieldError(ResponseModel):
+    """What is wrong with one field of a request. It never repeats the value."""
+
     field: str
     message: str
     type: str
 
 
 class ErrorResponse(ResponseModel):
+    """The form of every error."""
+
     message: str
     detail: str | dict[str, str] | None
     status_code: int
@@ -100,4 +108,6 @@ class ErrorResponse(ResponseModel):
 
 
 class ValidationErrorResponse(ErrorResponse):
+    """The form of a 422, which names each field that is wrong."""
+
     errors: list[FieldError] | None = None

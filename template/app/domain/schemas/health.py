@@ -4,11 +4,15 @@ from app.domain.schemas.base import ResponseModel
 
 
 class HealthResponse(ResponseModel):
+    """The process runs."""
+
     status: Literal["healthy"] = "healthy"
     version: str
     environment: str
 
 
 class ReadinessResponse(ResponseModel):
+    """Whether the process can serve requests, with the state of each thing that it needs."""
+
     status: Literal["ready"] = "ready"
     checks: dict[str, str]

@@ -8,6 +8,8 @@ from app.domain.schemas.base import ResponseModel
 
 
 class SessionResponse(ResponseModel):
+    """One place where a user is signed in."""
+
     id: UUID
     created_at: Annotated[datetime, Field(description="When somebody signed in.")]
     last_used_at: Annotated[datetime, Field(description="When it last got tokens, which it does while it is used.")]

@@ -23,6 +23,8 @@ Password = Annotated[str, Field(min_length=8, max_length=MAXIMUM_PASSWORD_LENGTH
 
 
 class UserCreate(RequestModel):
+    """What an administrator enters to create a user."""
+
     email: Email
     password: Password
     full_name: Name
@@ -30,6 +32,8 @@ class UserCreate(RequestModel):
 
 
 class UserUpdate(RequestModel):
+    """What an administrator changes of a user: only the fields that are sent."""
+
     full_name: Name | MISSING = MISSING
     role: Role | MISSING = MISSING
     is_active: StrictBool | MISSING = MISSING
@@ -42,15 +46,21 @@ class ProfileUpdate(RequestModel):
 
 
 class PasswordChange(RequestModel):
+    """A new password of one's own, with the one that it replaces."""
+
     current_password: Annotated[str, Field(max_length=MAXIMUM_PASSWORD_LENGTH), Storable]
     new_password: Password
 
 
 class PasswordReset(RequestModel):
+    """A new password for somebody else."""
+
     new_password: Password
 
 
 class UserFilters(SearchFilters):
+    """Which users a list has."""
+
     sort_by: Literal[
         "created_at",
         "updated_at",
@@ -71,14 +81,16 @@ class UserFilters(SearchFilters):
 
 
 class UserListQuery(UserFilters, SearchQuery):
-    pass
+    """A page of the users."""
 
 
 class UserExportQuery(UserFilters, ExportQuery):
-    pass
+    """All users, as a file."""
 
 
 class UserResponse(ResponseModel):
+    """A user as others see them, without any secret."""
+
     id: UUID
     email: str
     full_name: str

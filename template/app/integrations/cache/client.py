@@ -40,10 +40,13 @@ class CacheUnavailableError(Exception):
 
 
 class Codec[Value](Protocol):
-    """How a value is kept. `load` raises ValueError for what `dump` did not write."""
+    """How a value is kept."""
 
-    def dump(self, value: Value) -> bytes: ...
-    def load(self, kept: bytes) -> Value: ...
+    def dump(self, value: Value) -> bytes:
+        """Returns what is kept."""
+
+    def load(self, kept: bytes) -> Value:
+        """Returns the value. Raises ValueError for what `dump` did not write."""
 
 
 class Cache:
@@ -65,6 +68,7 @@ class Cache:
         self._next_attempt = 0.0
 
     async def close(self) -> None:
+        """Closes the connections."""
         await self._client.aclose()
         await self.pool.disconnect()
 

@@ -17,6 +17,7 @@ class SharedStorage(RedisStorage):
         super().__init__("async+redis://", implementation="redispy", **options)
 
     async def acquire_entry(self, key: str, limit: int, expiry: int, amount: int = 1) -> bool:
+        """Counts one more, unless the limit is reached. Returns whether it was counted."""
         try:
             async with self._cache.in_time():
                 return await super().acquire_entry(key, limit, expiry, amount)
@@ -24,6 +25,7 @@ class SharedStorage(RedisStorage):
             return await self._own.acquire_entry(key, limit, expiry, amount)
 
     async def get_moving_window(self, key: str, limit: int, expiry: int) -> tuple[float, int]:
+        """Returns when the window began, and how many it has."""
         try:
             async with self._cache.in_time():
                 return await super().get_moving_window(key, limit, expiry)

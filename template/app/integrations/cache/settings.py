@@ -17,6 +17,8 @@ def _redis_url(url: SecretStr) -> SecretStr:
 
 
 class CacheSettings(BaseModel):
+    """The settings of the cache."""
+
     CACHE_URL: Annotated[SecretStr, AfterValidator(_redis_url)] | None = None
     CACHE_TIMEOUT: PositiveFloat = 0.25
 
@@ -28,5 +30,6 @@ class CacheSettings(BaseModel):
         return self.CACHE_URL.get_secret_value()
 
     def unsafe(self) -> Iterator[str]:
+        """Yields what is wrong with them in production."""
         if self.CACHE_URL is None:
             yield "CACHE_URL must be set"

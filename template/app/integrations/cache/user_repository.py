@@ -13,6 +13,8 @@ from app.repository.user_repository import UserRepository
 
 
 class KeptUser(UserResponse):
+    """A user as the cache holds them."""
+
     version: int
 
 
@@ -20,6 +22,7 @@ class PublicFields:
     """What is kept of a user is what clients may see of it, and never the hash of the password."""
 
     def dump(self, value: User) -> bytes:
+        """Returns the user as JSON."""
         return KeptUser.model_validate(value).model_dump_json().encode()
 
     def load(self, kept: bytes) -> User:
@@ -37,12 +40,14 @@ class CachedUserRepository(UserRepository):
         self.cache = cache
 
     async def get(self, record_id: UUID) -> User | None:
+        """Returns the user from the cache, else from the database. Returns None if there is no such user."""
         read = partial(super().get, record_id)
         if isinstance(self.session, WriteSession):  # it sees what may yet be rolled back
             return await read()
         return await self.cache.read_through(_key(record_id), PublicFields(), read)
 
     async def update(self, record_id: UUID, /, **values: Any) -> User | None:
+        """Removes the user from the cache as well. Returns None if there is no such user."""
         after_commit(self.session, partial(self.cache.forget, _key(record_id)))
         return await super().update(record_id, **values)
 

@@ -15,12 +15,14 @@ from app.integrations.metrics.registry import exposition
 
 
 def install(app: FastAPI, _: Settings) -> None:
+    """Adds the route of the metrics, and counts requests."""
     app.add_api_route("/metrics", _metrics, include_in_schema=False)
     app.add_middleware(MetricsMiddleware)
 
 
 @asynccontextmanager
 async def running(app: FastAPI, _: Settings) -> AsyncIterator[None]:
+    """Counts what the outbox delivers."""
     providers: Providers = app.state.providers
     providers.outbox.watchers.append(OutboxMetrics())
     yield

@@ -24,4 +24,5 @@ def share_metrics(workers: int) -> None:
 
 
 def is_shared() -> bool:
+    """Returns whether several processes share their metrics in a folder."""
     return VARIABLE in os.environ

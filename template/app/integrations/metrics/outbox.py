@@ -18,10 +18,14 @@ OLDEST = Gauge("outbox_oldest_seconds", "For how long the oldest of them has wai
 
 
 class OutboxMetrics:
+    """Tells Prometheus what the outbox does."""
+
     def ended(self, outcome: Outcome) -> None:
+        """Counts an attempt by its outcome."""
         ATTEMPTS.labels(outcome.claim.kind, _named(outcome)).inc()
 
     def counted(self, state: OutboxState) -> None:
+        """Takes over what the table holds."""
         WAITING.set(state.waiting)
         PARKED.set(state.parked)
         OLDEST.set((utc_now() - state.oldest).total_seconds() if state.oldest else 0)

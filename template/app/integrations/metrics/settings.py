@@ -17,4 +17,6 @@ def _random_token(token: SecretStr) -> SecretStr:
 
 
 class MetricsSettings(BaseModel):
+    """The settings of the metrics."""
+
     METRICS_TOKEN: Annotated[SecretStr, AfterValidator(_random_token)] | None = None

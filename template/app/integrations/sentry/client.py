@@ -22,6 +22,7 @@ _PRIVATE = re.compile(r"[^\s\"'<>(=]+@[^\s\"'<>)]+|eyJ[\w-]+\.[\w.-]+|(?i:bearer
 
 
 def start_sentry(settings: Settings) -> None:
+    """Starts Sentry's SDK if `SENTRY_DSN` is set."""
     if settings.SENTRY_DSN is None:
         return
     sentry_sdk.init(

@@ -10,11 +10,13 @@ from app.integrations.sentry.client import start_sentry, stop_sentry
 
 
 def install(_: FastAPI, settings: Settings) -> None:
+    """Starts Sentry."""
     start_sentry(settings)
 
 
 @asynccontextmanager
 async def running(_: FastAPI, __: Settings) -> AsyncIterator[None]:
+    """Sends what is left when the process ends."""
     try:
         yield
     finally:

@@ -15,4 +15,6 @@ def _sentry_dsn(dsn: SecretStr) -> SecretStr:
 
 
 class SentrySettings(BaseModel):
+    """The settings of Sentry."""
+
     SENTRY_DSN: Annotated[SecretStr, AfterValidator(_sentry_dsn)] | None = None

@@ -20,11 +20,13 @@ from app.repository.refresh_token_repository import RefreshTokenRepository
 
 @broker.task("erase_sessions")
 async def erase_sessions(user_id: UUID, session: AsyncSession = TaskiqDepends(get_session)) -> None:
+    """Erases what the ended sessions of one user have left behind."""
     await EndedSessionService(EndedSessionRepository(session)).erase(user_id)
 
 
 @broker.task("erase_all_sessions", schedule=[{"interval": timedelta(hours=1)}])
 async def erase_all_sessions(session: AsyncSession = TaskiqDepends(get_session)) -> None:
+    """Erases what all ended and expired sessions have left behind, each hour."""
     await EndedSessionService(EndedSessionRepository(session)).erase_all()
 
 
@@ -32,5 +34,6 @@ class ErasingRefreshTokenRepository(RefreshTokenRepository):
     """Has the sessions erased that it ended, once that is committed."""
 
     async def revoke_all(self, user_id: UUID, *, but: UUID | None = None) -> None:
+        """Ends the sessions, and has their traces erased once that is committed."""
         await super().revoke_all(user_id, but=but)
         await put_task(self.session, erase_sessions, user_id=user_id)

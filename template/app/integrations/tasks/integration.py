@@ -15,6 +15,7 @@ from app.tasks.queue import Queue
 
 @asynccontextmanager
 async def running(app: FastAPI, settings: Settings) -> AsyncIterator[None]:
+    """Connects to the broker, unless Taskiq's own commands have done so."""
     providers: Providers = app.state.providers
     providers.refresh_token_repository = ErasingRefreshTokenRepository
     app.state.queue = Queue(settings)  # deprecated: goes in 0.6.0

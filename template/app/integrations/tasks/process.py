@@ -22,15 +22,18 @@ async def start_application(state: TaskiqState) -> None:
 
 
 async def stop_application(_: TaskiqState) -> None:
+    """Ends what the application runs beside requests."""
     await _application.aclose()
 
 
 async def start_worker(state: TaskiqState) -> None:
+    """Starts the application in a worker."""
     discover_tasks()
     await start_application(state)
     logger.info("worker started")
 
 
 async def stop_worker(state: TaskiqState) -> None:
+    """Ends the worker's own part."""
     await stop_application(state)
     logger.info("worker stopped")

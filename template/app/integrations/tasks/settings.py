@@ -4,4 +4,6 @@ from pydantic import BaseModel, PositiveFloat
 
 
 class TasksSettings(BaseModel):
+    """The settings of tasks."""
+
     JOB_TIMEOUT: PositiveFloat = 30.0

@@ -38,11 +38,13 @@ class Outage:
         self._lasts = False
 
     def begin(self, error: BaseException) -> None:
+        """Notes that the broker is away."""
         if not self._lasts:
             logger.bind(error=type(error).__name__).error("the broker is not available")
         self._lasts = True
 
     def end(self) -> None:
+        """Notes that the broker is back."""
         if self._lasts:
             logger.info("the broker is available again")
         self._lasts = False

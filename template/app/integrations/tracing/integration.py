@@ -10,11 +10,13 @@ from app.integrations.tracing.provider import start_tracing, stop_tracing
 
 
 def install(_: FastAPI, settings: Settings) -> None:
+    """Starts OpenTelemetry."""
     start_tracing(settings)
 
 
 @asynccontextmanager
 async def running(_: FastAPI, __: Settings) -> AsyncIterator[None]:
+    """Sends what is left when the process ends."""
     try:
         yield
     finally:

@@ -13,6 +13,8 @@ def _headers(headers: SecretStr) -> SecretStr:
 
 
 class TracingSettings(BaseModel):
+    """The settings of tracing."""
+
     OTEL_EXPORTER_OTLP_ENDPOINT: AnyHttpUrl | None = None
     OTEL_EXPORTER_OTLP_HEADERS: Annotated[SecretStr, AfterValidator(_headers)] = SecretStr("")
     # Without one, the name of the project.

@@ -14,6 +14,7 @@ _tracer = trace.get_tracer(__name__)
 
 
 def trace_statements() -> None:
+    """Has each statement of SQLAlchemy make a span."""
     event.listen(Engine, "before_cursor_execute", _begin)
     event.listen(Engine, "after_cursor_execute", _end)
     event.listen(Engine, "handle_error", _fail)
