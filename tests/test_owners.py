@@ -12,7 +12,7 @@ from tests.owners import CHANGES
 # Where the tests of a project may say what its owner may change.
 PLACES = {"api.py", "errors.py", "user_factory.py"}
 LITERALS = re.compile(
-    r"""/api/v1\b|["'}]/(users|auth)\b|full_name|["']username["']|\["(errors|detail|status_code)"\]"""
+    r"""(?<!app)/api/v1\b|["'}]/(users|auth)\b|full_name|["']username["']|\["(errors|detail|status_code)"\]"""
 )
 # A migration that shipped, and a format with names of its own.
 OF_OTHERS = ("INSERT INTO users", "payloadUserPwd")
