@@ -108,7 +108,7 @@ def test_a_resource_goes_as_it_came(project: Path) -> None:
         (project / file).unlink()
 
     assert changes(project) == []
-    assert "0005 (head) (current)" in run("make", "migrate-history", cwd=project)
+    assert "0006 (head) (current)" in run("make", "migrate-history", cwd=project)
     run("make", "test", "ARGS=-k migrations", cwd=project)
 
 
@@ -220,8 +220,8 @@ def test_two_resources_with_one_plural_are_refused(project: Path) -> None:
 
 
 def test_two_newest_migrations_are_refused(project: Path) -> None:
-    newest = (project / "alembic/versions/0005_stored_responses.py").read_text()
-    (project / "alembic/versions/0006_other.py").write_text(newest.replace('"0005"', '"0006"'))
+    newest = (project / "alembic/versions/0006_outbox.py").read_text()
+    (project / "alembic/versions/0007_other.py").write_text(newest.replace('"0006"', '"0007"'))
     before = changes(project)
 
     assert "make migrate-merge" in add(project, "invoice", "number:int", status=2)
