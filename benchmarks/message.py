@@ -3,7 +3,7 @@
 from pathlib import Path
 
 FILES = {
-    "app/handlers/article_created.py": '''from uuid import UUID
+    "app/handlers/article_created.py": """from uuid import UUID
 
 from app.domain.messages import Message
 from app.service.handlers import Delivery, handles
@@ -15,7 +15,7 @@ class ArticleCreated(Message):
 
 @handles(ArticleCreated)
 async def do_nothing(message: ArticleCreated, delivery: Delivery) -> None: ...
-''',
+""",
     "app/api/v1/article_message_router.py": '''from fastapi import APIRouter
 
 from app.api.creation import CreationDep
