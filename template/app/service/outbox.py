@@ -19,7 +19,7 @@ from app.service.delivery import LONGEST_DELAY, Deliverer
 from app.service.handlers import HANDLERS, Handler
 
 # How many messages one process delivers at a time.
-CONCURRENCY = 10
+CONCURRENCY = 20
 
 # All of these are in seconds: what the loop waits before it looks, so that a busy process delivers several at once.
 GATHERING = 0.02
