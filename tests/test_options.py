@@ -147,6 +147,7 @@ ITS_OWN = {
         "docs/tasks.md",
         "kubernetes/base/worker.yaml",
         "kubernetes/base/scheduler.yaml",
+        "tests/faults/test_outbox_tasks.py",
         "tests/faults/test_tasks.py",
     ],
     "cache": ["docs/cache.md", "scripts/local_valkey.py", "tests/faults/test_cache.py"],

@@ -12,10 +12,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
 
 from app.core.exceptions import BROKEN_REFERENCE, ConflictError
+from app.domain.messages import Message
 from app.domain.models.base import Entity, utc_now
 from app.domain.schemas.common import Filters, ListQuery, SearchFilters
 from app.domain.schemas.filters import Operator, chosen_filters
 from app.repository.keyset import Keyset
+from app.repository.outbox_repository import put_message
 from app.repository.terms import take_terms
 
 # How many records of a stream are in memory at a time.
@@ -176,6 +178,10 @@ class Repository[Model: Entity]:
     async def delete(self, record_id: UUID) -> bool:
         """Marks the record as deleted. Returns False if there is no such record."""
         return await self.update(record_id, deleted_at=utc_now()) is not None
+
+    async def put_message(self, message: Message, *, key: str | UUID | None = None) -> None:
+        """Has the message delivered once this transaction is committed: `put_message` of the outbox says how."""
+        await put_message(self.session, message, key=key)
 
     async def _lock_references(self, values: Mapping[str, Any]) -> None:
         """Foreign keys ignore soft deletion, so lock each referenced row and check that it is live."""

@@ -148,7 +148,6 @@ def _claimable() -> Any:
     before = exists().where(
         other.key == OutboxMessage.key,
         other.delivered_at.is_(None),
-        other.id != OutboxMessage.id,
         # One with a greater number may be under way, if it was committed first.
         or_(other.id < OutboxMessage.id, other.due_at > time_after(0)),
     )

@@ -103,6 +103,7 @@ async def test_a_worker_that_is_killed_in_the_middle_of_a_task_loses_nothing(
     end_session: Callable[[str], Any], start_worker: StartWorker, valkey: Valkey, engine: AsyncEngine
 ) -> None:
     await end_session("killed")
+    await until(lambda: waiting(valkey) > 0)
     async with locked(engine):
         victim = start_worker()
         await until(lambda: under_way(valkey) > 0)
@@ -121,6 +122,7 @@ async def test_a_task_that_fails_is_tried_again(
     end_session: Callable[[str], Any], start_worker: StartWorker, valkey: Valkey, engine: AsyncEngine
 ) -> None:
     await end_session("failed")
+    await until(lambda: waiting(valkey) > 0)
     failure = "Exception found while executing function."
     async with locked(engine):
         worker = start_worker()
@@ -136,6 +138,7 @@ async def test_sigterm_lets_a_task_end(
     end_session: Callable[[str], Any], start_worker: StartWorker, valkey: Valkey, engine: AsyncEngine
 ) -> None:
     await end_session("last")
+    await until(lambda: waiting(valkey) > 0)
     async with locked(engine):
         worker = start_worker(JOB_TIMEOUT="20", DB_STATEMENT_TIMEOUT="20")
         await until(lambda: under_way(valkey) > 0)

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from uuid_utils.compat import uuid7
 
+from app.domain.messages import Message
 from app.domain.models.base import Entity, utc_now
 from app.domain.models.user import Role, User
 from app.domain.schemas.common import ListQuery
@@ -15,10 +16,11 @@ from app.repository.user_repository import UserRepository
 
 
 class FakeRepository[Model: Entity](Repository[Model]):
-    """Keeps records in memory."""
+    """Keeps records in memory, and the messages that a service has put."""
 
     def __init__(self) -> None:
         self.records: dict[UUID, Model] = {}
+        self.messages: list[Message] = []
 
     async def get(self, record_id: UUID) -> Model | None:
         record = self.records.get(record_id)
@@ -45,6 +47,9 @@ class FakeRepository[Model: Entity](Repository[Model]):
 
     async def delete(self, record_id: UUID) -> bool:
         return await self.update(record_id, deleted_at=utc_now()) is not None
+
+    async def put_message(self, message: Message, *, key: str | UUID | None = None) -> None:
+        self.messages.append(message)
 
 
 class FakeUserRepository(FakeRepository[User], UserRepository):

@@ -1,4 +1,4 @@
-"""What the outbox carries: a class for each kind of message."""
+"""What the outbox carries: a class for each kind of message, in a module here. docs/outbox.md shows one."""
 
 from typing import Any, ClassVar
 
