@@ -11,14 +11,13 @@ from tests.faults.outbox import (
     HANDLER,
     QUICK,
     WRITES,
-    Api,
     names,
-    project_with,
     router,
     tables,
     until_all_is_delivered,
     write_under_kills,
 )
+from tests.faults.processes import Api, project_with
 
 FILES = {
     "app/handlers/noted.py": HANDLER,

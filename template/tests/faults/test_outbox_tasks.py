@@ -15,15 +15,13 @@ from tests.database import Service
 from tests.faults.outbox import (
     QUICK,
     WRITES,
-    Api,
-    Process,
     names,
-    project_with,
     router,
     tables,
     until_all_is_delivered,
     write_under_kills,
 )
+from tests.faults.processes import Api, Process, project_with
 from tests.integrations.tasks.worker import WORKER
 
 TASK = """

@@ -3,7 +3,6 @@
 import asyncio
 import json
 from asyncio import StreamReader, StreamWriter
-from contextlib import suppress
 from typing import Any, Self
 
 from httpx2 import AsyncClient, Response, TransportError
@@ -13,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from tests.api import PREFIX, USERS
 from tests.database import Service
 from tests.errors import assert_error, detail
-from tests.faults.conftest import LIMITS, PATIENCE, signed_in, user_named
+from tests.faults.conftest import PATIENCE, user_named
 from tests.server import STOP_TIMEOUT, Server, running_server
 
 
@@ -111,34 +110,3 @@ async def test_sigkill_leaves_no_half_and_loses_no_word(
         found = set((await connection.scalars(text("SELECT email FROM users"))).all())
     assert acknowledged
     assert acknowledged <= found
-
-
-async def test_what_was_cut_off_is_sent_again_and_created_once(migrated: Service, engine: AsyncEngine) -> None:
-    bodies = [user_named(f"sent-{number}") for number in range(30)]
-    answers: dict[str, Response] = {}
-    enough = asyncio.Event()
-
-    async def send(client: AsyncClient, body: dict[str, Any], needed: int) -> None:
-        with suppress(TransportError):
-            answer = await client.post(USERS, json=body, headers={"Idempotency-Key": body["email"]})
-            assert answer.status_code == 201
-            answers[body["email"]] = answer
-        if len(answers) >= needed:
-            enough.set()
-
-    for needed in (5, 15, len(bodies)):
-        enough.clear()
-        # One key for all: a server that is given none makes its own, by which it knows no body of another.
-        with running_server(migrated.url, **LIMITS, JWT_SECRET_KEY="k" * 40) as server:
-            async with signed_in(server) as client, asyncio.TaskGroup() as group:
-                for body in bodies:
-                    if body["email"] not in answers:
-                        group.create_task(send(client, body, needed))
-                await enough.wait()
-                if needed < len(bodies):
-                    server.process.kill()
-
-    async with engine.connect() as connection:
-        found = (await connection.scalars(text("SELECT email FROM users WHERE email LIKE 'sent-%'"))).all()
-    assert sorted(found) == sorted(body["email"] for body in bodies)
-    assert {answer.json()["email"] for answer in answers.values()} == set(found)
