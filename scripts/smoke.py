@@ -56,6 +56,7 @@ def check_every_endpoint(address: str, email: str, password: str) -> Iterator[st
     smoke.call("POST", "/auth/register", 403)
     refresh_token = smoke.sign_in(email, password)
     check_users(smoke)
+    check_sessions(smoke, email, password)
     renewed = smoke.call("POST", "/auth/refresh", 200, body={"refresh_token": refresh_token}).json()
     smoke.call("POST", "/auth/logout", 204, body={"refresh_token": renewed["refresh_token"]})
     smoke.call("GET", "/users/me", 401)
@@ -86,3 +87,15 @@ def check_users(smoke: Smoke) -> None:
     smoke.call("PATCH", "/users/me", 200, body={"full_name": me["full_name"]})
     wrong = {"current_password": token_urlsafe(), "new_password": token_urlsafe()}
     smoke.call("POST", "/users/me/password", 403, body=wrong)
+
+
+def check_sessions(smoke: Smoke, email: str, password: str) -> None:
+    """Signs in a second time, and ends that session from this one."""
+    form = {"username": email, "password": password}
+    smoke.call("POST", "/auth/login", 200, form=form)
+    path = "/users/me/sessions"
+    others = [session["id"] for session in smoke.call("GET", path, 200).json() if not session["current"]]
+    smoke.call("DELETE", f"{path}/{others[0]}", 204, template=f"{path}/{{session_id}}")
+    smoke.call("DELETE", path, 204)
+    if len(left := smoke.call("GET", path, 200).json()) != 1:
+        raise SystemExit(f"Sessions are left that were ended: {left}")

@@ -164,18 +164,18 @@ CHANGES = {
             ),
             Edit(
                 USER_SCHEMA,
-                "class UserCreate(RequestModel):\n",
-                "class UserCreate(RequestModel):\n    username: Name\n",
+                "to create a user.\"\"\"\n\n",
+                "to create a user.\"\"\"\n\n    username: Name\n",
             ),
             Edit(
                 USER_SCHEMA,
-                "class UserResponse(ResponseModel):\n",
-                "class UserResponse(ResponseModel):\n    username: str\n",
+                "without any secret.\"\"\"\n\n",
+                "without any secret.\"\"\"\n\n    username: str\n",
             ),
             Edit(
                 AUTH_SCHEMA,
-                "class RegisterRequest(RequestModel):\n",
-                "class RegisterRequest(RequestModel):\n    username: Name\n",
+                "enters to register.\"\"\"\n\n",
+                "enters to register.\"\"\"\n\n    username: Name\n",
             ),
             Edit(
                 "scripts/seed.py",

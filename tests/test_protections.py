@@ -316,6 +316,12 @@ PROTECTIONS = {
         "(RefreshToken.revoked_at",
         "tests/integration/test_auth_api.py",
     ),
+    "sessions end in one order": Protection(
+        "app/repository/refresh_token_repository.py",
+        "live.order_by(RefreshToken.id).with_for_update(key_share=True)",
+        "live",
+        "tests/integration/test_transactions.py -k each_other",
+    ),
     "a session ends at last": Protection(
         "app/repository/refresh_token_repository.py",
         ", RefreshToken.expires_at > now)",

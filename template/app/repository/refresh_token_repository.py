@@ -85,7 +85,10 @@ class RefreshTokenRepository:
         await self.session.commit()
 
     async def _revoke(self, *conditions: ColumnElement[bool]) -> None:
-        revoked = update(RefreshToken).where(*conditions, RefreshToken.revoked_at.is_(None))
+        live = select(RefreshToken.id).where(*conditions, RefreshToken.revoked_at.is_(None))
+        # In one order for everybody, so that nobody waits for whoever waits for them.
+        locked = live.order_by(RefreshToken.id).with_for_update(key_share=True).cte("live")
+        revoked = update(RefreshToken).where(RefreshToken.id.in_(select(locked.c.id)))
         await self.session.execute(revoked.values(revoked_at=utc_now(), **_NO_DEVICE))
 
 

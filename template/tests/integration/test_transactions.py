@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from httpx2 import AsyncClient
-from sqlalchemy import text
+from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 from sqlalchemy.pool import NullPool
 from uuid_utils.compat import uuid7
@@ -19,6 +19,7 @@ from app.core.logging import configure_logging
 from app.core.passwords import hash_password
 from app.core.security import Identity
 from app.domain.models.base import utc_now
+from app.domain.models.refresh_token import RefreshToken
 from app.domain.models.user import Role, User
 from app.repository.refresh_token_repository import RefreshTokenRepository
 from app.repository.user_repository import UserRepository
@@ -197,6 +198,32 @@ async def test_a_session_that_is_ended_in_the_middle_of_a_refresh_is_over(settin
     await ending
     async with database.reading() as session:
         assert await RefreshTokenRepository(session).get_user(*astuple(caller)) is None
+    await database.close()
+
+
+async def test_what_ends_one_session_twice_at_once_never_waits_for_each_other(settings: Settings) -> None:
+    database = Database(settings)
+    first, second, session_id = uuid7(), uuid7(), uuid7()
+    async with database.transaction() as session:
+        user = await create_user(session)
+        # The table has them in the other order, as it may when a page of it is full.
+        for token_id in (second, first):
+            values = {"session_id": session_id, "user_id": user.id, "expires_at": utc_now()}
+            session.add(RefreshToken(id=token_id, token_hash=str(token_id), **values))
+            await session.flush()
+
+    async def revoke() -> None:
+        async with database.transaction() as session:
+            await RefreshTokenRepository(session).revoke(session_id)
+
+    async with database.transaction() as session:
+        # Whoever comes too late to use a token has it locked all the same.
+        await session.execute(select(RefreshToken.id).where(RefreshToken.id == first).with_for_update())
+        revoking = asyncio.create_task(revoke())
+        await asyncio.sleep(0.3)
+        await RefreshTokenRepository(session).revoke(session_id)
+
+    await revoking
     await database.close()
 
 
