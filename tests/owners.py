@@ -164,18 +164,18 @@ CHANGES = {
             ),
             Edit(
                 USER_SCHEMA,
-                "to create a user.\"\"\"\n\n",
-                "to create a user.\"\"\"\n\n    username: Name\n",
+                'to create a user."""\n\n',
+                'to create a user."""\n\n    username: Name\n',
             ),
             Edit(
                 USER_SCHEMA,
-                "without any secret.\"\"\"\n\n",
-                "without any secret.\"\"\"\n\n    username: str\n",
+                'without any secret."""\n\n',
+                'without any secret."""\n\n    username: str\n',
             ),
             Edit(
                 AUTH_SCHEMA,
-                "enters to register.\"\"\"\n\n",
-                "enters to register.\"\"\"\n\n    username: Name\n",
+                'enters to register."""\n\n',
+                'enters to register."""\n\n    username: Name\n',
             ),
             Edit(
                 "scripts/seed.py",
