@@ -3,18 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-
-@dataclass(frozen=True)
-class Edit:
-    file: str
-    old: str
-    new: str
-
-    def make(self, project: Path) -> None:
-        path = project / self.file
-        text = path.read_text(encoding="utf-8")
-        assert text.count(self.old) == 1, (self.file, self.old)
-        path.write_text(text.replace(self.old, self.new), encoding="utf-8")
+from tests.recipes import Edit, recipe
 
 
 @dataclass(frozen=True)
@@ -51,6 +40,12 @@ depends_on: str | Sequence[str] | None = None
 """
 
 
+def of_recipe(title: str) -> Change:
+    edits = recipe(title)
+    (tests,) = [edit for edit in edits if edit.file.startswith("tests/")]
+    return Change(tuple(edit for edit in edits if edit is not tests), tests)
+
+
 def add_migration(project: Path, body: str) -> None:
     """After all others."""
     folder = project / "alembic/versions"
@@ -65,57 +60,6 @@ USER_SCHEMA = "app/domain/schemas/user.py"
 AUTH_SCHEMA = "app/domain/schemas/auth.py"
 API = "tests/api.py"
 FACTORY = "tests/factories/user_factory.py"
-
-BODY = """
-    body: dict[str, object] = {
-        "message": message or HTTPStatus(status_code).phrase,
-        "detail": detail,
-        "status_code": status_code,
-        "request_id": request_id.get(),
-    }
-    if errors is not None:
-        body["errors"] = errors
-"""
-PROBLEM = """
-    body: dict[str, object] = {
-        "type": "about:blank",
-        "title": message or HTTPStatus(status_code).phrase,
-        "status": status_code,
-        "detail": detail,
-        "id": request_id.get(),
-    }
-    if errors is not None:
-        body["invalid"] = errors
-"""
-READ = """
-    body = response.json()
-    assert set(body) - {"errors"} == {"message", "detail", "status_code", "request_id"}
-    errors = body.get("errors")
-    wrong_fields = None if errors is None else [error["field"] for error in errors]
-    return Error(body["status_code"], body["message"], body["detail"], body["request_id"], wrong_fields)
-"""
-READ_PROBLEM = """
-    body = response.json()
-    assert set(body) - {"invalid"} == {"type", "title", "status", "detail", "id"}
-    wrong_fields = [error["field"] for error in body["invalid"]] if "invalid" in body else None
-    return Error(body["status"], body["title"], body["detail"], body["id"], wrong_fields)
-"""
-
-BEARER = '_bearer = OAuth2PasswordBearer(tokenUrl=f"{_prefix}/auth/login", auto_error=False)\n'
-BEARER_OF_JSON = """_bearer = HTTPBearer(auto_error=False)
-
-
-async def get_token(given: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]) -> str | None:
-    return given.credentials if given else None
-
-"""
-FORM = "    form: Annotated[OAuth2PasswordRequestForm, Depends()], service"
-LOGIN_REQUEST = """
-
-class LoginRequest(RequestModel):
-    email: Annotated[str, Storable]
-    password: Annotated[str, Storable]
-"""
 
 RENAME = """
 def upgrade() -> None:
@@ -190,40 +134,8 @@ CHANGES = {
         ),
         migration=UNIQUE,
     ),
-    "another form of errors": Change(
-        (
-            Edit("app/middleware/error_handler.py", BODY, PROBLEM),
-            Edit(
-                "app/domain/schemas/common.py",
-                "    message: str\n    detail: str | dict[str, str] | None\n    status_code: int\n    request_id:",
-                "    type: str\n    title: str\n    status: int\n    detail: str | dict[str, str] | None\n    id:",
-            ),
-            Edit("app/domain/schemas/common.py", "    errors: list[FieldError]", "    invalid: list[FieldError]"),
-        ),
-        Edit("tests/errors.py", READ, READ_PROBLEM),
-    ),
-    "sign-in by JSON": Change(
-        (
-            Edit("app/api/deps.py", BEARER, BEARER_OF_JSON),
-            Edit(
-                "app/api/deps.py",
-                "TokenDep = Annotated[str | None, Depends(_bearer)]",
-                "TokenDep = Annotated[str | None, Depends(get_token)]",
-            ),
-            Edit("app/api/deps.py", "import OAuth2PasswordBearer", "import HTTPAuthorizationCredentials, HTTPBearer"),
-            Edit(f"{ROUTERS}/auth_router.py", FORM, "    form: LoginRequest, service"),
-            Edit(f"{ROUTERS}/auth_router.py", "form.username", "form.email"),
-            Edit(f"{ROUTERS}/auth_router.py", "from fastapi.security import OAuth2PasswordRequestForm\n", ""),
-            Edit(f"{ROUTERS}/auth_router.py", "import RefreshRequest", "import LoginRequest, RefreshRequest"),
-            Edit(AUTH_SCHEMA, "\n\nclass RefreshRequest", f"{LOGIN_REQUEST}\n\nclass RefreshRequest"),
-            Edit(AUTH_SCHEMA, "RequestModel, ResponseModel", "RequestModel, ResponseModel, Storable"),
-        ),
-        Edit(
-            API,
-            'LOGIN_TYPE = "application/x-www-form-urlencoded"\nLOGIN_FIELD = "username"\n',
-            'LOGIN_TYPE = "application/json"\nLOGIN_FIELD = "email"\n',
-        ),
-    ),
+    "another form of errors": of_recipe("Another form of errors"),
+    "sign-in by JSON": of_recipe("Signing in by JSON"),
     "anybody may register": Change(
         (Edit("app/core/config.py", "REGISTRATION_ENABLED: bool = False", "REGISTRATION_ENABLED: bool = True"),)
     ),

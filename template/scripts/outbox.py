@@ -1,21 +1,15 @@
 """Says what the outbox holds, and has parked messages tried anew: `python -m scripts.outbox [ID | all]`."""
 
-import asyncio
 import sys
 from collections.abc import Iterator, Sequence
 
-from sqlalchemy.exc import DBAPIError
-
 from app.core.config import Settings, get_settings
-from app.core.database import Database
-from app.core.database_errors import OUTAGES, reason
 from app.domain.models.outbox_message import OutboxMessage
 from app.repository.outbox_state_repository import OutboxState, OutboxStateRepository
+from scripts.database import patient_database, say
 
 # How many parked messages are shown.
 SHOWN = 20
-
-UNREADABLE: tuple[type[Exception], ...] = (DBAPIError, *OUTAGES)
 
 # A database counts to here.
 GREATEST_ID = 2**63 - 1
@@ -33,7 +27,7 @@ def message_id(given: str) -> int | None:
 async def replay(settings: Settings, given: str) -> str:
     """Says what was done. Raises SystemExit when there is no such message."""
     chosen = message_id(given)
-    database = Database(settings)
+    database = patient_database(settings)
     try:
         async with database.transaction() as session:
             count = await OutboxStateRepository(session).replay(chosen)
@@ -45,7 +39,7 @@ async def replay(settings: Settings, given: str) -> str:
 
 
 async def report(settings: Settings) -> str:
-    database = Database(settings)
+    database = patient_database(settings)
     try:
         async with database.reading() as session:
             outbox = OutboxStateRepository(session)
@@ -68,7 +62,4 @@ def lines(state: OutboxState, parked: Sequence[OutboxMessage]) -> Iterator[str]:
 
 if __name__ == "__main__":
     given = "".join(sys.argv[1:])
-    try:
-        print(asyncio.run(replay(get_settings(), given) if given else report(get_settings())))
-    except UNREADABLE as error:
-        sys.exit(f"The outbox cannot be read: {reason(error)}")
+    say(replay(get_settings(), given) if given else report(get_settings()))

@@ -1,17 +1,16 @@
 """Creates the first administrator from FIRST_ADMIN_EMAIL and FIRST_ADMIN_PASSWORD. Safe to run again."""
 
-import asyncio
 import sys
 
 from pydantic import ValidationError
 
 from app.core.config import Settings, get_settings
-from app.core.database import Database
 from app.domain.models.user import Role
 from app.domain.schemas.user import UserCreate
 from app.repository.refresh_token_repository import RefreshTokenRepository
 from app.repository.user_repository import UserRepository
 from app.service.user_service import UserService
+from scripts.database import patient_database, say
 
 
 def first_admin(settings: Settings) -> UserCreate:
@@ -33,7 +32,7 @@ def first_admin(settings: Settings) -> UserCreate:
 async def seed(settings: Settings) -> str:
     """Says what was done."""
     admin = first_admin(settings)
-    database = Database(settings)
+    database = patient_database(settings)
     try:
         async with database.transaction() as session:
             users = UserRepository(session)
@@ -46,4 +45,4 @@ async def seed(settings: Settings) -> str:
 
 
 if __name__ == "__main__":
-    print(asyncio.run(seed(get_settings())))
+    say(seed(get_settings()))

@@ -46,9 +46,12 @@ def client_error(error: DBAPIError) -> AppError | None:
 
 
 def reason(error: Exception) -> str:
-    """Returns the first line of the driver's message, for the log. A failed connection's holds no submitted value."""
+    """Returns the first line of the driver's message, for the log, or the name of the error if it has none.
+
+    A failed connection's holds no submitted value.
+    """
     original = error.orig if isinstance(error, DBAPIError) else error
-    return str(original).partition("\n")[0]
+    return str(original).partition("\n")[0] or type(original).__name__
 
 
 def refusal(error: Exception) -> str:

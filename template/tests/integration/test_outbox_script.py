@@ -20,7 +20,7 @@ async def _the_same_database(database: Database, monkeypatch: pytest.MonkeyPatch
     async def stay_open() -> None: ...
 
     monkeypatch.setattr(database, "close", stay_open)
-    monkeypatch.setattr(outbox, "Database", lambda _: database)
+    monkeypatch.setattr(outbox, "patient_database", lambda _: database)
 
 
 async def put(database: Database, text: str, **values: object) -> int:

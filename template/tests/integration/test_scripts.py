@@ -14,7 +14,7 @@ from scripts import seed
 from scripts.healthcheck import healthy
 from scripts.ports import free_port
 from tests.api import PREFIX
-from tests.database import URL
+from tests.database import URL, unreachable
 from tests.server import STOP_TIMEOUT, running_server, wait_for
 
 ADMIN = {"FIRST_ADMIN_EMAIL": "Root@Example.com", "FIRST_ADMIN_PASSWORD": "correct horse battery"}
@@ -23,7 +23,7 @@ ADMIN = {"FIRST_ADMIN_EMAIL": "Root@Example.com", "FIRST_ADMIN_PASSWORD": "corre
 async def test_seeding_twice_creates_one_administrator(
     settings: Settings, database: Database, users: UserRepository, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(seed, "Database", lambda _: database)
+    monkeypatch.setattr(seed, "patient_database", lambda _: database)
     settings = Settings(**settings.model_dump(exclude_unset=True) | ADMIN)
 
     assert await seed.seed(settings) == "Created the administrator root@example.com."
@@ -32,6 +32,17 @@ async def test_seeding_twice_creates_one_administrator(
     user = await users.get_by_email("root@example.com")
     assert user is not None
     assert user.role is Role.ADMIN
+
+
+@pytest.mark.parametrize("script", ["seed", "outbox"])
+def test_a_script_says_in_one_sentence_that_the_database_is_not_there(script: str) -> None:
+    environment = os.environ | {"DATABASE_URL": unreachable()} | ADMIN
+    command = [sys.executable, "-m", f"scripts.{script}"]
+    process = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+
+    assert (process.stdout, process.returncode) == ("", 1)
+    assert process.stderr.startswith("The database is not available: ")
+    assert process.stderr.count("\n") == 1
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,29 @@
+"""What the scripts share that use the database once: they wait for it, and fail with a sentence."""
+
+import asyncio
+import sys
+from collections.abc import Coroutine
+
+from sqlalchemy.exc import DBAPIError
+
+from app.core.config import Settings
+from app.core.database import Database
+from app.core.database_errors import OUTAGES, reason
+
+UNAVAILABLE: tuple[type[Exception], ...] = (DBAPIError, *OUTAGES)
+
+# In seconds. No request waits for a script, so that a database which is busy or just starts is no failure.
+PATIENCE = 30.0
+
+
+def patient_database(settings: Settings) -> Database:
+    """Returns the database, with that much time for a connection."""
+    return Database(settings.model_copy(update={"DB_POOL_TIMEOUT": max(PATIENCE, settings.DB_POOL_TIMEOUT)}))
+
+
+def say(work: Coroutine[None, None, str]) -> None:
+    """Prints what it returns. Raises SystemExit with a sentence if the database is not available."""
+    try:
+        print(asyncio.run(work))
+    except UNAVAILABLE as error:
+        sys.exit(f"The database is not available: {reason(error)}")

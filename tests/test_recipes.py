@@ -1,0 +1,52 @@
+"""`docs/recipes.md` of a rendered project can be followed. `test_owners.py` follows those that change what is there."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import copy, run
+from tests.recipes import PAGE, commands, recipe
+
+pytestmark = pytest.mark.slow
+
+ADDED = ("A route of your own", "A view of its own", "Another filter of a list", "Another column for users")
+COLUMN = "Another column for users"
+
+# What somebody who has followed them may expect.
+EXPECTED = """
+from httpx2 import AsyncClient
+
+from tests.api import ME, USERS
+
+
+async def test_what_was_added_works(admin: AsyncClient) -> None:
+    assert set((await admin.get("/about")).json()) == {"version"}
+
+    assert [(await admin.get(f"{USERS}?is_new={new}")).json()["total"] for new in ("true", "false")] == [1, 0]
+
+    path = f"{USERS}/{(await admin.get(ME)).json()['id']}"
+    changed = await admin.patch(path, json={"phone": "+4930123456"})
+    assert changed.json()["phone"] == "+4930123456"
+    assert (await admin.patch(path, json={"phone": "none"})).status_code == 422
+"""
+
+
+def test_what_they_add_works_and_passes_the_checks(installed: Path, tmp_path: Path) -> None:
+    project = copy(installed, tmp_path / "backend")
+    for title in ADDED:
+        for edit in recipe(title):
+            edit.make(project)
+    (project / "tests/integration/test_added.py").write_text(EXPECTED)
+
+    for command in commands(COLUMN):
+        run(*command.split(), cwd=project)
+
+    run("make", "format", cwd=project)
+    run("make", "lint", cwd=project)
+    run("make", "test", "ARGS=-n 2", cwd=project)
+
+
+def test_each_recipe_is_followed_by_a_test() -> None:
+    titles = [line.removeprefix("## ") for line in PAGE.read_text().splitlines() if line.startswith("## ")]
+
+    assert titles == [*ADDED, "Another form of errors", "Signing in by JSON"]
