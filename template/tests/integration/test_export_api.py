@@ -59,7 +59,13 @@ async def test_a_row_of_a_table_is_a_record_of_the_list(admin: AsyncClient, ada:
     listed = (await admin.get(USERS)).json()["items"]
     assert answer.text.startswith(",".join(listed[0]) + "\r\n")
     assert answer.text.endswith("\r\n")
-    assert table(answer) == [user | {"is_active": "true"} for user in listed]
+    assert table(answer) == [{name: cell(value) for name, value in user.items()} for user in listed]
+
+
+def cell(value: object) -> str:
+    if value is None:
+        return ""
+    return value if isinstance(value, str) else json.dumps(value)
 
 
 @pytest.mark.parametrize("query", [{"search": "ADA"}, {"email": "Ada@example.com"}, {f"{NAME}__gte": "Ad"}])
