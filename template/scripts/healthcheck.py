@@ -1,4 +1,4 @@
-"""Asks the application in this container whether it responds; the exit status is the answer.
+"""Asks the application in this container whether it responds; the exit status says it.
 
 python -m scripts.healthcheck [/health/ready]
 """
@@ -10,7 +10,7 @@ from http.client import HTTPConnection
 
 from app.core.settings.server import ServerSettings, read_settings
 
-# A server that listens on all addresses answers on the loopback address.
+# A server that listens on all addresses responds on the loopback address.
 ON_THIS_MACHINE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 (connects to the address, binds nothing)
 
 

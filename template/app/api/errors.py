@@ -1,4 +1,4 @@
-"""What an operation may answer besides its success, for its documentation."""
+"""The errors of an operation, for its documentation."""
 
 from typing import Any
 

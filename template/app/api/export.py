@@ -37,7 +37,7 @@ register_url_convertor("record_id", RecordIdConvertor())
 
 
 def exported(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """For `responses=` of an export: its files, and what it may answer besides."""
+    """For `responses=` of an export: its files and its errors."""
     files: dict[str, dict[str, Any]] = {kind.media_type: {} for kind in FORMATS.values()}
     return {200: {"description": "The file", "content": files}, **errors(*statuses)}
 

@@ -31,7 +31,7 @@ _KEY = re.compile(f"{_QUOTED}|{_BARE}")
 
 
 class RepeatedRequestError(Exception):
-    """Ends a request that was answered before, with what it got then."""
+    """Ends a request that came before, with the response that it got then."""
 
     def __init__(self, status: int, headers: dict[str, str], body: bytes) -> None:
         super().__init__()

@@ -34,7 +34,7 @@ REFUSALS = {
 
 
 def client_error(error: DBAPIError) -> AppError | None:
-    """The answer to an error of the database, or None when it is a fault of the application."""
+    """Returns the error that the client gets, or None if it is a fault of the application."""
     state = getattr(error.orig, "sqlstate", None) or ""
     if isinstance(error, IntegrityError) or state.startswith(INTEGRITY_CONSTRAINT_VIOLATION):
         return _violation(error, state)

@@ -1,6 +1,6 @@
-"""The errors that services raise; `middleware/error_handler.py` turns them into answers.
+"""The errors that services raise; `middleware/error_handler.py` turns them into responses.
 
-They carry an HTTP status because every one of them ends as an answer, but nothing of the web framework.
+They carry an HTTP status because every one of them ends as a response, but nothing of the web framework.
 """
 
 from collections.abc import Mapping
@@ -22,7 +22,7 @@ class AppError(Exception):
 
 
 class UnauthorizedError(AppError):
-    """Who asks is not known. RFC 6750, 3: the answer says how to tell."""
+    """The caller is not authenticated. The response carries `WWW-Authenticate` (RFC 6750, section 3)."""
 
     status_code = 401
     message = "Unauthorized"

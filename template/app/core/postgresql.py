@@ -1,4 +1,4 @@
-"""PostgreSQL: engines whose every wait is bounded, for a connection, for a statement, for an answer of the driver."""
+"""PostgreSQL: engines whose every wait is bounded, for a connection, for a statement, for a response of the driver."""
 
 import asyncio
 import logging
@@ -85,7 +85,7 @@ def time_after(seconds: float) -> ColumnElement[datetime]:
 
 
 async def ping(connection: AsyncConnection) -> None:
-    """Checks that the server answers, and that no pooler dropped `statement_timeout`."""
+    """Checks that the server responds, and that no pooler dropped `statement_timeout`."""
     if await connection.scalar(text("SELECT current_setting('statement_timeout')")) == "0":
         _warn_of_lost_bounds()
 

@@ -23,7 +23,7 @@ from app.core.exceptions import AppError, ServiceUnavailableError
 from app.middleware.response import has_begun
 from app.middleware.routes import allowed_methods, route_template
 
-# An answer lists no more faults than this: a hostile body may hold thousands.
+# A response lists no more faults than this: a hostile body may hold thousands.
 MAX_ERRORS = 20
 MAX_FIELD_LENGTH = 100
 
@@ -48,7 +48,7 @@ def error_response(
     }
     if errors is not None:
         body["errors"] = errors
-    # Escaped to ASCII, so that not even an unpaired surrogate in a field's name can break the answer.
+    # Escaped to ASCII, so that not even an unpaired surrogate in a field's name can break the response.
     response = Response(json.dumps(body), status_code, headers, media_type="application/json")
     if status_code in RETRIED:
         response.headers.setdefault("Retry-After", "1")
@@ -56,7 +56,7 @@ def error_response(
 
 
 class ErrorHandlerMiddleware:
-    """Answers what no handler foresaw with a 500, inside of CORS and request IDs, so that it carries both."""
+    """Turns an error that has no handler into a 500, inside of CORS and request IDs, so that it carries both."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -73,7 +73,7 @@ class ErrorHandlerMiddleware:
 
 
 def add_error_handlers(app: FastAPI) -> None:
-    """Has errors of the application, of FastAPI and of the database answered in the one form."""
+    """Gives errors of the application, of FastAPI and of the database the one form."""
     app.add_exception_handler(AppError, _app_error)
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(RequestValidationError, _validation_error)
@@ -111,12 +111,12 @@ async def _validation_error(_: Request, error: Exception) -> Response:
 
 async def _database_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, DBAPIError)
-    answer = client_error(error)
-    if answer is None:
+    known = client_error(error)
+    if known is None:
         raise error
-    if isinstance(answer, ServiceUnavailableError):
+    if isinstance(known, ServiceUnavailableError):
         return await _outage(request, error)
-    return await _app_error(request, answer)
+    return await _app_error(request, known)
 
 
 async def _outage(request: Request, error: Exception) -> Response:

@@ -1,4 +1,4 @@
-"""Gives every request an ID, which its log lines and its answer name."""
+"""Gives every request an ID, which its log lines and its response carry."""
 
 import re
 from collections.abc import Awaitable

@@ -81,7 +81,7 @@ class RefreshTokenRepository:
         await self._revoke(RefreshToken.user_id == user_id, *(() if but is None else (RefreshToken.session_id != but,)))
 
     async def commit(self) -> None:
-        """Keeps what was done so far, whatever the answer will be."""
+        """Keeps what was done so far, whatever the response will be."""
         await self.session.commit()
 
     async def _revoke(self, *conditions: ColumnElement[bool]) -> None:

@@ -117,7 +117,7 @@ class Digits:
     def __get_pydantic_core_schema__(self, source: object, handler: GetCoreSchemaHandler) -> CoreSchema:
         exact = core_schema.decimal_schema(max_digits=self.precision, decimal_places=self.scale)
         rounded = core_schema.no_info_before_validator_function(self._rounded, exact)
-        # All places are written, so that an answer is the same before and after the database.
+        # All places are written, so that a response is the same before and after the database.
         # Databases know no negative zero.
         return core_schema.no_info_after_validator_function(
             lambda value: round(value or abs(value), self.scale), rounded

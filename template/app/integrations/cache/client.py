@@ -97,7 +97,7 @@ class Cache:
             logger.info("the cache is available again")
 
     async def ping(self) -> None:
-        """Raises when the cache does not answer."""
+        """Raises if the cache does not respond."""
         async with self.in_time() as client:
             await client.ping()
 
@@ -112,10 +112,10 @@ class Cache:
         lease = LEASE + uuid4().bytes
         try:
             async with self.in_time() as client:
-                answer = await client.set(key, lease, nx=True, get=True, ex=LEASE_LIFETIME)
+                before = await client.set(key, lease, nx=True, get=True, ex=LEASE_LIFETIME)
         except CacheUnavailableError:
             return await read()
-        kept = answer if isinstance(answer, bytes) else None
+        kept = before if isinstance(before, bytes) else None
         if kept is not None and not kept.startswith(LEASE):
             with suppress(ValueError):  # written by another version of us: of no use until it has expired
                 return codec.load(kept)
@@ -127,7 +127,7 @@ class Cache:
         return value
 
     async def forget(self, key: str) -> None:
-        """Tells that what the key stands for was changed: call it after the commit, and answer after it.
+        """Invalidates the key. Call it after the commit and before responding.
 
         It is tried even while an outage is known. Where it fails, an entry that is there stays for `LIFETIME` at most.
         """

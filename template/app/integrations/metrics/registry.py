@@ -24,9 +24,9 @@ disable_created_metrics()  # type: ignore[no-untyped-call]
 
 _OF_REQUESTS = ("method", "route", "status")
 
-REQUESTS = Counter("http_requests", "Requests that were answered.", _OF_REQUESTS)
-DURATION = Histogram("http_request_duration_seconds", "How long the answer took.", _OF_REQUESTS)
-IN_PROGRESS = Gauge("http_requests_in_progress", "Requests that are being answered.", multiprocess_mode="livesum")
+REQUESTS = Counter("http_requests", "Requests that got a response.", _OF_REQUESTS)
+DURATION = Histogram("http_request_duration_seconds", "Seconds until the response was complete.", _OF_REQUESTS)
+IN_PROGRESS = Gauge("http_requests_in_progress", "Requests in progress.", multiprocess_mode="livesum")
 CONNECTIONS = Gauge(
     "database_connections_in_use", "Connections that are taken from the pools.", multiprocess_mode="livesum"
 )
