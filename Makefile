@@ -51,7 +51,7 @@ lint: $(UV) ## Check style and types; of template/ the style, where it lies
 	@$(RUN) mypy
 
 .PHONY: format
-format: $(UV) ## Format the code and mend what can be mended
+format: $(UV) ## Format the code and fix what can be fixed
 	@$(RUN) ruff check --fix --exit-zero --quiet . template
 	@$(RUN) ruff format . template
 	@$(RUN) ruff check --quiet . template
