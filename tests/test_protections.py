@@ -256,6 +256,12 @@ PROTECTIONS = {
         '"message": str(fault)',
         "tests/integration/test_errors_api.py",
     ),
+    "an outage while a connection is set up": Protection(
+        "app/core/database_errors.py",
+        "OSError, TimeoutError, *SETUP_ERRORS)",
+        "OSError, TimeoutError)",
+        "tests/integration/test_postgresql.py -k set_up",
+    ),
     "an answer to every error": Protection(
         "app/main.py", "    app.add_middleware(ErrorHandlerMiddleware)\n", "", "tests/integration/test_errors_api.py"
     ),

@@ -5,10 +5,11 @@ import re
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
+from app.core.database import SETUP_ERRORS
 from app.core.exceptions import BROKEN_REFERENCE, AppError, ConflictError, ServiceUnavailableError, UnprocessableError
 
 # What reaches us when the database cannot be used at all: no connection free, none to be had, or none in time.
-OUTAGES: tuple[type[Exception], ...] = (PoolTimeoutError, OSError, TimeoutError)
+OUTAGES: tuple[type[Exception], ...] = (PoolTimeoutError, OSError, TimeoutError, *SETUP_ERRORS)
 
 UNIQUE_VIOLATION = "23505"
 FOREIGN_KEY_VIOLATION = "23503"

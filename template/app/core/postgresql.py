@@ -10,6 +10,7 @@ from functools import cache
 from typing import Any
 from urllib.parse import urlencode
 
+import asyncpg
 from loguru import logger
 from sqlalchemy import URL, ColumnElement, Interval, event, func, literal, make_url, text
 from sqlalchemy.exc import DisconnectionError
@@ -32,6 +33,9 @@ ADVISORY_LOCK = 7_283_945_106
 
 # The pause between two attempts to get the lock, in seconds.
 LOCK_INTERVAL = 0.2
+
+# What the driver itself raises if a connection dies while it is set up: SQLAlchemy wraps errors of statements only.
+SETUP_ERRORS: tuple[type[Exception], ...] = (asyncpg.InterfaceError, asyncpg.PostgresError)
 
 UNBOUNDED = {"statement_timeout": "0", "idle_in_transaction_session_timeout": "0"}
 

@@ -32,6 +32,9 @@ TRY_LOCK = ":lock IS NOT NULL"
 # What makes a transaction that only reads.
 SNAPSHOT: Mapping[str, Any] = {"isolation_level": "SERIALIZABLE"}
 
+# What the driver itself raises if a connection cannot be set up: SQLAlchemy wraps errors of statements only.
+SETUP_ERRORS: tuple[type[Exception], ...] = (sqlite3.OperationalError,)
+
 # In seconds; another replica may migrate meanwhile.
 MIGRATION_TIMEOUT = 60
 

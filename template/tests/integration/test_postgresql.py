@@ -167,3 +167,21 @@ async def test_a_key_that_is_in_use_in_another_process_is_not_waited_for(setting
         await second.rollback()
         await second.execute(text("SELECT 1"))
     await database.close()
+
+
+async def test_a_connection_that_dies_while_it_is_set_up_is_an_outage(
+    client: AsyncClient, app: FastAPI, database_url: str
+) -> None:
+    database = Database(Settings(DATABASE_URL=database_url))
+    event.listen(database.transaction().get_bind(), "connect", cut_off, insert=True)
+    app.state.providers.database = database
+
+    response = await client.post(LOGIN, **credentials("ada@example.com", "correct horse battery"))
+
+    await database.close()
+    assert response.status_code == 503
+    assert response.headers["Retry-After"] == "1"
+
+
+def cut_off(connection: Any, _: object) -> None:
+    connection.driver_connection.terminate()

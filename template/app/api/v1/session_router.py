@@ -5,11 +5,12 @@ from fastapi import APIRouter, Depends
 
 from app.api.deps import IdentityDep, RefreshTokenRepositoryDep, get_current_user
 from app.api.errors import errors
+from app.api.v1.user_router import router as users
 from app.domain.schemas.session import SessionResponse
 from app.service.session_service import SessionService
 
 router = APIRouter(
-    prefix="/users/me/sessions",
+    prefix=f"{users.prefix}/me/sessions",
     tags=["sessions"],
     dependencies=[Depends(get_current_user)],
     responses=errors(401, 503),
