@@ -45,7 +45,10 @@ def test_types_are_strict(variant: Path, mypy_cache: Path) -> None:
 
 
 def test_every_public_name_has_a_docstring(clone: Path, tmp_path: Path) -> None:
-    """But `__call__` of middleware, whose class has one, and whose signature is ASGI's."""
+    """But `__call__` of middleware, whose class has one and whose signature is ASGI's, and `create` of a service.
+
+    That one is where projects write their own rules first, and a line there would conflict with theirs in an update.
+    """
     project = releases.render(clone, tmp_path / "backend", "HEAD", **PROFILES["full"])
     invoice = {"kind": "resource", "resource": "invoice", "access": "owner", "fields": "number:str(20) state:enum(a,b)"}
     run_copy(str(clone), project, data=invoice, vcs_ref="HEAD", defaults=True, quiet=True)
@@ -53,11 +56,12 @@ def test_every_public_name_has_a_docstring(clone: Path, tmp_path: Path) -> None:
     found = json.loads(run("ruff", "check", "app", rules, "--exit-zero", "--output-format=json", cwd=project))
     places = {(fault["filename"], fault["location"]["row"]) for fault in found}
 
-    assert [place for place in sorted(places) if "def __call__(" not in line(*place)] == []
+    assert [place for place in sorted(places) if not is_exempt(*place)] == []
 
 
-def line(file: str, row: int) -> str:
-    return Path(file).read_text("utf-8").splitlines()[row - 1]
+def is_exempt(file: str, row: int) -> bool:
+    line = Path(file).read_text("utf-8").splitlines()[row - 1]
+    return "def __call__(" in line or ("/service/" in file and "async def create(" in line)
 
 
 def test_every_module_can_be_imported(variant: Path) -> None:

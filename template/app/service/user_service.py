@@ -39,7 +39,6 @@ class UserService:
         return found(await self.users.get(user_id))
 
     async def create(self, data: UserCreate) -> User:
-        """Creates a user. Raises ConflictError if the address is in use."""
         password_hash = await hash_password(data.password)
         return await self.users.create(**data.model_dump(exclude={"password"}), password_hash=password_hash)
 
