@@ -29,7 +29,8 @@ from tests.database import ALLOW_COMMITS, REFUSE_COMMITS, REFUSED
 from tests.factories.user_factory import NAME, PASSWORD, create_user, user_fields
 from tests.server import running_server
 
-pytestmark = pytest.mark.xdist_group("server")
+# All of them have `engine`, which deletes at the end what they have committed.
+pytestmark = [pytest.mark.xdist_group("server"), pytest.mark.usefixtures("engine")]
 
 
 @pytest.fixture(scope="module")
