@@ -257,7 +257,7 @@ def sign_in(stack: Stack, **headers: str) -> dict[str, str]:
 def test_the_index_of_make_migrate_search_serves_searches(stack: Stack) -> None:
     stack.set(**ADMIN)
     stack.make("docker-seed")
-    assert "parked   0" in stack.inside("api", "python", "-m", "scripts.outbox")
+    assert "parked   0" in stack.inside("app", "python", "-m", "scripts.outbox")
     stack.sql("""
         INSERT INTO users (id, email, password_hash, full_name)
         SELECT gen_random_uuid(), 'user' || n || '@example.com', 'none', 'User ' || n

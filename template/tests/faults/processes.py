@@ -22,6 +22,8 @@ from tests.waiting import ATTEMPTS, PAUSE, until
 
 SEED = 23
 
+RECOVERING: tuple[type[Exception], ...] = (DBAPIError, OSError)
+
 
 def project_with(folder: Path, files: dict[str, str]) -> Path:
     """A copy of this project with these files."""
@@ -83,7 +85,7 @@ async def rows(engine: AsyncEngine, statement: TextClause) -> Sequence[Any]:
         try:
             async with engine.connect() as connection:
                 return (await connection.execute(statement)).all()
-        except (DBAPIError, OSError):
+        except RECOVERING:
             if attempt == ATTEMPTS - 1:
                 raise
             await asyncio.sleep(PAUSE)
