@@ -172,7 +172,8 @@ def test_it_holds_the_locked_dependencies_and_the_app_alone(stack: Stack) -> Non
 
     code = {path for folder in ("app", "alembic") for path in (stack.folder / folder).rglob("*") if path.is_file()}
     expected = {str(path.relative_to(stack.folder)) for path in code if path.suffix != ".pyc"}
-    expected |= {"alembic.ini", "pyproject.toml", "scripts/__init__.py", "scripts/healthcheck.py", "scripts/seed.py"}
+    scripts = ("__init__", "database", "healthcheck", "outbox", "seed")
+    expected |= {"alembic.ini", "pyproject.toml", *(f"scripts/{name}.py" for name in scripts)}
     assert set(found["files"]) == expected
     locked = run(uv(), "export", "--quiet", "--locked", "--no-dev", "--no-hashes", cwd=stack.folder)
     assert set(found["packages"]) <= {normal(name) for name in re.findall(r"^([\w.-]+)==", locked, re.MULTILINE)}
