@@ -1,4 +1,4 @@
-"""What is added to the backend: a request that creates an article, and puts a message about it into the outbox."""
+"""Adds a route to the backend that creates an article and puts a message about it into the outbox."""
 
 from pathlib import Path
 

@@ -108,8 +108,8 @@ CHANGES = {
             ),
             Edit(
                 USER_SCHEMA,
-                'to create a user."""\n\n',
-                'to create a user."""\n\n    username: Name\n',
+                'an administrator creates."""\n\n',
+                'an administrator creates."""\n\n    username: Name\n',
             ),
             Edit(
                 USER_SCHEMA,
@@ -118,8 +118,8 @@ CHANGES = {
             ),
             Edit(
                 AUTH_SCHEMA,
-                'enters to register."""\n\n',
-                'enters to register."""\n\n    username: Name\n',
+                'fields of a registration."""\n\n',
+                'fields of a registration."""\n\n    username: Name\n',
             ),
             Edit(
                 "scripts/seed.py",

@@ -44,6 +44,11 @@ def local_valkey(data: Path, port: int | None = None) -> Iterator[str]:
                     process.wait()
 
 
+def server_command(**options: object) -> list[str]:
+    """Returns the command that runs a server with these options of its configuration."""
+    return [get_binary_path(), *(part for name, value in options.items() for part in (f"--{name}", str(value)))]
+
+
 def _running(data: Path) -> int | None:
     """The port of the server that keeps its files there."""
     try:
@@ -55,8 +60,7 @@ def _running(data: Path) -> int | None:
 
 def _start(data: Path, port: int) -> subprocess.Popen[bytes]:
     """With nothing of our terminal, since it may outlive us: Ctrl-C reaches it through the last of its users."""
-    options = {"port": port, "bind": "127.0.0.1", "dir": data, "save": "60 1", "logfile": "log"}
-    command = [get_binary_path(), *(part for name, value in options.items() for part in (f"--{name}", str(value)))]
+    command = server_command(port=port, bind="127.0.0.1", dir=data, save="60 1", logfile="log")
     none = subprocess.DEVNULL
     process = subprocess.Popen(command, stdin=none, stdout=none, stderr=none, start_new_session=True)
     with Redis(port=port, retry=UNTIL_IT_ANSWERS) as client:

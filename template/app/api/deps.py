@@ -68,43 +68,43 @@ def settings_of(connection: HTTPConnection) -> Settings:
 
 
 def providers_of(connection: HTTPConnection) -> Providers:
-    """Returns what this application provides."""
+    """Returns the providers of the application."""
     providers: Providers = connection.app.state.providers
     return providers
 
 
 async def get_app_settings(connection: HTTPConnection) -> Settings:
-    """The settings that the application was created with."""
+    """Returns the settings that the application was created with."""
     return settings_of(connection)
 
 
 async def get_providers(connection: HTTPConnection) -> Providers:
-    """What this application provides: its database, limiters, checks and so on."""
+    """Returns the providers of the application: the database, the limiters, the checks of readiness and others."""
     return providers_of(connection)
 
 
 async def get_database(connection: HTTPConnection) -> Database:
-    """The database, for what needs sessions of its own."""
+    """Returns the database, for code that opens sessions of its own."""
     return providers_of(connection).database
 
 
 async def get_exports(connection: HTTPConnection) -> Exports:
-    """The exports that this process streams at the moment, which are bounded."""
+    """Returns the exports of this process, whose number at a time is bounded."""
     return providers_of(connection).exports
 
 
 async def get_access_tokens(connection: HTTPConnection) -> AccessTokens:
-    """What issues and reads access tokens."""
+    """Returns the object that issues and verifies access tokens."""
     return providers_of(connection).access_tokens
 
 
 async def get_attempt_limiter(connection: HTTPConnection) -> AttemptLimiter:
-    """The limit of failed sign-ins."""
+    """Returns the limiter of failed sign-ins."""
     return providers_of(connection).attempt_limiter
 
 
 async def get_registration_limiter(connection: HTTPConnection) -> RegistrationLimiter:
-    """The limit of registrations."""
+    """Returns the limiter of registrations."""
     return providers_of(connection).registration_limiter
 
 
@@ -146,12 +146,12 @@ SnapshotDep = Annotated[AsyncSession, Depends(get_snapshot, scope="request")]
 
 
 async def get_user_repository(connection: HTTPConnection, session: SessionDep) -> UserRepository:
-    """The users, in the session of the request."""
+    """Returns the repository of users on the session of the request."""
     return providers_of(connection).user_repository(session)
 
 
 async def get_refresh_token_repository(connection: HTTPConnection, session: SessionDep) -> RefreshTokenRepository:
-    """The sessions of users, in the session of the request."""
+    """Returns the repository of refresh tokens on the session of the request."""
     return providers_of(connection).refresh_token_repository(session)
 
 
@@ -176,7 +176,7 @@ ClientDep = Annotated[str, Depends(get_client)]
 
 
 async def get_device(connection: HTTPConnection, client: ClientDep) -> Device:
-    """The device that sent the request, as far as it tells."""
+    """Returns the device that sent the request, as far as the request describes it."""
     return device_of(connection.headers.get("User-Agent", ""), client)
 
 

@@ -25,9 +25,9 @@ def document_operations(app: FastAPI) -> None:
         schema = build()  # the same object each time
         for method, operation, calls in _operations(app, schema["paths"]):
             _describe(settings, method, operation, calls)
-            for call in calls:
-                if isinstance(call, Listing):
-                    _describe_query(schema, operation, call)
+            for listing in calls:
+                if isinstance(listing, Listing):
+                    _describe_query(schema, operation, listing)
         return schema
 
     app.openapi = openapi  # type: ignore[method-assign]  # as FastAPI's documentation does
@@ -48,7 +48,9 @@ def _describe_query(schema: dict[str, Any], operation: dict[str, Any], listing: 
     for name, field in listing.properties.items():
         if name not in described:
             parameter = {"name": name, "in": "query", "required": name in listing.required, "schema": field}
-            parameters.append(parameter | {key: field[key] for key in ("description",) if key in field})
+            if "description" in field:
+                parameter["description"] = field["description"]
+            parameters.append(parameter)
 
 
 def _operations(app: FastAPI, paths: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any], AbstractSet[object]]]:

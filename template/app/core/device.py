@@ -1,4 +1,4 @@
-"""What a request tells about the device that sent it."""
+"""The device that sent a request, as far as the request describes it."""
 
 from dataclasses import dataclass
 

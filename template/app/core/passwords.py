@@ -24,7 +24,7 @@ async def hash_password(password: str) -> str:
 
 
 async def verify_password(password: str, password_hash: str | None) -> bool:
-    """Whether they belong together. Without a hash they do not, after the same time as with any other.
+    """Returns whether the password matches the hash. Without a hash, it returns False after the same time.
 
     Raises ServiceUnavailableError when no slot gets free within `SLOT_TIMEOUT` seconds.
     """

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +22,6 @@ from tests.server import STOP_TIMEOUT, wait_for
 from tests.waiting import ATTEMPTS, PAUSE, until
 
 SEED = 23
-
-RECOVERING: tuple[type[Exception], ...] = (DBAPIError, OSError)
 
 
 def project_with(folder: Path, files: dict[str, str]) -> Path:
@@ -81,12 +80,9 @@ async def kill_now_and_then(kills: Sequence[Callable[[], None]], done: Callable[
 
 async def rows(engine: AsyncEngine, statement: TextClause) -> Sequence[Any]:
     """What the statement finds, once the database has recovered."""
-    for attempt in range(ATTEMPTS):
-        try:
+    for _ in range(ATTEMPTS):
+        with suppress(DBAPIError, OSError):
             async with engine.connect() as connection:
                 return (await connection.execute(statement)).all()
-        except RECOVERING:
-            if attempt == ATTEMPTS - 1:
-                raise
-            await asyncio.sleep(PAUSE)
-    raise AssertionError
+        await asyncio.sleep(PAUSE)
+    raise TimeoutError

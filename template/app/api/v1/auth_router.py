@@ -31,7 +31,7 @@ async def get_auth_service(
     settings: SettingsDep,
     device: DeviceDep,
 ) -> AuthService:
-    """The rules of sign-in, for the device that sent the request."""
+    """Returns the service for signing in, for the device that sent the request."""
     lifetime = timedelta(days=settings.REFRESH_TOKEN_EXPIRE_DAYS)
     return AuthService(users, refresh_tokens, access_tokens, lifetime, device)
 

@@ -18,7 +18,7 @@ router = APIRouter(
 
 
 async def get_session_service(refresh_tokens: RefreshTokenRepositoryDep) -> SessionService:
-    """The rules about sessions, in the database session of the request."""
+    """Returns the service on the database session of the request."""
     return SessionService(refresh_tokens)
 
 

@@ -59,7 +59,7 @@ async def get_user_service(
     users: UserRepositoryDep,
     refresh_tokens: RefreshTokenRepositoryDep,
 ) -> UserService:
-    """The rules about users, in the session of the request."""
+    """Returns the service on the session of the request."""
     return UserService(users, refresh_tokens)
 
 
@@ -73,7 +73,7 @@ async def get_user_export(
     providers: ProvidersDep,
     session: SnapshotDep,
 ) -> UserService:
-    """The rules about users, in a session that sees one moment."""
+    """Returns the service on a session that reads one snapshot."""
     return UserService(providers.user_repository(session), providers.refresh_token_repository(session))
 
 

@@ -15,7 +15,7 @@ _DELIVERED = text("delivered_at IS NOT NULL")
 
 
 class OutboxMessage(Base):
-    """What has to happen after the transaction that wrote it. It waits, or is delivered, or parked."""
+    """Something to do after the commit of the transaction that wrote it. It is waiting, delivered or parked."""
 
     __tablename__ = "outbox"
     __table_args__ = (

@@ -7,13 +7,13 @@ from app.domain.schemas.user import Email, Password
 
 
 class RefreshRequest(RequestModel):
-    """A refresh token, to be exchanged or to be ended."""
+    """A refresh token that the client exchanges or revokes."""
 
     refresh_token: Annotated[str, Field(max_length=200, pattern="^[A-Za-z0-9_-]+$")]
 
 
 class RegisterRequest(RequestModel):
-    """What somebody enters to register."""
+    """The fields of a registration."""
 
     email: Email
     password: Password

@@ -23,7 +23,7 @@ Password = Annotated[str, Field(min_length=8, max_length=MAXIMUM_PASSWORD_LENGTH
 
 
 class UserCreate(RequestModel):
-    """What an administrator enters to create a user."""
+    """The fields of a new user, whom an administrator creates."""
 
     email: Email
     password: Password
@@ -32,7 +32,7 @@ class UserCreate(RequestModel):
 
 
 class UserUpdate(RequestModel):
-    """What an administrator changes of a user: only the fields that are sent."""
+    """The fields of a user that an administrator changes. A field that is not sent keeps its value."""
 
     full_name: Name | MISSING = MISSING
     role: Role | MISSING = MISSING
@@ -59,7 +59,7 @@ class PasswordReset(RequestModel):
 
 
 class UserFilters(SearchFilters):
-    """Which users a list has."""
+    """The order and the filters of a list of users."""
 
     sort_by: Literal[
         "created_at",
@@ -81,11 +81,11 @@ class UserFilters(SearchFilters):
 
 
 class UserListQuery(UserFilters, SearchQuery):
-    """A page of the users."""
+    """The query for one page of users."""
 
 
 class UserExportQuery(UserFilters, ExportQuery):
-    """All users, as a file."""
+    """The query for a file of users."""
 
 
 class UserResponse(ResponseModel):
