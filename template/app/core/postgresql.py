@@ -35,7 +35,11 @@ ADVISORY_LOCK = 7_283_945_106
 LOCK_INTERVAL = 0.2
 
 # What the driver itself raises if a connection dies while it is set up: SQLAlchemy wraps errors of statements only.
-SETUP_ERRORS: tuple[type[Exception], ...] = (asyncpg.InterfaceError, asyncpg.PostgresError)
+SETUP_ERRORS: tuple[type[Exception], ...] = (
+    asyncpg.InterfaceError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.OperatorInterventionError,
+)
 
 UNBOUNDED = {"statement_timeout": "0", "idle_in_transaction_session_timeout": "0"}
 

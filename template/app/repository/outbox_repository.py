@@ -89,7 +89,7 @@ class OutboxRepository:
             update(OutboxMessage)
             .where(OutboxMessage.id.in_(select(due.c.id)))
             .values(due_at=time_after(lease), attempts=OutboxMessage.attempts + 1)
-            .returning(*(getattr(OutboxMessage, _COLUMNS.get(name, name)) for name in Claim.__dataclass_fields__))
+            .returning(*_CLAIMED)
             .execution_options(synchronize_session=False)
         )
         rows = (await self.session.execute(claimed)).all()
@@ -133,8 +133,16 @@ class OutboxRepository:
         await self.session.execute(statement.execution_options(synchronize_session=False))
 
 
-# The names of a claim that are others in the table.
-_COLUMNS = {"attempt": "attempts"}
+# The fields of a claim, in their order.
+_CLAIMED = (
+    OutboxMessage.id,
+    OutboxMessage.attempts,
+    OutboxMessage.kind,
+    OutboxMessage.key,
+    OutboxMessage.payload,
+    OutboxMessage.request_id,
+    OutboxMessage.error,
+)
 _WAITING = (OutboxMessage.delivered_at.is_(None), OutboxMessage.parked_at.is_(None))
 
 
