@@ -1,6 +1,9 @@
 """What clients see when the database stops answering: quick, honest refusals, and no lost word."""
 
 import asyncio
+import os
+import subprocess
+import sys
 from collections import Counter
 from itertools import islice
 
@@ -124,6 +127,23 @@ async def test_crashes_under_load_lose_nothing_that_was_acknowledged(
     assert acknowledged
     assert acknowledged <= found
     assert set(statuses) <= {201, 503}, statuses
+
+
+async def test_a_script_waits_for_a_database_that_responds_late(migrated: Service) -> None:
+    environment = os.environ | LIMITS | {"DATABASE_URL": migrated.url, "DB_POOL_TIMEOUT": "0.1"}
+    migrated.freeze()
+    try:
+        script = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "scripts.outbox", env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        )
+        # Longer than it takes to start, and than a request would wait.
+        await asyncio.sleep(5)
+    finally:
+        migrated.thaw()
+    output, errors = await script.communicate()
+
+    assert (script.returncode, errors) == (0, b"")
+    assert output.startswith(b"waiting  ")
 
 
 async def test_many_sign_ins_at_once_leave_the_server_alive_and_small(client: AsyncClient, server: Server) -> None:
