@@ -1,10 +1,11 @@
 """Asks the application in this container whether it responds; the exit status says it.
 
-python -m scripts.healthcheck [/health/ready]
+python -m scripts.healthcheck [/health/ready [ATTEMPTS]]
 """
 
 import os
 import sys
+import time
 from http import HTTPStatus
 from http.client import HTTPConnection
 
@@ -25,18 +26,21 @@ def healthy(port: int, path: str, host: str = "127.0.0.1", timeout: float = 2) -
         connection.close()
 
 
-def main(path: str = "/health") -> int:
+def main(path: str = "/health", attempts: str = "1") -> int:
+    """Asks so many times, a second apart, until the response is good. Returns the exit status."""
     settings = read_settings(ServerSettings)
     host = ON_THIS_MACHINE.get(settings.HOST, settings.HOST)
     api = settings.ROOT_PATH + settings.API_V1_PREFIX
     # Compose says which port of the machine leads to ours.
     outside = f"http://127.0.0.1:{os.environ.get('PUBLISHED_PORT', settings.PORT)}"
-    if not healthy(settings.PORT, api + path, host):
-        print(f"It is not ready: {outside}{api}{path} says what is missing, if it responds.")
-        return 1
-    page = f"{settings.ROOT_PATH}/docs" if settings.has_documentation else f"{api}/health"
-    print(f"The API is ready: {outside}{page}")
-    return 0
+    for attempt in range(int(attempts)):
+        time.sleep(min(attempt, 1))
+        if healthy(settings.PORT, api + path, host):
+            page = f"{settings.ROOT_PATH}/docs" if settings.has_documentation else f"{api}/health"
+            print(f"The API is ready: {outside}{page}")
+            return 0
+    print(f"It is not ready: {outside}{api}{path} says what is missing, if it responds.")
+    return 1
 
 
 if __name__ == "__main__":

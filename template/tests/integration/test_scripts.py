@@ -15,7 +15,7 @@ from scripts.healthcheck import healthy
 from scripts.ports import free_port
 from tests.api import PREFIX
 from tests.database import URL, unreachable
-from tests.server import STOP_TIMEOUT, running_server, wait_for
+from tests.server import STOP_TIMEOUT, running_server
 
 ADMIN = {"FIRST_ADMIN_EMAIL": "Root@Example.com", "FIRST_ADMIN_PASSWORD": "correct horse battery"}
 
@@ -99,8 +99,7 @@ def test_the_server_and_its_health_check_read_the_same_settings(database_url: st
     environment = os.environ | {"DATABASE_URL": database_url, "PYTHONPATH": str(ROOT), "ENV_FILE": ".env"}
     process = subprocess.Popen([sys.executable, "-m", "app"], cwd=env_file.parent, env=environment)
     try:
-        wait_for(f"http://127.0.0.1:{port}/shop/other/health")
-        check = until_it_says_ready(env_file.parent)
+        check = run_here(env_file.parent, "scripts.healthcheck", "/health/ready", "100")
         missing = run_here(env_file.parent, "scripts.healthcheck", "/nothing", PUBLISHED_PORT="9000")
         elsewhere = run_here(env_file.parent, "scripts.healthcheck", PORT=str(free_port()))
     finally:
@@ -110,15 +109,6 @@ def test_the_server_and_its_health_check_read_the_same_settings(database_url: st
     assert (check.stdout, check.returncode) == (f"The API is ready: http://127.0.0.1:{port}/shop/docs\n", 0)
     assert "http://127.0.0.1:9000/shop/other/nothing" in missing.stdout
     assert (missing.returncode, elsewhere.returncode) == (1, 1)
-
-
-def until_it_says_ready(folder: Path) -> subprocess.CompletedProcess[str]:
-    """It has two seconds each time, which a busy machine may need for something else."""
-    for _ in range(30):
-        check = run_here(folder, "scripts.healthcheck", "/health/ready")
-        if check.returncode == 0:
-            break
-    return check
 
 
 def start_with_database(command: str, **environment: str) -> subprocess.Popen[str]:
