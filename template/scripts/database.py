@@ -2,6 +2,7 @@
 
 import asyncio
 import sys
+import threading
 from collections.abc import Coroutine
 
 from sqlalchemy.exc import DBAPIError
@@ -23,7 +24,13 @@ def patient_database(settings: Settings) -> Database:
 
 def say(work: Coroutine[None, None, str]) -> None:
     """Prints what it returns. Raises SystemExit with a sentence if the database is not available."""
+    print(asyncio.run(_or_a_sentence(work)))
+
+
+async def _or_a_sentence(work: Coroutine[None, None, str]) -> str:
     try:
-        print(asyncio.run(work))
+        return await work
     except UNAVAILABLE as error:
+        # A thread of the driver of SQLite may find this loop closed, and would print a traceback about it.
+        threading.excepthook = lambda _: None
         sys.exit(f"The database is not available: {reason(error)}")

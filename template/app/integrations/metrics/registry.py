@@ -1,6 +1,7 @@
 """The metrics, and their text for Prometheus."""
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,9 @@ from prometheus_client import (
     disable_created_metrics,
     generate_latest,
 )
+from prometheus_client.metrics_core import Metric
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
+from prometheus_client.registry import Collector
 from sqlalchemy import event
 from sqlalchemy.pool import ConnectionPoolEntry, Pool
 
@@ -59,16 +62,34 @@ def exposition() -> bytes:
         return generate_latest(REGISTRY)
     _forget_dead_workers()
     registry = CollectorRegistry()
-    MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+    registry.register(_OfAllWorkers())
     return generate_latest(registry)
+
+
+class _OfAllWorkers(Collector):
+    def collect(self) -> Iterable[Metric]:
+        # The library cannot read the file of a worker that has just created it.
+        files = [str(file) for file in _folder().glob("*.db") if _has_content(file)]
+        return MultiProcessCollector.merge(files)  # type: ignore[no-any-return, no-untyped-call]
+
+
+def _has_content(file: Path) -> bool:
+    try:
+        return file.stat().st_size > 0
+    except FileNotFoundError:  # another worker has forgotten a dead one
+        return False
 
 
 def _forget_dead_workers() -> None:
     """Takes back what a worker that was killed had in progress. What it counted stays."""
-    for file in Path(os.environ[VARIABLE]).glob("gauge_live*_*.db"):
+    for file in _folder().glob("gauge_live*_*.db"):
         worker = int(file.stem.rpartition("_")[2])
         if not _is_alive(worker):
             mark_process_dead(worker)  # type: ignore[no-untyped-call]
+
+
+def _folder() -> Path:
+    return Path(os.environ[VARIABLE])
 
 
 def _is_alive(process: int) -> bool:

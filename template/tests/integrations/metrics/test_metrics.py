@@ -220,6 +220,14 @@ def test_several_workers_count_together(server: Server, folder: Path) -> None:
     block_until(each_is_counted_once)
 
 
+def test_a_worker_that_has_just_created_its_file_is_no_error(server: Server, folder: Path) -> None:
+    httpx2.get(f"{server.address}{ME}")
+    [shared] = folder.glob("metrics-*")
+    (shared / "counter_1.db").touch()
+
+    assert value(scrape(server), "http_requests_in_progress") == 1
+
+
 def test_workers_that_were_killed_leave_their_counts_and_nothing_in_progress(server: Server) -> None:
     labels = {"method": "GET", "route": f"{PREFIX}{ME}", "status": "401"}
     httpx2.get(f"{server.address}{ME}")
