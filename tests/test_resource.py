@@ -112,6 +112,24 @@ def test_a_resource_goes_as_it_came(project: Path) -> None:
     run("make", "test", "ARGS=-k migrations", cwd=project)
 
 
+def test_its_files_come_back_when_they_are_named(project: Path) -> None:
+    add(project, "invoice", "number:str(20)!")
+    router, service = (project / f"app/{name}" for name in ("api/v1/invoice_router.py", "service/invoice_service.py"))
+    made = router.read_bytes()
+    router.unlink()
+    service.write_text("# ours\n")
+    commit(project)
+
+    untouched = run("make", "template-heal", cwd=project)
+    said = run("make", "template-heal", "path=app/api/v1/invoice_router.py", cwd=project)
+
+    assert untouched.startswith("Every file that this is about is as ")
+    assert "+++ app/api/v1/invoice_router.py\n" in said
+    assert router.read_bytes() == made
+    assert changes(project) == ["?? app/api/v1/invoice_router.py"]
+    assert service.read_text() == "# ours\n"
+
+
 def test_an_update_that_changes_nothing_of_it_leaves_it_alone(clone: Path, project: Path, tmp_path: Path) -> None:
     template = Path(shutil.copytree(clone, tmp_path / "template"))
     answers = project / ".copier-answers.yml"

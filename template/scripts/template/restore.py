@@ -1,6 +1,7 @@
 """Brings files of the template back to what the project's version renders. `make template-heal` calls it.
 
-Without a path, all that the project changed; a file that it deleted comes back when it is named.
+Without a path, all that the project changed of the template's. A file that it deleted comes back when it is named, and
+so does a file of a resource, as `make resource` wrote it.
 """
 
 import os
@@ -8,12 +9,15 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from scripts.template.diff import SEEDED
-from scripts.template.files import File, read, staged, uninterrupted
+from scripts.template.files import File, read, staged, uninterrupted, write
 from scripts.template.git import git
 from scripts.template.preconditions import require_repository, some
 from scripts.template.project import ANSWERS, ROOT, fresh_render, nothing_changed, origin
+from scripts.template.records import all_records
+from scripts.template.resources import rendered
 from scripts.template.versions import versions_of
 
 Files = Mapping[str, File]
@@ -28,7 +32,7 @@ def main() -> None:
             found = strayed(files_of(template), os.environ.get("TEMPLATE_PATH", "").split())
             if found and not os.environ.get("DRY"):
                 require_kept(list(found))
-            show(template, list(found))
+            show(found)
         if found and not os.environ.get("DRY"):
             with staged(found) as put, uninterrupted():
                 put()
@@ -43,13 +47,21 @@ def files_of(template: Path) -> Files:
 
 def strayed(files: Files, paths: list[str]) -> Files:
     """What differs of these paths, which are files or folders. Raises SystemExit where the template has no such one."""
-    for path in paths:
-        if not any(is_below(name, path) for name in files):
-            sys.exit(f"{path} is no file that the template cares for: make template-diff lists those that differ.")
+    others = [path for path in paths if not any(is_below(name, path) for name in files)]
+    files = {**files, **files_of_resources(others)}
+    if unknown := [path for path in others if path not in files]:
+        sys.exit(f"{unknown[0]} is no file that the template cares for: make template-diff lists those that differ.")
     named = [name for name in files if not paths or any(is_below(name, path) for path in paths)]
     return {
         name: files[name] for name in named if read(ROOT / name) != files[name] and (paths or (ROOT / name).is_file())
     }
+
+
+def files_of_resources(names: list[str]) -> Files:
+    if not names:
+        return {}
+    records = all_records()
+    return {name: file for record in records for name, file in rendered(record).items() if name in names}
 
 
 def is_below(name: str, path: str) -> bool:
@@ -63,13 +75,15 @@ def require_kept(names: list[str]) -> None:
         sys.exit(f"There are changes that are not committed ({some(changed)}): commit or stash them first.")
 
 
-def show(template: Path, names: list[str]) -> None:
+def show(files: Files) -> None:
     """What goes, and what comes in its place."""
-    for name in names:
-        ours = name if (ROOT / name).is_file() else os.devnull
-        command = ["git", "diff", "--no-index", "--no-prefix", ours, str(template / name)]
-        shown = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False).stdout
-        print(shown.replace(f"{str(template).lstrip('/')}/", ""), end="")
+    with TemporaryDirectory() as folder:
+        for name, file in files.items():
+            write(Path(folder) / name, file)
+            ours = name if (ROOT / name).is_file() else os.devnull
+            command = ["git", "diff", "--no-index", "--no-prefix", ours, f"{folder}/{name}"]
+            shown = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False).stdout
+            print(shown.replace(f"{folder.lstrip('/')}/", ""), end="")
 
 
 def said(names: list[str], version: str) -> str:
