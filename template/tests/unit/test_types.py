@@ -1,12 +1,14 @@
 """A field takes what its documentation says, and nothing else."""
 
 import datetime as dt
+import re
 from decimal import Decimal
 from typing import Annotated, Any
 
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
+from app.domain.schemas.base import Name
 from app.domain.schemas.types import (
     BigInteger,
     Boolean,
@@ -108,3 +110,19 @@ def test_digits_are_documented_as_they_are_taken() -> None:
 
     assert (number["minimum"], number["maximum"]) == (-999, 999)
     assert text["pattern"] == r"^-?[0-9]{1,3}(\.[0-9]{1,2})?$"
+
+
+# What ECMA-262 calls white space, in whose language a JSON Schema writes its patterns.
+ECMA_SPACE = r"\t\n\v\f\r \xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000\ufeff"
+
+
+@pytest.mark.parametrize("blank", [chr(number) for number in range(0x3001) if chr(number).isspace()])
+def test_a_blank_name_is_refused_where_its_schema_refuses_it(blank: str) -> None:
+    names = TypeAdapter(Name)
+    pattern = names.json_schema()["pattern"].replace(r"\S", r"[^\s]").replace(r"\s", ECMA_SPACE)
+
+    if re.search(pattern, blank):
+        assert names.validate_python(blank) == blank
+    else:
+        with pytest.raises(ValidationError):
+            names.validate_python(blank)

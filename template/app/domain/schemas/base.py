@@ -35,4 +35,8 @@ def storable(value: str) -> str:
 
 
 Storable = AfterValidator(storable)
-Name = Annotated[str, StringConstraints(min_length=1, max_length=100, strip_whitespace=True, pattern=r"\S"), Storable]
+# Pydantic strips U+0085 as well, which a `\s` of JSON Schema does not know.
+NOT_BLANK = r"[^\s\x85]"
+Name = Annotated[
+    str, StringConstraints(min_length=1, max_length=100, strip_whitespace=True, pattern=NOT_BLANK), Storable
+]
