@@ -225,7 +225,8 @@ def test_a_worker_that_has_just_created_its_file_is_no_error(server: Server, fol
     [shared] = folder.glob("metrics-*")
     (shared / "counter_1.db").touch()
 
-    assert value(scrape(server), "http_requests_in_progress") == 1
+    # The response is there a moment before the request has ended.
+    block_until(lambda: value(scrape(server), "http_requests_in_progress") == 1)
 
 
 def test_workers_that_were_killed_leave_their_counts_and_nothing_in_progress(server: Server) -> None:
