@@ -29,11 +29,13 @@ def main() -> None:
     versions_of(project)
     with nothing_changed():
         with fresh_render(project) as template:
-            found = strayed(files_of(template), os.environ.get("TEMPLATE_PATH", "").split())
-            if found and not os.environ.get("DRY"):
-                require_kept(list(found))
-            show(found)
-        if found and not os.environ.get("DRY"):
+            files = files_of(template)
+        found = strayed(files, [str(Path(path)) for path in os.environ.get("TEMPLATE_PATH", "").split()])
+        is_real = found and not os.environ.get("DRY")
+        if is_real:
+            require_kept(list(found))
+        show(found)
+        if is_real:
             with staged(found) as put, uninterrupted():
                 put()
     print(said(list(found), project.version))
@@ -58,6 +60,7 @@ def strayed(files: Files, paths: list[str]) -> Files:
 
 
 def files_of_resources(names: list[str]) -> Files:
+    """Those of these files that belong to a resource, as `make resource` wrote them."""
     if not names:
         return {}
     records = all_records()

@@ -184,20 +184,19 @@ async def test_an_idle_loop_only_reads(settings: Settings, committed: Database) 
     def note(_: object, __: object, statement: str, *___: object) -> None:
         statements.append(statement.split(maxsplit=1)[0])
 
+    def once_idle() -> list[str]:
+        """Without what ends the work before: the first statement of a loop that is idle is a read."""
+        return list(dropwhile("SELECT".__ne__, statements))
+
     loop = Loop(settings, committed, SOON)
     loop.outbox._clean_at = NEVER + monotonic()
     async with running(loop):
         await until(lambda: not loop.outbox._woken.is_set())
         event.listen(Engine, "before_cursor_execute", note)
-        # What it has begun before it was idle writes.
-        await until(lambda: len(list(dropwhile(is_no_read, statements))) > 5)
+        await until(lambda: len(once_idle()) > 5)
         event.remove(Engine, "before_cursor_execute", note)
 
-    assert set(dropwhile(is_no_read, statements)) == {"SELECT"}
-
-
-def is_no_read(statement: str) -> bool:
-    return statement != "SELECT"
+    assert set(once_idle()) == {"SELECT"}
 
 
 async def test_the_loop_outlives_a_database_that_cannot_be_used_and_says_so_once(

@@ -35,8 +35,7 @@ def storable(value: str) -> str:
 
 
 Storable = AfterValidator(storable)
-# Pydantic strips U+0085 as well, which a `\s` of JSON Schema does not know.
-NOT_BLANK = r"[^\s\x85]"
+# Pydantic strips U+0085, which is not white space in the regular expressions of JSON Schema (ECMA-262).
 Name = Annotated[
-    str, StringConstraints(min_length=1, max_length=100, strip_whitespace=True, pattern=NOT_BLANK), Storable
+    str, StringConstraints(min_length=1, max_length=100, strip_whitespace=True, pattern=r"[^\s\x85]"), Storable
 ]

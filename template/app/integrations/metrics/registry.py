@@ -23,7 +23,7 @@ from sqlalchemy.pool import ConnectionPoolEntry, Pool
 from app.integrations.metrics.multiprocess import VARIABLE, is_shared
 
 # When each series began would be a series of its own.
-disable_created_metrics()  # type: ignore[no-untyped-call]
+disable_created_metrics()  # type: ignore[no-untyped-call]  # nor do the others below have types
 
 _OF_REQUESTS = ("method", "route", "status")
 
@@ -70,7 +70,8 @@ class _OfAllWorkers(Collector):
     def collect(self) -> Iterable[Metric]:
         # The library cannot read the file of a worker that has just created it.
         files = [str(file) for file in _folder().glob("*.db") if _has_content(file)]
-        return MultiProcessCollector.merge(files)  # type: ignore[no-any-return, no-untyped-call]
+        merged: Iterable[Metric] = MultiProcessCollector.merge(files)  # type: ignore[no-untyped-call]
+        return merged
 
 
 def _has_content(file: Path) -> bool:

@@ -225,7 +225,7 @@ def test_a_worker_that_has_just_created_its_file_is_no_error(server: Server, fol
     [shared] = folder.glob("metrics-*")
     (shared / "counter_1.db").touch()
 
-    # The response is there a moment before the request has ended.
+    # A client may get its response before the server counts the request as finished.
     block_until(lambda: value(scrape(server), "http_requests_in_progress") == 1)
 
 
