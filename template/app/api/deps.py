@@ -8,6 +8,7 @@ from typing import Annotated
 from fastapi import Depends
 from fastapi.requests import HTTPConnection
 from fastapi.security import OAuth2PasswordBearer
+from limits.aio.storage import MemoryStorage, Storage
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.api.export import Exports
@@ -21,6 +22,7 @@ from app.core.shutdown import Shutdown
 from app.domain.models.user import Role, User
 from app.repository.refresh_token_repository import RefreshTokenRepository
 from app.repository.user_repository import UserRepository
+from app.service.account_events import AccountEvents
 from app.service.outbox import Outbox
 
 # RFC 9110, 9.2.1: methods that only read.
@@ -36,12 +38,16 @@ class Providers:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self.access_tokens = AccessTokens(settings)
-        self.attempt_limiter = AttemptLimiter(settings)
-        self.registration_limiter = RegistrationLimiter(settings)
+        # What rate limits count in.
+        self.counts: Storage = MemoryStorage()
+        self.attempt_limiter = AttemptLimiter(settings, self.counts)
+        self.registration_limiter = RegistrationLimiter(settings, self.counts)
         self.shutdown = Shutdown(settings.SHUTDOWN_DELAY)
         self.exports = Exports(settings)
         self.user_repository: Callable[[AsyncSession], UserRepository] = UserRepository
         self.refresh_token_repository: Callable[[AsyncSession], RefreshTokenRepository] = RefreshTokenRepository
+        # Who is told, within the transaction of a session, of what happens around an account.
+        self.account_events: Callable[[AsyncSession], AccountEvents] = lambda _: AccountEvents()
         # The requests with an `Idempotency-Key` that run in this process.
         self.running_requests: set[str] = set()
         # What readiness reports besides the database: a name, and a function that raises when that is unavailable.
@@ -155,8 +161,14 @@ async def get_refresh_token_repository(connection: HTTPConnection, session: Sess
     return providers_of(connection).refresh_token_repository(session)
 
 
+async def get_account_events(connection: HTTPConnection, session: SessionDep) -> AccountEvents:
+    """Returns who is told of what happens around an account, in the session of the request."""
+    return providers_of(connection).account_events(session)
+
+
 UserRepositoryDep = Annotated[UserRepository, Depends(get_user_repository)]
 RefreshTokenRepositoryDep = Annotated[RefreshTokenRepository, Depends(get_refresh_token_repository)]
+AccountEventsDep = Annotated[AccountEvents, Depends(get_account_events)]
 
 
 async def get_shutdown(connection: HTTPConnection) -> Shutdown:

@@ -1,4 +1,4 @@
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -78,13 +78,16 @@ class OutboxRepository:
     def __init__(self, session: AsyncSession) -> None:
         self.session = session
 
-    async def is_due(self) -> bool:
-        """Whether there may be something to claim. It only reads."""
-        return bool(await self.session.scalar(select(exists().where(*_due()))))
+    async def is_due(self, but: Collection[str] = ()) -> bool:
+        """Whether there may be something to claim, `but` of these kinds. It only reads."""
+        return bool(await self.session.scalar(select(exists().where(*_due(but)))))
 
-    async def claim(self, limit: int, lease: float) -> list[Claim]:
-        """Takes as many as that for `lease` seconds: the first of each key, whatever other processes do not have."""
-        due = _claimable().limit(limit).with_for_update(skip_locked=True, of=OutboxMessage).cte("due")
+    async def claim(self, limit: int, lease: float, but: Collection[str] = ()) -> list[Claim]:
+        """Takes as many as that for `lease` seconds: the first of each key, whatever other processes do not have.
+
+        Those `but` of these kinds are left alone.
+        """
+        due = _claimable(but).limit(limit).with_for_update(skip_locked=True, of=OutboxMessage).cte("due")
         claimed = (
             update(OutboxMessage)
             .where(OutboxMessage.id.in_(select(due.c.id)))
@@ -146,11 +149,12 @@ _CLAIMED = (
 _WAITING = (OutboxMessage.delivered_at.is_(None), OutboxMessage.parked_at.is_(None))
 
 
-def _due() -> tuple[ColumnElement[bool], ...]:
-    return (*_WAITING, OutboxMessage.due_at <= time_after(0))
+def _due(but: Collection[str]) -> tuple[ColumnElement[bool], ...]:
+    other_kinds = (OutboxMessage.kind.not_in(but),) if but else ()
+    return (*_WAITING, OutboxMessage.due_at <= time_after(0), *other_kinds)
 
 
-def _claimable() -> Any:
+def _claimable(but: Collection[str]) -> Any:
     """The messages that are due, save those before which another one of their key waits, is tried, or is parked."""
     other = aliased(OutboxMessage)
     before = exists().where(
@@ -159,7 +163,7 @@ def _claimable() -> Any:
         # One with a greater number may be under way, if it was committed first.
         or_(other.id < OutboxMessage.id, other.due_at > time_after(0)),
     )
-    return select(OutboxMessage.id).where(*_due(), ~before).order_by(OutboxMessage.due_at, OutboxMessage.id)
+    return select(OutboxMessage.id).where(*_due(but), ~before).order_by(OutboxMessage.due_at, OutboxMessage.id)
 
 
 _table: Any = OutboxMessage.__table__

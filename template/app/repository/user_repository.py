@@ -33,6 +33,13 @@ class UserRepository(Repository[User]):
             execution_options={"populate_existing": True},
         )
 
+    async def lock_for_change(self, user_id: UUID) -> User | None:
+        """The user as it is now, if it is active; until the end of the transaction nobody else changes it."""
+        return await self.session.scalar(
+            select(User).where(User.id == user_id, User.is_active, self.scope).with_for_update(),
+            execution_options={"populate_existing": True},
+        )
+
     async def lock_admins(self) -> Sequence[UUID]:
         """All active administrators; until the end of the transaction nobody else can make them fewer."""
         admins = select(User.id).where(User.role == Role.ADMIN, User.is_active, self.scope)

@@ -14,6 +14,7 @@ from app.domain.schemas.auth import TokenResponse
 from app.domain.schemas.user import MAXIMUM_PASSWORD_LENGTH, normalize_email
 from app.repository.refresh_token_repository import RefreshTokenRepository
 from app.repository.user_repository import UserRepository
+from app.service.account_events import AccountEvents
 
 
 class AuthService:
@@ -26,12 +27,15 @@ class AuthService:
         access_tokens: AccessTokens,
         session_lifetime: timedelta,
         device: Device = UNKNOWN,
+        *,
+        events: AccountEvents | None = None,
     ) -> None:
         self.users = users
         self.refresh_tokens = refresh_tokens
         self.access_tokens = access_tokens
         self.session_lifetime = session_lifetime
         self.device = device
+        self.events = events or AccountEvents()
 
     async def authenticate(self, email: str, password: str) -> User:
         """Whose e-mail address and password these are.
@@ -51,11 +55,15 @@ class AuthService:
         return user
 
     async def begin_session(self, user: User) -> TokenResponse:
-        """Begins a session of this user, and returns its first tokens."""
+        """Begins a session of this user, and returns its first tokens.
+
+        Raises ForbiddenError if the user may not sign in yet.
+        """
+        await self.events.signing_in(user, self.device)
         return await self._issue(Identity(user.id, uuid7()), utc_now() + self.session_lifetime)
 
     async def login(self, email: str, password: str) -> TokenResponse:
-        """Begins a session of whom `authenticate` finds. Raises UnauthorizedError."""
+        """Begins a session of whom `authenticate` finds. Raises UnauthorizedError and ForbiddenError."""
         return await self.begin_session(await self.authenticate(email, password))
 
     async def refresh(self, token: str) -> TokenResponse:

@@ -49,6 +49,8 @@ class Outbox:
         # A test or an integration may add some of its own.
         self.handlers: ChainMap[str, tuple[type[Message], Handler[Any]]] = ChainMap({}, HANDLERS)
         self.watchers: list[Watcher] = []
+        # The kinds that this process leaves to others, or to later: of these, no attempt is counted.
+        self.left_alone: set[str] = set()
         self._settings = settings
         self._database = database
         self._deliverer = Deliverer(settings, database, self.handlers)
@@ -117,7 +119,7 @@ class Outbox:
 
     async def _is_due(self) -> bool:
         async with self._database.reading() as session:
-            return await OutboxRepository(session).is_due()
+            return await OutboxRepository(session).is_due(self.left_alone)
 
     async def _begin(self) -> None:
         free = 0 if self._stopping.is_set() else CONCURRENCY - len(self._under_way)
@@ -132,7 +134,7 @@ class Outbox:
         async with self._database.transaction() as session:
             outbox = OutboxRepository(session)
             await outbox.settle(outcomes)
-            claims = await outbox.claim(limit, self._lease) if limit else []
+            claims = await outbox.claim(limit, self._lease, self.left_alone) if limit else []
         del self._outcomes[: len(outcomes)]
         return claims
 

@@ -1,10 +1,13 @@
 """The rules about users."""
 
+import secrets
 from uuid import UUID
 
 from app.core.exceptions import ConflictError, ForbiddenError, NotFoundError, found
 from app.core.passwords import hash_password, verify_password
+from app.domain.models.base import utc_now
 from app.domain.models.user import Role, User
+from app.domain.schemas.auth import RegisterRequest
 from app.domain.schemas.user import (
     PasswordChange,
     PasswordReset,
@@ -17,14 +20,21 @@ from app.domain.schemas.user import (
 from app.repository.base import Batches, Slice
 from app.repository.refresh_token_repository import RefreshTokenRepository
 from app.repository.user_repository import UserRepository
+from app.service.account_events import AccountEvents
 
 
 class UserService:
     """Creates, changes and deletes users."""
 
-    def __init__(self, users: UserRepository, refresh_tokens: RefreshTokenRepository) -> None:
+    def __init__(
+        self,
+        users: UserRepository,
+        refresh_tokens: RefreshTokenRepository,
+        events: AccountEvents | None = None,
+    ) -> None:
         self.users = users
         self.refresh_tokens = refresh_tokens
+        self.events = events or AccountEvents()
 
     def export(self, query: UserExportQuery) -> Batches[User]:
         """All users that the query finds, in batches. The session of the repository is a snapshot."""
@@ -39,8 +49,22 @@ class UserService:
         return found(await self.users.get(user_id))
 
     async def create(self, data: UserCreate) -> User:
+        """Creates a user for whose address the caller vouches; one without a password is invited to choose it."""
+        values = data.model_dump()
+        if password := values.pop("password", None):
+            values |= {"password_hash": await hash_password(password), "email_verified_at": utc_now()}
+            return await self.users.create(**values)
+        # Of a password that nobody knows.
+        user = await self.users.create(**values, password_hash=await hash_password(secrets.token_urlsafe()))
+        await self.events.invited(user)
+        return user
+
+    async def register(self, data: RegisterRequest) -> User:
+        """Creates a user at their own request, who has not shown yet that the address is theirs."""
         password_hash = await hash_password(data.password)
-        return await self.users.create(**data.model_dump(exclude={"password"}), password_hash=password_hash)
+        user = await self.users.create(**data.model_dump(exclude={"password"}), password_hash=password_hash)
+        await self.events.registered(user)
+        return user
 
     async def update(self, user_id: UUID, data: UserUpdate | ProfileUpdate) -> User:
         """Writes the fields that were sent. Raises NotFoundError, ConflictError for the last administrator."""
@@ -66,11 +90,13 @@ class UserService:
             raise ForbiddenError("The current password is wrong.")
         await self.users.update(user.id, password_hash=await hash_password(data.new_password))
         await self.refresh_tokens.revoke_all(user.id, but=session_id)
+        await self.events.password_changed(user)
 
     async def reset_password(self, user_id: UUID, data: PasswordReset) -> None:
         """Ends every session of the user. Raises NotFoundError."""
-        found(await self.users.update(user_id, password_hash=await hash_password(data.new_password)))
+        user = found(await self.users.update(user_id, password_hash=await hash_password(data.new_password)))
         await self.refresh_tokens.revoke_all(user_id)
+        await self.events.password_changed(user)
 
     async def _keep_an_admin_besides(self, user_id: UUID) -> None:
         if await self.users.lock_admins() == [user_id]:

@@ -74,7 +74,7 @@ def sign_in(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def server(database_url: str) -> Iterator[Server]:
-    limits = dict.fromkeys(("LOGIN_RATE_LIMIT", "REGISTRATION_RATE_LIMIT"), "1000000/minute")
+    limits = dict.fromkeys(("LOGIN_RATE_LIMIT", "REGISTRATION_RATE_LIMIT", "MAIL_RATE_LIMIT"), "1000000/minute")
     with running_server(database_url, REGISTRATION_ENABLED="true", LOG_LEVEL="ERROR", **limits) as server:
         yield server
 

@@ -63,7 +63,8 @@ async def test_every_operation_on_users_is_in_the_table(app: FastAPI) -> None:
         (method.upper(), re.sub(r"{\w+}", NOBODY, path))
         for path in paths
         for method in paths[path]
-        if path.startswith(f"{PREFIX}{USERS}")
+        # Mails have tests of their own.
+        if path.startswith(f"{PREFIX}{USERS}") and "accounts" not in paths[path][method]["tags"]
     }
     tested = {(method, f"{PREFIX}{path}") for method, path, *_ in OPERATIONS}
 
@@ -167,7 +168,7 @@ class TestForgery:
 
         assert await self.status(client, jwt.encode(claims, "x" * 32, "HS256")) == 401
         assert await self.status(client, jwt.encode(claims, key, "HS384")) == 401
-        assert await self.status(client, jwt.encode(claims, None, "none")) == 401
+        assert await self.status(client, jwt.encode(claims, "", "none")) == 401
         assert await self.status(client, token.rpartition(".")[0] + ".") == 401
         assert await self.status(client, self.sign(app, claims, headers={"kid": "../../dev/null"})) == 200
 

@@ -6,6 +6,7 @@ from fastapi.security import OAuth2PasswordRequestForm
 
 from app.api.deps import (
     AccessTokensDep,
+    AccountEventsDep,
     AttemptDep,
     ClientDep,
     DeviceDep,
@@ -18,7 +19,7 @@ from app.api.errors import BODY, errors
 from app.api.v1.user_router import UserServiceDep
 from app.core.exceptions import ForbiddenError
 from app.domain.schemas.auth import RefreshRequest, RegisterRequest, TokenResponse
-from app.domain.schemas.user import UserCreate, UserResponse
+from app.domain.schemas.user import UserResponse
 from app.service.auth_service import AuthService
 
 router = APIRouter(prefix="/auth", tags=["auth"], responses=errors(*BODY, 503))
@@ -30,10 +31,12 @@ async def get_auth_service(
     access_tokens: AccessTokensDep,
     settings: SettingsDep,
     device: DeviceDep,
+    *,
+    events: AccountEventsDep,
 ) -> AuthService:
     """Returns the service for signing in, for the device that sent the request."""
     lifetime = timedelta(days=settings.REFRESH_TOKEN_EXPIRE_DAYS)
-    return AuthService(users, refresh_tokens, access_tokens, lifetime, device)
+    return AuthService(users, refresh_tokens, access_tokens, lifetime, device, events=events)
 
 
 AuthServiceDep = Annotated[AuthService, Depends(get_auth_service)]
@@ -50,7 +53,7 @@ async def require_registration(settings: SettingsDep) -> None:
         raise ForbiddenError("Registration is disabled.")
 
 
-@router.post("/login", dependencies=[Depends(forbid_caching)], responses=errors(401, 429))
+@router.post("/login", dependencies=[Depends(forbid_caching)], responses=errors(401, 403, 429))
 async def login(
     form: Annotated[OAuth2PasswordRequestForm, Depends()], service: AuthServiceDep, attempt: AttemptDep
 ) -> TokenResponse:
@@ -58,7 +61,8 @@ async def login(
 
     `username` is the e-mail address. Send the access token as `Authorization: Bearer ...` for the next `expires_in`
     seconds, then exchange the refresh token for a new pair. A wrong address, a wrong password and an inactive account
-    have the same response. Failed attempts are limited per client and account.
+    have the same response. Failed attempts are limited per client and account. Who may not sign in yet, since the
+    application asks for a verified address, gets a 403.
     """
     async with attempt:
         user = await service.authenticate(form.username, form.password)
@@ -96,4 +100,4 @@ async def register(
     Registrations are limited per client.
     """
     await limiter.count(client)
-    return UserResponse.model_validate(await service.create(UserCreate(**data.model_dump())))
+    return UserResponse.model_validate(await service.register(data))

@@ -7,6 +7,7 @@ from starlette.convertors import StringConvertor, register_url_convertor
 from app.api.conditions import ChangeDep, ETagDep
 from app.api.creation import CreationDep
 from app.api.deps import (
+    AccountEventsDep,
     AttemptDep,
     CurrentUser,
     ExportsDep,
@@ -58,9 +59,10 @@ STAFF = [Depends(require(Role.ADMIN, Role.MODERATOR))]
 async def get_user_service(
     users: UserRepositoryDep,
     refresh_tokens: RefreshTokenRepositoryDep,
+    events: AccountEventsDep,
 ) -> UserService:
     """Returns the service on the session of the request."""
-    return UserService(users, refresh_tokens)
+    return UserService(users, refresh_tokens, events)
 
 
 UserServiceDep = Annotated[

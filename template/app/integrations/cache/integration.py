@@ -19,9 +19,9 @@ async def running(app: FastAPI, settings: Settings) -> AsyncIterator[None]:
     """Has sign-ins counted and users cached in Valkey, and reports its health."""
     cache = Cache(settings)
     providers: Providers = app.state.providers
-    counts = SharedStorage(cache)
-    providers.attempt_limiter = AttemptLimiter(settings, counts)
-    providers.registration_limiter = RegistrationLimiter(settings, counts)
+    providers.counts = SharedStorage(cache)
+    providers.attempt_limiter = AttemptLimiter(settings, providers.counts)
+    providers.registration_limiter = RegistrationLimiter(settings, providers.counts)
     providers.user_repository = partial(CachedUserRepository, cache=cache)
     providers.reported_checks["cache"] = cache.ping
     app.state.cache = cache  # deprecated: goes in 0.6.0

@@ -1,0 +1,94 @@
+"""Sends the mails that the outbox holds. Links are made here, so that none is stored."""
+
+from uuid import UUID
+
+from app.domain.models.user import User
+from app.integrations.mail.letters import letter
+from app.integrations.mail.links import Links, Purpose
+from app.integrations.mail.messages import (
+    ConfirmEmail,
+    EmailChanged,
+    Invitation,
+    PasswordChanged,
+    ResetPassword,
+    SignedIn,
+    VerifyEmail,
+)
+from app.integrations.mail.smtp import send
+from app.repository.user_repository import UserRepository
+from app.service.handlers import Delivery, handles
+
+
+@handles(ResetPassword)
+async def send_reset(message: ResetPassword, delivery: Delivery) -> None:
+    """Sends a link for a new password, if somebody has this address."""
+    if user := await _user(delivery, email=message.email):
+        await _send_link(delivery, "reset_password", user, Purpose.RESET)
+
+
+@handles(Invitation)
+async def send_invitation(message: Invitation, delivery: Delivery) -> None:
+    """Sends a link for the first password."""
+    user = await _user(delivery, message.user_id)
+    if user is not None and user.email_verified_at is None:
+        await _send_link(delivery, "invitation", user, Purpose.INVITATION)
+
+
+@handles(VerifyEmail)
+async def send_verification(message: VerifyEmail, delivery: Delivery) -> None:
+    """Sends a link by which the address is verified, unless it is."""
+    user = await _user(delivery, message.user_id)
+    if user is not None and user.email_verified_at is None:
+        await _send_link(delivery, "verify_email", user, Purpose.VERIFY)
+
+
+@handles(ConfirmEmail)
+async def send_confirmation(message: ConfirmEmail, delivery: Delivery) -> None:
+    """Sends a link to the new address, unless somebody has it."""
+    user = await _user(delivery, message.user_id)
+    if user is not None and await _user(delivery, email=message.new_email) is None:
+        await _send_link(delivery, "confirm_email", user, Purpose.CONFIRM, email=message.new_email)
+
+
+@handles(EmailChanged)
+async def tell_of_email(message: EmailChanged, delivery: Delivery) -> None:
+    """Tells the old address that it is not the user's any more."""
+    if user := await _user(delivery, message.user_id):
+        await _send(delivery, "email_changed", message.old_email, user)
+
+
+@handles(PasswordChanged)
+async def tell_of_password(message: PasswordChanged, delivery: Delivery) -> None:
+    """Tells the user that the password is another one."""
+    if user := await _user(delivery, message.user_id):
+        await _send(delivery, "password_changed", user.email, user)
+
+
+@handles(SignedIn)
+async def tell_of_device(message: SignedIn, delivery: Delivery) -> None:
+    """Tells the user of a device."""
+    if user := await _user(delivery, message.user_id):
+        device = {"at": message.at, "user_agent": message.user_agent, "client": message.client}
+        await _send(delivery, "signed_in", user.email, user, **device)
+
+
+async def _user(delivery: Delivery, user_id: UUID | None = None, *, email: str = "") -> User | None:
+    """The user, if they may sign in."""
+    async with delivery.database.reading() as session:
+        users = UserRepository(session)
+        user = await (users.get_by_email(email) if user_id is None else users.get(user_id))
+        return user if user is not None and user.is_active else None
+
+
+async def _send_link(delivery: Delivery, name: str, user: User, purpose: Purpose, *, email: str | None = None) -> None:
+    links = Links(delivery.settings)
+    lifetime = links.lifetime(purpose)
+    link = links.make(purpose, user, email=email)
+    await _send(delivery, name, email or user.email, user, link=link, lifetime=lifetime)
+
+
+async def _send(delivery: Delivery, name: str, to: str, user: User, **values: object) -> None:
+    message = letter(delivery.settings, to, name, full_name=user.full_name, **values)
+    # The same each time it is delivered, so that a mailbox can tell.
+    message["Message-ID"] = f"<{delivery.id}.{name}@{delivery.settings.MAIL_FROM.email.rpartition('@')[2]}>"
+    await send(delivery.settings, message, to)

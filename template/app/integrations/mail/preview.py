@@ -1,0 +1,59 @@
+"""The mails of the local mailbox, in the browser. Only development has these pages."""
+
+import email
+from email.message import EmailMessage
+from email.policy import default
+from pathlib import Path
+
+from fastapi import APIRouter, HTTPException
+from fastapi.responses import HTMLResponse
+from jinja2 import Environment
+
+from app.core.config import ROOT
+
+MAILS = ROOT / ".local" / "mail"
+# Nothing of a mail may run here.
+POLICY = "default-src 'none'; style-src 'unsafe-inline'; sandbox allow-top-navigation-by-user-activation"
+HEADERS = {"Content-Security-Policy": POLICY}
+
+_page = Environment(autoescape=True).from_string("""<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<title>Mails</title>
+<style>body { font: 1rem/1.5 system-ui; max-width: 50rem; margin: 2rem auto } pre { white-space: pre-wrap }</style>
+<h1>Mails</h1>
+<p>What the application has sent since <code>make dev</code> was first used: the newest first. Each is a file in
+<code>.local/mail/</code>, written from a template in <code>app/integrations/mail/templates/</code>.</p>
+{% for name, mail in mails %}
+<details{% if loop.first %} open{% endif %}>
+  <summary>{{ mail["Subject"] }}, to {{ mail["To"] }}, {{ mail["Date"] }}</summary>
+  <p><a href="mail/{{ name }}">As HTML</a></p>
+  <pre>{{ mail.get_body(("plain",)).get_content() }}</pre>
+</details>
+{% else %}
+<p>There is none yet.</p>
+{% endfor %}
+""")
+
+router = APIRouter(prefix="/dev/mail", include_in_schema=False, default_response_class=HTMLResponse)
+
+
+@router.get("")
+def list_mails() -> HTMLResponse:
+    """Shows the newest mails."""
+    newest = sorted(MAILS.glob("*.eml"), reverse=True)[:50]
+    return HTMLResponse(_page.render(mails=[(file.stem, _read(file)) for file in newest]), headers=HEADERS)
+
+
+@router.get("/{name}")
+def show_mail(name: str) -> HTMLResponse:
+    """Shows the HTML of one mail."""
+    file = next((file for file in MAILS.glob("*.eml") if file.stem == name), None)
+    body = _read(file).get_body(("html",)) if file is not None else None
+    if body is None:
+        raise HTTPException(404)
+    return HTMLResponse(body.get_content(), headers=HEADERS)
+
+
+def _read(file: Path) -> EmailMessage:
+    return email.message_from_bytes(file.read_bytes(), policy=default)

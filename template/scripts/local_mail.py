@@ -1,0 +1,39 @@
+"""A mail server that delivers nothing: each mail becomes a file. It is a development dependency."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import SMTP, Envelope, Session
+
+from scripts.ports import free_port
+
+
+class Mailbox:
+    """Keeps what comes, in the order of the names of its files."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    async def handle_DATA(self, _: SMTP, __: Session, envelope: Envelope) -> str:  # noqa: N802 (aiosmtpd calls it)
+        name = f"{datetime.now(UTC):%Y-%m-%dT%H-%M-%S.%f}"
+        content = envelope.original_content or b""
+        # By its last name at once, so that nobody reads a part of it.
+        part = self.folder / f"{name}.part"
+        part.write_bytes(content)
+        part.rename(self.folder / f"{name}.eml")
+        return "250 OK"
+
+
+@contextmanager
+def local_mail(folder: Path) -> Iterator[str]:
+    """The URL of a server that writes into this folder. It lives as long as the block."""
+    folder.mkdir(parents=True, exist_ok=True)
+    controller = Controller(Mailbox(folder), hostname="127.0.0.1", port=free_port(), enable_SMTPUTF8=True)
+    controller.start()
+    try:
+        yield f"smtp://127.0.0.1:{controller.port}"
+    finally:
+        controller.stop()
