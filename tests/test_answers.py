@@ -58,6 +58,7 @@ WRONG = [
     ("database=mysql", "Invalid choice for 'database'"),
     ("tasks=taskiq", "Taskiq needs the Valkey cache: choose cache=valkey."),
     ("observability=[logs]", "Invalid choice for 'observability'"),
+    ("mail=post", "Invalid choice for 'mail'"),
     ("ci=jenkins", "Invalid choice for 'ci'"),
 ]
 
@@ -70,6 +71,7 @@ CHOSEN = {
     "cache": "none",
     "tasks": "none",
     "observability": "[]",
+    "mail": "none",
     "kubernetes": "false",
     "ci": "none",
 }

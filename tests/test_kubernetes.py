@@ -271,8 +271,9 @@ def only_what_is_needed_passes(release: Release) -> None:
     assert all(pod[selector["key"]] in selector["values"] for pod in labels)
     assert set(policy["policyTypes"]) == {"Ingress", "Egress"}
     assert [entry["port"] for rule in policy["ingress"] for entry in rule["ports"]] == [8000]
-    # DNS, PostgreSQL, PgBouncer, the cache, OTLP, Sentry
-    assert {entry["port"] for rule in policy["egress"] for entry in rule["ports"]} == {53, 5432, 6432, 6379, 4318, 443}
+    # DNS, PostgreSQL, PgBouncer, the cache, SMTP, OTLP, Sentry
+    needed = {53, 5432, 6432, 6379, 465, 587, 4318, 443}
+    assert {entry["port"] for rule in policy["egress"] for entry in rule["ports"]} == needed
     [names] = [rule for rule in policy["egress"] if rule["ports"][0]["port"] == 53]
     assert {(entry["port"], entry.get("protocol", "TCP")) for entry in names["ports"]} == {(53, "UDP"), (53, "TCP")}
 

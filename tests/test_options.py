@@ -22,6 +22,7 @@ NONE: Answers = {
     "cache": "none",
     "tasks": "none",
     "observability": [],
+    "mail": "none",
     "kubernetes": False,
     "ci": "none",
 }
@@ -137,6 +138,7 @@ DELETED: dict[str, tuple[list[str], Answers]] = {
     "tracing": (["tracing"], {"observability": ["metrics", "sentry"]}),
     "sentry": (["sentry"], {"observability": ["metrics", "tracing"]}),
     "tasks": (["tasks"], {"tasks": "none"}),
+    "mail": (["mail"], {"mail": "none"}),
     "cache": (["tasks", "cache"], {"tasks": "none", "cache": "none"}),
 }
 # The rest of an option, besides its folder and its tests.
@@ -150,11 +152,12 @@ ITS_OWN = {
         "tests/faults/test_outbox_tasks.py",
         "tests/faults/test_tasks.py",
     ],
+    "mail": ["docs/accounts.md", "scripts/local_mail.py"],
     "cache": ["docs/cache.md", "scripts/local_valkey.py", "tests/faults/test_cache.py"],
 }
 # Where an option has lines among those of others.
 WIRING = re.compile(
-    r"app/(__main__|core/config)\.py|scripts/local\.py|pyproject\.toml|Makefile|\.env\.example|docker/.*|kubernetes/base/.*"
+    r"app/(__main__|core/config|domain/schemas/user)\.py|scripts/local\.py|pyproject\.toml|Makefile|\.env\.example|docker/.*|kubernetes/base/.*"
     r"|SECURITY\.md|\.copier-answers\.yml"
 )
 # Tests that see all routes, tables and modules.

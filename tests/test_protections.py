@@ -505,6 +505,121 @@ PROTECTIONS = {
             "SQLite: times": (".astimezone(UTC)", "", "test_sqlite.py -k zone"),
         }.items()
     },
+    **{
+        name: Protection(
+            f"app/integrations/mail/{file}.py", code, without, f"tests/integrations/mail/{tests}", {"mail": "smtp"}
+        )
+        for name, (file, code, without, tests) in {
+            "a link has one purpose": ("links", 'claims["typ"] in purposes', "True", "test_links.py -k purpose"),
+            "a link is of one deployment": (
+                "links",
+                '"require": CLAIMS',
+                '"require": CLAIMS, "verify_signature": False',
+                "test_links.py -k deployment",
+            ),
+            "a link expires": ("links", "leeway=LEEWAY", "leeway=LEEWAY * 9", "test_links.py -k minute"),
+            "a link dies with what it changes": ("links", " {user.password_hash}", "", "test_accounts.py -k once"),
+            "a link dies with the address": ("links", "{user.email} ", "", "test_accounts.py -k another_change"),
+            "a link works once, whoever is quick": (
+                "account_service",
+                "self.users.lock_for_change(link.user_id)",
+                "self.users.get(link.user_id)",
+                "test_life.py -k life",
+            ),
+            "a reset ends sessions": (
+                "account_service",
+                "        await self.refresh_tokens.revoke_all(user.id)\n",
+                "",
+                "test_accounts.py -k ends_every_session",
+            ),
+            "an address is verified once": (
+                "account_service",
+                "if user.email_verified_at is not None:",
+                "if False:",
+                "test_accounts.py -k works_once",
+            ),
+            "a new address needs the password": (
+                "account_service",
+                "if not await verify_password(data.current_password, user.password_hash):",
+                "if False:",
+                "test_accounts.py -k needs_the_password",
+            ),
+            "an address gets few mails": (
+                "account_service",
+                "if await self.mails.may_get(address):",
+                "if True:",
+                "test_accounts.py -k nobody_can_tell",
+            ),
+            "a client asks for few mails": (
+                "account_router",
+                "    await limiter.count(client)\n",
+                "    pass\n",
+                "test_accounts.py -k asks_for_no_more",
+            ),
+            "the old address is told": (
+                "account_service",
+                "        await self.users.put_message(EmailChanged(user_id=user.id, old_email=old_email))\n",
+                "",
+                "test_accounts.py -k old_one_is_told",
+            ),
+            "a changed password is told": (
+                "events",
+                "await put_message(self.session, PasswordChanged(user_id=user.id))",
+                "pass",
+                "test_accounts.py -k ends_every_session",
+            ),
+            "a new device is told": (
+                "events",
+                "if self.settings.SIGN_IN_NOTICE and",
+                "if False and",
+                "test_accounts.py -k device_that_is_new",
+            ),
+            "an unverified address lets nobody in": (
+                "events",
+                "if self.settings.REQUIRE_VERIFIED_EMAIL and",
+                "if False and",
+                "test_accounts.py -k verifies_the_address",
+            ),
+            "nothing is sent to whom nobody knows": (
+                "handlers",
+                "return user if user is not None and user.is_active else None",
+                "return user or User(email=email)",
+                "test_accounts.py -k unknown_addresses",
+            ),
+            "an address that somebody has gets no link": (
+                "handlers",
+                " and await _user(delivery, email=message.new_email) is None",
+                "",
+                "test_accounts.py -k somebody_has",
+            ),
+            "values are escaped in mails": ("letters", "autoescape=True", "autoescape=False", "test_letters.py"),
+            "STARTTLS is demanded": (
+                "smtp",
+                "start_tls=insists or None",
+                "start_tls=None",
+                "test_smtp.py -k demand",
+            ),
+            "no request waits for SMTP forever": (
+                "smtp",
+                "            timeout=TIMEOUT,\n",
+                "            timeout=600,\n",
+                "test_smtp.py -k says_nothing --timeout 20",
+            ),
+            "mails wait for a server": (
+                "integration",
+                "        providers.outbox.left_alone |= {kind.kind for kind in MailMessage.__subclasses__()}\n",
+                "",
+                "test_accounts.py -k wait_uncounted",
+            ),
+            "the mailbox is closed": (
+                "integration",
+                'if settings.ENVIRONMENT == "development":',
+                "if True:",
+                "test_preview.py -k nothing_else",
+            ),
+            "nothing of a mail runs in the browser": ("preview", "; sandbox", "; x", "test_preview.py -k shows"),
+        }.items()
+    },
     "late readers store nothing": Protection(
         "app/integrations/cache/client.py",
         'if redis.call("GET", KEYS[1]) == ARGV[1] then',
@@ -542,7 +657,7 @@ PROTECTIONS = {
     ),
     "counts of all processes": Protection(
         "app/integrations/cache/integration.py",
-        "AttemptLimiter(settings, counts)",
+        "AttemptLimiter(settings, providers.counts)",
         "AttemptLimiter(settings)",
         "tests/integrations/cache/test_shared_cache.py",
         VALKEY,

@@ -26,7 +26,14 @@ from tests.releases import (
 )
 
 OLDEST = next(iter(RELEASES))
-OFF = {"database": "postgresql", "cache": "none", "tasks": "none", "observability": [], "kubernetes": False}
+OFF = {
+    "database": "postgresql",
+    "cache": "none",
+    "tasks": "none",
+    "observability": [],
+    "mail": "none",
+    "kubernetes": False,
+}
 
 # --- What a project does to the files of the template, and where.
 

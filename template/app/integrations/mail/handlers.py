@@ -80,15 +80,17 @@ async def _user(delivery: Delivery, user_id: UUID | None = None, *, email: str =
         return user if user is not None and user.is_active else None
 
 
-async def _send_link(delivery: Delivery, name: str, user: User, purpose: Purpose, *, email: str | None = None) -> None:
+async def _send_link(
+    delivery: Delivery, template: str, user: User, purpose: Purpose, *, email: str | None = None
+) -> None:
     links = Links(delivery.settings)
     lifetime = links.lifetime(purpose)
     link = links.make(purpose, user, email=email)
-    await _send(delivery, name, email or user.email, user, link=link, lifetime=lifetime)
+    await _send(delivery, template, email or user.email, user, link=link, lifetime=lifetime)
 
 
-async def _send(delivery: Delivery, name: str, to: str, user: User, **values: object) -> None:
-    message = letter(delivery.settings, to, name, full_name=user.full_name, **values)
+async def _send(delivery: Delivery, template: str, to: str, user: User, **values: object) -> None:
+    message = letter(delivery.settings, to, template, name=user.full_name, **values)
     # The same each time it is delivered, so that a mailbox can tell.
-    message["Message-ID"] = f"<{delivery.id}.{name}@{delivery.settings.MAIL_FROM.email.rpartition('@')[2]}>"
+    message["Message-ID"] = f"<{delivery.id}.{template}@{delivery.settings.MAIL_FROM.email.rpartition('@')[2]}>"
     await send(delivery.settings, message, to)

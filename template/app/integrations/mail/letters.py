@@ -16,12 +16,12 @@ _text = Environment(loader=_loader, undefined=StrictUndefined, autoescape=False,
 _html = _text.overlay(autoescape=True)
 
 
-def letter(settings: Settings, to: str, name: str, **values: object) -> EmailMessage:
-    """The mail of this name, with these values, to this address."""
+def letter(settings: Settings, to: str, template: str, **values: object) -> EmailMessage:
+    """The mail of this template, with these values, to this address."""
     known = {"project": settings.PROJECT_NAME, **values}
 
-    def part(environment: Environment, name_of_part: str) -> str:
-        return environment.get_template(f"{name}.j2").render(known, part=name_of_part).strip() + "\n"
+    def part(environment: Environment, name: str) -> str:
+        return environment.get_template(f"{template}.j2").render(known, part=name).strip() + "\n"
 
     message = EmailMessage()
     message["Subject"] = " ".join(part(_text, "subject").split())

@@ -16,24 +16,7 @@ MAILS = ROOT / ".local" / "mail"
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; sandbox allow-top-navigation-by-user-activation"
 HEADERS = {"Content-Security-Policy": POLICY}
 
-_page = Environment(autoescape=True).from_string("""<!doctype html>
-<html lang="en">
-<meta charset="utf-8">
-<title>Mails</title>
-<style>body { font: 1rem/1.5 system-ui; max-width: 50rem; margin: 2rem auto } pre { white-space: pre-wrap }</style>
-<h1>Mails</h1>
-<p>What the application has sent since <code>make dev</code> was first used: the newest first. Each is a file in
-<code>.local/mail/</code>, written from a template in <code>app/integrations/mail/templates/</code>.</p>
-{% for name, mail in mails %}
-<details{% if loop.first %} open{% endif %}>
-  <summary>{{ mail["Subject"] }}, to {{ mail["To"] }}, {{ mail["Date"] }}</summary>
-  <p><a href="mail/{{ name }}">As HTML</a></p>
-  <pre>{{ mail.get_body(("plain",)).get_content() }}</pre>
-</details>
-{% else %}
-<p>There is none yet.</p>
-{% endfor %}
-""")
+_page = Environment(autoescape=True).from_string(Path(__file__).with_suffix(".j2").read_text(encoding="utf-8"))
 
 router = APIRouter(prefix="/dev/mail", include_in_schema=False, default_response_class=HTMLResponse)
 

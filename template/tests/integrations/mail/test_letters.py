@@ -19,12 +19,12 @@ HOSTILE = "<script>alert(1)</script> & Bcc: eve@example.com"
 
 def values(**other: Any) -> dict[str, Any]:
     device = {"at": utc_now(), "user_agent": HOSTILE, "client": "192.0.2.1"}
-    return {"full_name": "Ada", "link": LINK, "lifetime": timedelta(minutes=30)} | device | other
+    return {"name": "Ada", "link": LINK, "lifetime": timedelta(minutes=30)} | device | other
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_a_mail_has_a_subject_a_text_and_the_same_as_html(name: str) -> None:
-    mail = letter(Settings(PROJECT_NAME="Shop"), "ada@example.com", name, **values())
+@pytest.mark.parametrize("template", NAMES)
+def test_a_mail_has_a_subject_a_text_and_the_same_as_html(template: str) -> None:
+    mail = letter(Settings(PROJECT_NAME="Shop"), "ada@example.com", template, **values())
 
     assert "Shop" in mail["Subject"]
     assert text_of(mail).startswith("Hello Ada,\n\n")
@@ -36,20 +36,20 @@ def test_a_mail_has_a_subject_a_text_and_the_same_as_html(name: str) -> None:
         assert "30 minutes" in text_of(mail)
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_values_are_escaped_in_html_and_left_alone_in_text(name: str) -> None:
-    mail = letter(Settings(), "ada@example.com", name, **values(full_name=HOSTILE))
+@pytest.mark.parametrize("template", NAMES)
+def test_values_are_escaped_in_html_and_left_alone_in_text(template: str) -> None:
+    mail = letter(Settings(), "ada@example.com", template, **values(name=HOSTILE))
 
     assert HOSTILE in text_of(mail)
     assert "<script" not in text_of(mail, "html")
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_no_value_becomes_a_header(name: str) -> None:
-    values_with_lines = values(full_name="Ada\r\nBcc: eve@example.com", client="\r\nBcc: eve@example.com")
+@pytest.mark.parametrize("template", NAMES)
+def test_no_value_becomes_a_header(template: str) -> None:
+    values_with_lines = values(name="Ada\r\nBcc: eve@example.com", client="\r\nBcc: eve@example.com")
     settings = Settings(PROJECT_NAME="Shop\r\nBcc: eve@example.com")
 
-    mail = letter(settings, "ada@example.com", name, **values_with_lines)
+    mail = letter(settings, "ada@example.com", template, **values_with_lines)
 
     assert mail["Bcc"] is None
     assert "\n" not in mail["Subject"]

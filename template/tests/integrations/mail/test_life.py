@@ -98,7 +98,8 @@ async def test_an_invitation(client: AsyncClient, settings: Settings, mailbox: M
     await seed(settings.model_copy(update=admin))
     assert await login(client, ADMIN, PASSWORD) == 200
 
-    body = {"email": BOB, "full_name": "Bob", "role": "moderator"}
+    body = user_fields(email=BOB, role="moderator")
+    del body["password"]
     assert (await client.post(USERS, json=body)).status_code == 201
     await until(arrived(mailbox, BOB, 1))
     chosen = {"token": mailbox.token(BOB), "new_password": "chosen by Bob"}

@@ -31,7 +31,7 @@ async def test_development_shows_the_mails(
 ) -> None:
     monkeypatch.setattr(preview, "MAILS", mailbox.folder)
     assert "There is none yet" in (await get("", "development"))[1]
-    hostile = LETTER | {"full_name": "<script>alert(1)</script>"}
+    hostile = LETTER | {"name": "<script>alert(1)</script>"}
     await send(mail_settings, letter(mail_settings, ADA, "verify_email", **hostile), ADA)
 
     status, page, policy = await get("", "development")

@@ -23,7 +23,7 @@ from scripts.ports import free_port
 from tests.integrations.mail.mailbox import Mailbox
 
 ADA = "ada@example.com"
-LETTER = {"full_name": "Ada", "link": "https://app.example.com", "lifetime": timedelta(minutes=1)}
+LETTER = {"name": "Ada", "link": "https://app.example.com", "lifetime": timedelta(minutes=1)}
 
 
 async def send(url: str, to: str = ADA, **settings: Any) -> None:
