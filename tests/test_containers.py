@@ -304,7 +304,7 @@ def test_another_database_password_is_named_and_can_be_given(stack: Stack) -> No
 
 
 def test_a_change_is_served_at_once(new_stack: NewStack) -> None:
-    stack = new_stack()
+    stack = new_stack(mail="none")
     stack.make("docker-up", "MODE=development")
     schema = stack.folder / "app/domain/schemas/health.py"
     schema.write_text(schema.read_text("utf-8").replace('"healthy"', '"splendid"'), "utf-8")

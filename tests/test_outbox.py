@@ -47,7 +47,7 @@ def write_into_service(file: Path, lines: str) -> None:
     """In place of the one line that creates a user."""
     created, *_ = lines.splitlines()
     text = file.read_text(encoding="utf-8")
-    old = f"        {created.replace('user = await', 'return await')}\n"
+    old = f"        {created}\n"
     assert text.count(old) == 1
     text = text.replace(old, "".join(f"        {line}\n" for line in lines.splitlines()))
     imported = "from app.domain.messages.user_created import UserCreated\n"

@@ -522,7 +522,7 @@ PROTECTIONS = {
             "a link dies with the address": ("links", "{user.email} ", "", "test_accounts.py -k another_change"),
             "a link works once, whoever is quick": (
                 "account_service",
-                "self.users.lock_for_change(link.user_id)",
+                "self.users.lock(link.user_id, alone=True)",
                 "self.users.get(link.user_id)",
                 "test_life.py -k life",
             ),

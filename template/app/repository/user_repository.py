@@ -26,17 +26,13 @@ class UserRepository(Repository[User]):
         """`email` as `normalize_email` spells it."""
         return await self.session.scalar(select(User).where(User.email == email, self.scope))
 
-    async def lock(self, user_id: UUID) -> User | None:
-        """The user as it is now, if it is active; it stays so until the end of the transaction."""
-        return await self.session.scalar(
-            select(User).where(User.id == user_id, User.is_active, self.scope).with_for_update(read=True),
-            execution_options={"populate_existing": True},
-        )
+    async def lock(self, user_id: UUID, *, alone: bool = False) -> User | None:
+        """The user as it is now, if it is active; it stays so until the end of the transaction.
 
-    async def lock_for_change(self, user_id: UUID) -> User | None:
-        """The user as it is now, if it is active; until the end of the transaction nobody else changes it."""
+        `alone` makes others wait who lock it as well.
+        """
         return await self.session.scalar(
-            select(User).where(User.id == user_id, User.is_active, self.scope).with_for_update(),
+            select(User).where(User.id == user_id, User.is_active, self.scope).with_for_update(read=not alone),
             execution_options={"populate_existing": True},
         )
 

@@ -12,6 +12,7 @@ from app.domain.schemas.user import (
     PasswordChange,
     PasswordReset,
     ProfileUpdate,
+    Registration,
     UserCreate,
     UserExportQuery,
     UserListQuery,
@@ -49,20 +50,20 @@ class UserService:
         return found(await self.users.get(user_id))
 
     async def create(self, data: UserCreate) -> User:
-        """Creates a user for whose address the caller vouches; one without a password is invited to choose it."""
+        """Creates a user whose address counts as verified; one without a password is invited to choose it first."""
         values = data.model_dump()
-        if password := values.pop("password", None):
-            values |= {"password_hash": await hash_password(password), "email_verified_at": utc_now()}
-            return await self.users.create(**values)
-        # Of a password that nobody knows.
-        user = await self.users.create(**values, password_hash=await hash_password(secrets.token_urlsafe()))
-        await self.events.invited(user)
+        password = values.pop("password", None)
+        # Where there is none, of one that nobody knows.
+        password_hash = await hash_password(password or secrets.token_urlsafe())
+        known = {"password_hash": password_hash, "email_verified_at": utc_now() if password else None}
+        user = await self.users.create(**known | values)
+        if password is None:
+            await self.events.invited(user)
         return user
 
     async def register(self, data: RegisterRequest) -> User:
-        """Creates a user at their own request, who has not shown yet that the address is theirs."""
-        password_hash = await hash_password(data.password)
-        user = await self.users.create(**data.model_dump(exclude={"password"}), password_hash=password_hash)
+        """Creates a user at their own request, whose address is not verified."""
+        user = await self.create(Registration(**data.model_dump()))
         await self.events.registered(user)
         return user
 

@@ -75,7 +75,7 @@ class AccountService:
 
     async def _lock(self, link: Link) -> User:
         """The user of the link, whom nobody else changes until the end of the transaction: so a link works once."""
-        user = await self.users.lock_for_change(link.user_id)
+        user = await self.users.lock(link.user_id, alone=True)
         if user is None or not link.fits(user):
             raise not_valid()
         return user
