@@ -57,6 +57,8 @@ def check_every_endpoint(address: str, email: str, password: str) -> Iterator[st
     refresh_token = smoke.sign_in(email, password)
     check_users(smoke)
     check_sessions(smoke, email, password)
+    if ("post", f"{PREFIX}/auth/forgot-password") in smoke.operations():
+        check_mails(smoke)
     renewed = smoke.call("POST", "/auth/refresh", 200, body={"refresh_token": refresh_token}).json()
     smoke.call("POST", "/auth/logout", 204, body={"refresh_token": renewed["refresh_token"]})
     smoke.call("GET", "/users/me", 401)
@@ -99,3 +101,15 @@ def check_sessions(smoke: Smoke, email: str, password: str) -> None:
     smoke.call("DELETE", path, 204)
     if len(left := smoke.call("GET", path, 200).json()) != 1:
         raise SystemExit(f"Sessions are left that were ended: {left}")
+
+
+def check_mails(smoke: Smoke) -> None:
+    """Asks for mails, and shows that links which nobody sent are refused."""
+    token = {"token": "e30.e30.e30"}
+    smoke.call("POST", "/auth/forgot-password", 202, body={"email": f"{uuid4().hex}@example.com"})
+    smoke.call("POST", "/auth/reset-password", 401, body=token | {"new_password": token_urlsafe()})
+    smoke.call("POST", "/auth/verify-email", 401, body=token)
+    smoke.call("POST", "/auth/confirm-email", 401, body=token)
+    smoke.call("POST", "/users/me/verify-email", 202)
+    change = {"new_email": f"{uuid4().hex}@example.com", "current_password": token_urlsafe()}
+    smoke.call("POST", "/users/me/email", 403, body=change)
