@@ -586,10 +586,16 @@ PROTECTIONS = {
                 "return user or User(email=email)",
                 "test_accounts.py -k unknown_addresses",
             ),
+            "a late mail does not outlive a password": (
+                "handlers",
+                " or state_of(user) != message.state",
+                "",
+                "test_accounts.py -k late",
+            ),
             "an address that somebody has gets no link": (
                 "handlers",
-                " and await _user(delivery, email=message.new_email) is None",
-                "",
+                "if await _user(delivery, email=message.new_email) is None:",
+                "if True:",
                 "test_accounts.py -k somebody_has",
             ),
             "values are escaped in mails": ("letters", "autoescape=True", "autoescape=False", "test_letters.py"),

@@ -68,6 +68,24 @@ def test_every_module_can_be_imported(variant: Path) -> None:
     run(sys.executable, "-c", IMPORT_ALL, cwd=variant, environment={"PYTHONDONTWRITEBYTECODE": "1"})
 
 
+REQUIRED = """
+import json
+from app.main import app
+print(json.dumps(app.openapi()["components"]["schemas"]["UserCreate"]["required"]))
+"""
+
+
+@pytest.mark.parametrize(
+    ("mail", "required"), [("none", ["email", "password", "full_name"]), ("smtp", ["email", "full_name"])]
+)
+def test_a_new_user_needs_a_password_where_nobody_can_be_invited(
+    render: Render, mail: str, required: list[str]
+) -> None:
+    said = run(sys.executable, "-c", REQUIRED, cwd=render(mail=mail), environment={"PYTHONDONTWRITEBYTECODE": "1"})
+
+    assert json.loads(said) == required
+
+
 def test_the_dockerfiles_lint(variant: Path) -> None:
     run("hadolint", *map(str, (variant / "docker").rglob("Dockerfile")), cwd=variant)
 

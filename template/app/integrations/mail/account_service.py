@@ -5,7 +5,7 @@ from app.core.passwords import hash_password, verify_password
 from app.domain.models.base import utc_now
 from app.domain.models.user import User
 from app.integrations.mail.limits import MailLimiter
-from app.integrations.mail.links import Link, Links, Purpose, not_valid
+from app.integrations.mail.links import Link, Links, Purpose, not_valid, state_of
 from app.integrations.mail.messages import ConfirmEmail, EmailChanged, MailMessage, ResetPassword, VerifyEmail
 from app.integrations.mail.schemas import EmailChange, LinkedPassword
 from app.repository.refresh_token_repository import RefreshTokenRepository
@@ -59,7 +59,8 @@ class AccountService:
         """Sends a link to the new address. Raises ForbiddenError when the current password is wrong."""
         if not await verify_password(data.current_password, user.password_hash):
             raise ForbiddenError("The current password is wrong.")
-        await self._send(ConfirmEmail(user_id=user.id, new_email=data.new_email), data.new_email)
+        mail = ConfirmEmail(user_id=user.id, new_email=data.new_email, state=state_of(user))
+        await self._send(mail, data.new_email)
 
     async def confirm_email(self, token: str) -> None:
         """Replaces the address, which the old one is told. Raises UnauthorizedError, ConflictError if it is taken."""

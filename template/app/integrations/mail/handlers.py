@@ -4,7 +4,7 @@ from uuid import UUID
 
 from app.domain.models.user import User
 from app.integrations.mail.letters import letter
-from app.integrations.mail.links import Links, Purpose
+from app.integrations.mail.links import Links, Purpose, state_of
 from app.integrations.mail.messages import (
     ConfirmEmail,
     EmailChanged,
@@ -44,9 +44,11 @@ async def send_verification(message: VerifyEmail, delivery: Delivery) -> None:
 
 @handles(ConfirmEmail)
 async def send_confirmation(message: ConfirmEmail, delivery: Delivery) -> None:
-    """Sends a link to the new address, unless somebody has it."""
+    """Sends a link to the new address, unless somebody has it, or the user has changed since they asked."""
     user = await _user(delivery, message.user_id)
-    if user is not None and await _user(delivery, email=message.new_email) is None:
+    if user is None or state_of(user) != message.state:
+        return
+    if await _user(delivery, email=message.new_email) is None:
         await _send_link(delivery, "confirm_email", user, Purpose.CONFIRM, email=message.new_email)
 
 

@@ -1,13 +1,17 @@
 """What the outbox carries of mails: whom each is for, and never a token or a link."""
 
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from app.domain.messages import Message
 
 
 class MailMessage(Message):
-    """A mail to be sent. Without `SMTP_URL` it waits."""
+    """A mail to be sent. Without `SMTP_URL` it waits. Its kind leaves the name of the class to messages of yours."""
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(kind=f"mail.{cls.__name__}", **options)
 
 
 class ResetPassword(MailMessage):
@@ -23,10 +27,15 @@ class VerifyEmail(MailMessage):
 
 
 class ConfirmEmail(MailMessage):
-    """To the address that the user wants from now on."""
+    """To the address that the user wants from now on.
+
+    `state` is that of the user when they asked, as `state_of` has it: a link which is sent late must not outlive a new
+    password.
+    """
 
     user_id: UUID
     new_email: str
+    state: str
 
 
 class EmailChanged(MailMessage):

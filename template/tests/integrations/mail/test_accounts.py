@@ -118,7 +118,7 @@ class TestForgottenPassword:
         assert known.content == unknown.content
         async with database.reading() as session:
             waiting = select(OutboxMessage.kind).where(OutboxMessage.delivered_at.is_(None))
-            assert (await session.scalars(waiting)).all() == ["ResetPassword", "ResetPassword"]
+            assert (await session.scalars(waiting)).all() == ["mail.ResetPassword", "mail.ResetPassword"]
         await deliver()
         assert mailbox.mails("eve@example.com") == []
 
@@ -258,6 +258,17 @@ class TestChangeOfAddress:
         await admin.post(USERS, json=user_fields(email=NEW))
 
         assert (await self.ask(me)).status_code == 202
+        await deliver()
+
+        assert mailbox.mails(NEW) == []
+
+    async def test_a_mail_that_is_late_does_not_outlive_a_new_password(
+        self, me: AsyncClient, mailbox: Mailbox, deliver: Deliver
+    ) -> None:
+        await self.ask(me)
+        changed = {"current_password": PASSWORD, "new_password": OTHER_PASSWORD}
+        assert (await me.post(f"{ME}/password", json=changed)).status_code == 204
+
         await deliver()
 
         assert mailbox.mails(NEW) == []
