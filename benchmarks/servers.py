@@ -20,6 +20,8 @@ HEALTH = "/api/v1/health"
 
 PRODUCTION = {
     "ENVIRONMENT": "production",
+    # Nothing that is measured sends mails.
+    "SMTP_URL": "",
     "SHUTDOWN_DELAY": "0",
     "ACCESS_TOKEN_EXPIRE_MINUTES": "120",
     # As in the image.

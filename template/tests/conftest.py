@@ -44,9 +44,6 @@ from tests.factories.user_factory import create_user, user_fields
 
 _servers = ExitStack()
 
-# Each worker has its own database, and each test of mails its own mailbox.
-OWN = {"DATABASE_URL", "SMTP_URL"}
-
 
 def pytest_configure(config: pytest.Config) -> None:
     """Starts the server once; with xdist the workers find its address in their environment."""
@@ -55,7 +52,7 @@ def pytest_configure(config: pytest.Config) -> None:
     if not hasattr(config, "workerinput") and "TEST_DATABASE_URL" not in os.environ:
         os.environ["TEST_DATABASE_URL"] = database_server.start(_servers)
     for name, folder, start in SERVICES:
-        if name not in OWN:
+        if name != "DATABASE_URL":
             use_service(name, folder, start)
 
 
