@@ -85,7 +85,7 @@ PAIRWISE = {
 
 # Those that we have names for; their own suites are run.
 PROFILES: dict[str, Answers] = {name: {"profile": name} for name in choices("profile")} | {
-    "sqlite-tasks": {"profile": "minimal", "database": "sqlite", "cache": "valkey", "tasks": "taskiq"},
+    "sqlite-tasks": {"profile": "minimal", "database": "sqlite", "cache": "valkey", "tasks": "taskiq", "mail": "smtp"},
 }
 
 VARIANTS: dict[str, Answers] = {
