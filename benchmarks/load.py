@@ -37,9 +37,10 @@ end
 
 @dataclass(frozen=True)
 class Call:
-    """A request; `path` begins after the address, and `[<id>]` in the body is another number each time.
+    """A request; `path` begins after the address.
 
-    The header that `numbered` names has another number each time, which no earlier run had; only wrk does this.
+    `[<id>]` in the body is another number each time, and so is the header that `numbered` names, with one that no
+    earlier run had. Only wrk does this: autocannon announces a longer body than it then sends.
     """
 
     path: str
@@ -49,6 +50,11 @@ class Call:
     # More paths, which wrk takes in turn.
     others: Sequence[str] = ()
     numbered: str = ""
+
+    @property
+    def varies(self) -> bool:
+        """Whether it is another request each time."""
+        return bool(self.numbered) or "[<id>]" in self.body
 
 
 @dataclass(frozen=True)
@@ -101,7 +107,7 @@ def _wrk(url: str, call: Call, seconds: int, connections: int) -> dict[str, Any]
 
 def _autocannon(url: str, call: Call, seconds: int, connections: int) -> dict[str, Any]:
     options = ["--json", "--connections", str(connections), "--duration", str(seconds), "--timeout", "20"]
-    options += ["--idReplacement", "--method", call.method, *(["--body", call.body] if call.body else [])]
+    options += ["--method", call.method, *(["--body", call.body] if call.body else [])]
     options += [part for header in call.headers.items() for part in ("--headers", "=".join(header))]
     told = json.loads(_run("npx", "--yes", "autocannon@8", *options, url))
     return {

@@ -69,7 +69,7 @@ def main() -> None:
         calls = {
             name: call
             for name, call in requests_of(servers).items()
-            if (name in QUICK or not quick) and not (call.numbered and require_generator() != "wrk")
+            if (name in QUICK or not quick) and not (call.varies and require_generator() != "wrk")
         }
         require_same_answers(servers, calls)
         result: dict[str, Any] = {
