@@ -1,6 +1,5 @@
 """The rules about users."""
 
-import secrets
 from uuid import UUID
 
 from app.core.exceptions import ConflictError, ForbiddenError, NotFoundError, found
@@ -50,14 +49,12 @@ class UserService:
         return found(await self.users.get(user_id))
 
     async def create(self, data: UserCreate) -> User:
-        """Creates a user whose address counts as verified; one without a password is invited to choose it first."""
-        values = data.model_dump()
-        password = values.pop("password", None)
-        # Where there is none, of one that nobody knows.
-        password_hash = await hash_password(password or secrets.token_urlsafe())
-        known = {"password_hash": password_hash, "email_verified_at": utc_now() if password else None}
-        user = await self.users.create(**known | values)
-        if password is None:
+        password_hash = await hash_password(data.password)
+        is_invited = "password" not in data.model_fields_set
+        verified = {"email_verified_at": None if is_invited else utc_now()}
+        values = verified | data.model_dump(exclude={"password"})
+        user = await self.users.create(**values, password_hash=password_hash)
+        if is_invited:
             await self.events.invited(user)
         return user
 
