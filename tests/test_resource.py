@@ -108,7 +108,7 @@ def test_a_resource_goes_as_it_came(project: Path) -> None:
         (project / file).unlink()
 
     assert changes(project) == []
-    assert "0007 (head) (current)" in run("make", "migrate-history", cwd=project)
+    assert "0008 (head) (current)" in run("make", "migrate-history", cwd=project)
     run("make", "test", "ARGS=-k migrations", cwd=project)
 
 
@@ -238,8 +238,8 @@ def test_two_resources_with_one_plural_are_refused(project: Path) -> None:
 
 
 def test_two_newest_migrations_are_refused(project: Path) -> None:
-    newest = (project / "alembic/versions/0007_devices.py").read_text()
-    (project / "alembic/versions/0008_other.py").write_text(newest.replace('"0007"', '"0008"'))
+    newest = (project / "alembic/versions/0008_verified_addresses.py").read_text()
+    (project / "alembic/versions/0009_other.py").write_text(newest.replace('"0008"', '"0009"'))
     before = changes(project)
 
     assert "make migrate-merge" in add(project, "invoice", "number:int", status=2)

@@ -29,8 +29,8 @@ from collections.abc import Sequence
 import sqlalchemy as sa
 from alembic import op
 
-revision: str = "0008"
-down_revision: str | None = "0007"
+revision: str = "0009"
+down_revision: str | None = "0008"
 branch_labels: str | Sequence[str] | None = None
 depends_on: str | Sequence[str] | None = None
 
@@ -53,7 +53,7 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     template = template_with_releases(tmp_path_factory.mktemp("released") / "template")
 
     edit(template, "template/app/domain/models/user.py", "    is_active:", NICKNAME + "    is_active:")
-    (template / "template/alembic/versions/0008_nickname.py").write_text(MIGRATION)
+    (template / "template/alembic/versions/0009_nickname.py").write_text(MIGRATION)
     edit(template, "template/.env.example", "# DEBUG=false\n", "# DEBUG=false\n# DB_NAP=7\n")
     edit(template, "template/.env.example", "# API_V1_PREFIX=/api/v1\n", "")
     edit(template, "template/AGENTS.md", "For people and for coding agents.", "For coding agents and for people.")
@@ -112,7 +112,7 @@ def test_it_says_what_it_brings_and_what_to_run_next(project: Path) -> None:
     assert "The template removed these files, which you had not changed:\n    SECURITY.md\n\n" in said
     assert "New settings, in .env.example:\n    DB_NAP\n\n" in said
     assert "Settings that are gone from .env.example:\n    API_V1_PREFIX\n\n" in said
-    assert "New migrations:\n    alembic/versions/0008_nickname.py\n\n" in said
+    assert "New migrations:\n    alembic/versions/0009_nickname.py\n\n" in said
     assert said.endswith(
         "There are no conflicts: look at `git diff`. Next: make install, make migrate-up, make check, then commit.\n"
     )
@@ -154,8 +154,8 @@ def test_a_migration_of_the_template_and_those_of_the_project_end_in_one(project
     run("make", "migrate-down", cwd=project)
     assert "(current) (mergepoint)" in run("make", "migrate-history", cwd=project)
     assert "say which of them to go back to" in run("make", "migrate-down", cwd=project, status=2)
-    run("make", "migrate-down", "to=0007", cwd=project)
-    assert "0007 (current)" in run("make", "migrate-history", cwd=project)
+    run("make", "migrate-down", "to=0008", cwd=project)
+    assert "0008 (current)" in run("make", "migrate-history", cwd=project)
     run("make", "migrate-up", cwd=project)
     run("make", "lint", cwd=project)
     run("make", "test", "ARGS=-k 'migrations or invoice'", cwd=project)
@@ -211,7 +211,7 @@ def test_an_update_is_taken_back_once_the_database_has_none_of_its_migrations(pr
     run("make", "migrate-up", cwd=project)
 
     own = project / "alembic/versions/own.py"
-    own.write_text(MIGRATION.replace("0008", "0009").replace("0007", "0008"))
+    own.write_text(MIGRATION.replace("0009", "0010").replace("0008", "0009"))
     assert "alembic/versions/own.py was written on top of" in run("make", "update-undo", cwd=project, status=2)
     own.unlink()
     said = run("make", "update-undo", cwd=project, status=2)
