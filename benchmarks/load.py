@@ -53,7 +53,7 @@ class Call:
 
     @property
     def varies(self) -> bool:
-        """Whether it is another request each time."""
+        """Whether each request differs from the one before."""
         return bool(self.numbered) or "[<id>]" in self.body
 
 

@@ -11,21 +11,11 @@ from tests import releases
 from tests.conftest import Install, Render, copy, lend_environment, run
 from tests.project_edits import SETS
 from tests.test_render import contents
-from tests.variants import FACTORS, PROFILES, Answers, choices
+from tests.variants import FACTORS, NONE, PROFILES, Answers, choices
 
 pytestmark = pytest.mark.slow
 
 MINIMAL = PROFILES["minimal"]
-# The choice that adds nothing.
-NONE: Answers = {
-    "database": "postgresql",
-    "cache": "none",
-    "tasks": "none",
-    "observability": [],
-    "mail": "none",
-    "kubernetes": False,
-    "ci": "none",
-}
 # What an option needs besides itself.
 NEEDS = {"taskiq": {"cache": "valkey"}}
 

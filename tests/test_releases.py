@@ -24,16 +24,11 @@ from tests.releases import (
     render,
     template_with_releases,
 )
+from tests.variants import NONE
 
 OLDEST = next(iter(RELEASES))
-OFF = {
-    "database": "postgresql",
-    "cache": "none",
-    "tasks": "none",
-    "observability": [],
-    "mail": "none",
-    "kubernetes": False,
-}
+# The workflow was there before it could be chosen.
+OFF = {name: choice for name, choice in NONE.items() if name != "ci"}
 
 # --- What a project does to the files of the template, and where.
 

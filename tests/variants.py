@@ -88,6 +88,17 @@ PROFILES: dict[str, Answers] = {name: {"profile": name} for name in choices("pro
     "sqlite-tasks": {"profile": "minimal", "database": "sqlite", "cache": "valkey", "tasks": "taskiq", "mail": "smtp"},
 }
 
+# The choice that adds nothing.
+NONE: Answers = {
+    "database": "postgresql",
+    "cache": "none",
+    "tasks": "none",
+    "observability": [],
+    "mail": "none",
+    "kubernetes": False,
+    "ci": "none",
+}
+
 VARIANTS: dict[str, Answers] = {
     **PROFILES,
     **PAIRWISE,

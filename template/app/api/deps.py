@@ -46,7 +46,7 @@ class Providers:
         self.exports = Exports(settings)
         self.user_repository: Callable[[AsyncSession], UserRepository] = UserRepository
         self.refresh_token_repository: Callable[[AsyncSession], RefreshTokenRepository] = RefreshTokenRepository
-        # Who is told, within the transaction of a session, of what happens around an account.
+        # What reacts to the events of an account, within the transaction of a session.
         self.account_events: Callable[[AsyncSession], AccountEvents] = lambda _: AccountEvents()
         # The requests with an `Idempotency-Key` that run in this process.
         self.running_requests: set[str] = set()
@@ -162,7 +162,7 @@ async def get_refresh_token_repository(connection: HTTPConnection, session: Sess
 
 
 async def get_account_events(connection: HTTPConnection, session: SessionDep) -> AccountEvents:
-    """Returns who is told of what happens around an account, in the session of the request."""
+    """Returns what reacts to the events of an account, on the session of the request."""
     return providers_of(connection).account_events(session)
 
 

@@ -2,10 +2,13 @@
 
 import hashlib
 import secrets
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from time import time
+from typing import Any
 from uuid import UUID, uuid4
 
 import jwt
@@ -47,18 +50,8 @@ class AccessTokens:
 
     def issue(self, identity: Identity) -> str:
         """Returns a signed token for this user and session, which expires after `ACCESS_TOKEN_EXPIRE_MINUTES`."""
-        now = datetime.now(UTC)
-        claims = {
-            "iss": DISTRIBUTION,
-            "aud": DISTRIBUTION,
-            "sub": str(identity.user_id),
-            "sid": str(identity.session_id),
-            "jti": uuid4().hex,
-            "iat": now,
-            "exp": now + self._lifetime,
-            "typ": ACCESS,
-        }
-        return jwt.encode(claims, self._keys[0], ALGORITHM)
+        claims = {"sub": str(identity.user_id), "sid": str(identity.session_id), "jti": uuid4().hex, "typ": ACCESS}
+        return sign(claims, self._keys[0], self._lifetime)
 
     def read(self, token: str) -> Identity:
         """Raises UnauthorizedError, which does not say why."""
@@ -68,21 +61,39 @@ class AccessTokens:
         return identity
 
     def _verify(self, token: str) -> tuple[Identity, float]:
-        for key in self._keys:
-            try:
-                claims = jwt.decode(
-                    token,
-                    key,
-                    algorithms=[ALGORITHM],
-                    issuer=DISTRIBUTION,
-                    audience=DISTRIBUTION,
-                    options={"require": CLAIMS},
-                )
-                if claims["typ"] == ACCESS:
-                    return Identity(UUID(claims["sub"]), UUID(claims["sid"])), float(claims["exp"])
-            except INVALID:
-                continue
+        try:
+            claims = verify(token, self._keys, CLAIMS)
+            if claims["typ"] == ACCESS:
+                return Identity(UUID(claims["sub"]), UUID(claims["sid"])), float(claims["exp"])
+        except INVALID:
+            pass
         raise UnauthorizedError(NOT_VALID)
+
+
+def sign(claims: Mapping[str, object], key: bytes, lifetime: timedelta) -> str:
+    """Returns a token with these claims, and with those about its issuer, its audience and its time."""
+    now = datetime.now(UTC)
+    ours = {"iss": DISTRIBUTION, "aud": DISTRIBUTION, "iat": now, "exp": now + lifetime}
+    return jwt.encode(ours | dict(claims), key, ALGORITHM)
+
+
+def verify(token: str, keys: Iterable[bytes], required: list[str], *, leeway: float = 0) -> dict[str, Any]:
+    """Returns the claims of a token that one of these keys has signed, and that has not expired.
+
+    `leeway` is in seconds: by so much may the clocks of two machines differ. Raises an error of `INVALID`.
+    """
+    for key in keys:
+        with suppress(*INVALID):
+            return jwt.decode(
+                token,
+                key,
+                algorithms=[ALGORITHM],
+                issuer=DISTRIBUTION,
+                audience=DISTRIBUTION,
+                leeway=leeway,
+                options={"require": required},
+            )
+    raise jwt.InvalidTokenError
 
 
 def new_refresh_token() -> str:

@@ -54,7 +54,7 @@ class RefreshTokenRepository:
         values = {"user_id": user_id, "session_id": session_id, "now": utc_now()}
         return await self.session.scalar(_USER_OF_SESSION, values)
 
-    async def list_current(self, user_id: UUID, *, first: UUID) -> Sequence[RefreshToken]:
+    async def list_current(self, user_id: UUID, *, first: UUID | None = None) -> Sequence[RefreshToken]:
         """The current token of each session of the user: of the `first` one, then of those that were used last."""
         tokens = select(RefreshToken).where(RefreshToken.user_id == user_id, *_current(utc_now()))
         order = (RefreshToken.session_id == first).desc(), RefreshToken.created_at.desc(), RefreshToken.id.desc()

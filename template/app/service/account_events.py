@@ -1,20 +1,20 @@
-"""What happens around an account: an integration may follow it up."""
+"""The events of an account, to which an integration may react."""
 
 from app.core.device import Device
 from app.domain.models.user import User
 
 
 class AccountEvents:
-    """Told within the transaction of each event. This one does nothing; the option `mail` sends mails."""
+    """Called within the transaction of each event. This class does nothing; the option `mail` sends mails."""
 
     async def registered(self, user: User) -> None:
-        """Somebody created an account of their own."""
+        """Called after somebody has created an account of their own."""
 
     async def invited(self, user: User) -> None:
-        """An administrator created a user who has no password yet."""
+        """Called after an administrator has created a user without a password."""
 
     async def password_changed(self, user: User) -> None:
-        """The user has a new password."""
+        """Called after the password of the user was changed."""
 
     async def signing_in(self, user: User, device: Device) -> None:
-        """The user has shown the right password. Raises ForbiddenError if they may not sign in yet."""
+        """Called before a session begins. Raises ForbiddenError if the user may not sign in yet."""

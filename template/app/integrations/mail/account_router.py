@@ -81,7 +81,9 @@ async def verify_email(data: LinkedToken, service: AccountServiceDep) -> None:
 
 @router.post(f"{auth.prefix}/confirm-email", status_code=204, responses=errors(*BODY, 401, 409))
 async def confirm_email(data: LinkedToken, service: AccountServiceDep) -> None:
-    """Gives the user the new address that the link was sent to. The token works once, and the old address is told.
+    """Replaces the address of the user by the one that the link was sent to, and notifies the old one.
+
+    The token works once.
 
     This responds with 409 if somebody has taken the address meanwhile.
     """

@@ -1,4 +1,4 @@
-"""The rules about what users do with the links in their mails."""
+"""The rules about the links in mails."""
 
 from app.core.exceptions import ForbiddenError
 from app.core.passwords import hash_password, verify_password
@@ -14,7 +14,7 @@ from app.service.account_events import AccountEvents
 
 
 class AccountService:
-    """Sends links, and does what they are for."""
+    """Sends links, and carries out what they are for."""
 
     def __init__(
         self,
@@ -31,11 +31,11 @@ class AccountService:
         self.mails = mails
 
     async def forgot_password(self, email: str) -> None:
-        """Sends a link to this address, if a user has it: who asks learns nothing, and waits for nothing."""
+        """Sends a link to this address if a user has it. The response and the work are the same if nobody has."""
         await self._send(ResetPassword(email=email), email)
 
     async def reset_password(self, data: LinkedPassword) -> None:
-        """Ends every session of the user, whose address is verified by this. Raises UnauthorizedError."""
+        """Sets the password, verifies the address and ends every session of the user. Raises UnauthorizedError."""
         link = self.links.read(data.token, Purpose.RESET, Purpose.INVITATION)
         password_hash = await hash_password(data.new_password)
         user = await self._lock(link)
@@ -49,7 +49,7 @@ class AccountService:
         await self._send(VerifyEmail(user_id=user.id), user.email)
 
     async def verify_email(self, token: str) -> None:
-        """Raises UnauthorizedError."""
+        """Marks the address of the user as verified. Raises UnauthorizedError."""
         user = await self._lock(self.links.read(token, Purpose.VERIFY))
         if user.email_verified_at is not None:
             raise not_valid()
@@ -63,7 +63,7 @@ class AccountService:
         await self._send(mail, data.new_email)
 
     async def confirm_email(self, token: str) -> None:
-        """Replaces the address, which the old one is told. Raises UnauthorizedError, ConflictError if it is taken."""
+        """Replaces the address, and notifies the old one. Raises UnauthorizedError, ConflictError if it is taken."""
         link = self.links.read(token, Purpose.CONFIRM)
         user = await self._lock(link)
         old_email = user.email
@@ -75,7 +75,10 @@ class AccountService:
             await self.users.put_message(mail)
 
     async def _lock(self, link: Link) -> User:
-        """The user of the link, whom nobody else changes until the end of the transaction: so a link works once."""
+        """Returns the user of the link, locked until the end of the transaction so that a link works once.
+
+        Raises UnauthorizedError if the link is no longer valid.
+        """
         user = await self.users.lock(link.user_id, alone=True)
         if user is None or not link.fits(user):
             raise not_valid()

@@ -1,4 +1,4 @@
-"""What follows from events around an account."""
+"""Sends mails about the events of an account."""
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -7,35 +7,40 @@ from app.core.device import Device
 from app.core.exceptions import ForbiddenError
 from app.domain.models.base import utc_now
 from app.domain.models.user import User
-from app.integrations.mail.known_device_repository import KnownDeviceRepository
 from app.integrations.mail.messages import Invitation, PasswordChanged, SignedIn, VerifyEmail
 from app.repository.outbox_repository import put_message
+from app.repository.refresh_token_repository import RefreshTokenRepository
 from app.service.account_events import AccountEvents
 
 
 class MailedAccountEvents(AccountEvents):
-    """Has a mail sent about each, once the transaction is committed."""
+    """Puts a mail into the outbox for each event, in the transaction of the event."""
 
     def __init__(self, session: AsyncSession, settings: Settings) -> None:
         self.session = session
         self.settings = settings
 
     async def registered(self, user: User) -> None:
-        """Asks the user to verify the address."""
+        """Sends a link to verify the address."""
         await put_message(self.session, VerifyEmail(user_id=user.id))
 
     async def invited(self, user: User) -> None:
-        """Asks the user to choose a password."""
+        """Sends a link to choose a password."""
         await put_message(self.session, Invitation(user_id=user.id))
 
     async def password_changed(self, user: User) -> None:
-        """Tells the user, who may not have been the one."""
+        """Notifies the user, in case somebody else changed the password."""
         await put_message(self.session, PasswordChanged(user_id=user.id))
 
     async def signing_in(self, user: User, device: Device) -> None:
-        """Tells the user of a new device. Raises ForbiddenError if the address has to be verified first."""
+        """Notifies the user of a new device. Raises ForbiddenError if the address must be verified first."""
         if self.settings.REQUIRE_VERIFIED_EMAIL and user.email_verified_at is None:
             raise ForbiddenError("Verify your e-mail address first, by the link in the mail or by a new password.")
-        if self.settings.SIGN_IN_NOTICE and not await KnownDeviceRepository(self.session).is_known(user.id, device):
-            told = SignedIn(user_id=user.id, at=utc_now(), user_agent=device.user_agent, client=device.client)
-            await put_message(self.session, told)
+        if self.settings.SIGN_IN_NOTICE and not await self._is_known(user, device):
+            notice = SignedIn(user_id=user.id, at=utc_now(), user_agent=device.user_agent, client=device.client)
+            await put_message(self.session, notice)
+
+    async def _is_known(self, user: User, device: Device) -> bool:
+        """Whether the user has a session on such a device."""
+        sessions = await RefreshTokenRepository(self.session).list_current(user.id)
+        return device.user_agent in {session.user_agent for session in sessions}

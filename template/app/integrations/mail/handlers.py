@@ -1,4 +1,4 @@
-"""Sends the mails that the outbox holds. Links are made here, so that none is stored."""
+"""Sends the mails that wait in the outbox. Links are made here, so that none is stored."""
 
 from uuid import UUID
 
@@ -9,6 +9,7 @@ from app.integrations.mail.messages import (
     ConfirmEmail,
     EmailChanged,
     Invitation,
+    MailMessage,
     PasswordChanged,
     ResetPassword,
     SignedIn,
@@ -17,6 +18,9 @@ from app.integrations.mail.messages import (
 from app.integrations.mail.smtp import send
 from app.repository.user_repository import UserRepository
 from app.service.handlers import Delivery, handles
+
+# The kinds of messages that this module handles.
+HANDLED = {kind.kind for kind in MailMessage.__subclasses__()}
 
 
 @handles(ResetPassword)
@@ -53,29 +57,29 @@ async def send_confirmation(message: ConfirmEmail, delivery: Delivery) -> None:
 
 
 @handles(EmailChanged)
-async def tell_of_email(message: EmailChanged, delivery: Delivery) -> None:
-    """Tells the old address that it is not the user's any more."""
+async def notify_of_email(message: EmailChanged, delivery: Delivery) -> None:
+    """Notifies the old address that the account no longer uses it."""
     if user := await _user(delivery, message.user_id):
         await _send(delivery, "email_changed", message.old_email, user)
 
 
 @handles(PasswordChanged)
-async def tell_of_password(message: PasswordChanged, delivery: Delivery) -> None:
-    """Tells the user that the password is another one."""
+async def notify_of_password(message: PasswordChanged, delivery: Delivery) -> None:
+    """Notifies the user of a changed password."""
     if user := await _user(delivery, message.user_id):
         await _send(delivery, "password_changed", user.email, user)
 
 
 @handles(SignedIn)
-async def tell_of_device(message: SignedIn, delivery: Delivery) -> None:
-    """Tells the user of a device."""
+async def notify_of_device(message: SignedIn, delivery: Delivery) -> None:
+    """Notifies the user of a new device."""
     if user := await _user(delivery, message.user_id):
         device = {"at": message.at, "user_agent": message.user_agent, "client": message.client}
         await _send(delivery, "signed_in", user.email, user, **device)
 
 
 async def _user(delivery: Delivery, user_id: UUID | None = None, *, email: str = "") -> User | None:
-    """The user, if they may sign in."""
+    """Returns the user if there is one and it is active."""
     async with delivery.database.reading() as session:
         users = UserRepository(session)
         user = await (users.get_by_email(email) if user_id is None else users.get(user_id))

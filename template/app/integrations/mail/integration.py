@@ -10,10 +10,9 @@ from loguru import logger
 from app.api.deps import Providers
 from app.api.errors import errors
 from app.core.config import Settings
-from app.integrations.mail import handlers  # noqa: F401 (to import them is to register them)
 from app.integrations.mail.account_router import router
 from app.integrations.mail.events import MailedAccountEvents
-from app.integrations.mail.messages import MailMessage
+from app.integrations.mail.handlers import HANDLED
 from app.integrations.mail.preview import router as preview
 
 
@@ -26,10 +25,10 @@ def install(app: FastAPI, settings: Settings) -> None:
 
 @asynccontextmanager
 async def running(app: FastAPI, settings: Settings) -> AsyncIterator[None]:
-    """Has mails written about what happens around accounts. They wait while there is no server to send them."""
+    """Sends mails about the events of accounts. Without `SMTP_URL` they wait in the outbox."""
     providers: Providers = app.state.providers
     providers.account_events = partial(MailedAccountEvents, settings=settings)
     if settings.SMTP_URL is None:
-        providers.outbox.left_alone |= {kind.kind for kind in MailMessage.__subclasses__()}
+        providers.outbox.left_alone |= HANDLED
         logger.warning("SMTP_URL is not set: mails wait in the outbox")
     yield

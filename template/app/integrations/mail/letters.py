@@ -1,4 +1,4 @@
-"""Writes mails from the templates beside: one file a mail, with its subject, its text and its HTML."""
+"""Writes mails from `templates/`: each has one file, with its subject, its text and its HTML."""
 
 from email.headerregistry import Address
 from email.message import EmailMessage
@@ -6,18 +6,18 @@ from email.utils import formatdate
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from pydantic import NameEmail
 
 from app.core.config import Settings
 
 TEMPLATES = Path(__file__).parent / "templates"
-_loader = FileSystemLoader(TEMPLATES)
-_text = Environment(loader=_loader, undefined=StrictUndefined, autoescape=False, trim_blocks=True, lstrip_blocks=True)  # noqa: S701 (plain text)
-_html = _text.overlay(autoescape=True)
+_html = Environment(
+    loader=FileSystemLoader(TEMPLATES), undefined=StrictUndefined, autoescape=True, trim_blocks=True, lstrip_blocks=True
+)
+_text = _html.overlay(autoescape=False)
 
 
 def letter(settings: Settings, to: str, template: str, **values: object) -> EmailMessage:
-    """The mail of this template, with these values, to this address."""
+    """Returns the mail that this template makes of these values, to this address."""
     known = {"project": settings.PROJECT_NAME, **values}
 
     def part(environment: Environment, name: str) -> str:
@@ -25,15 +25,11 @@ def letter(settings: Settings, to: str, template: str, **values: object) -> Emai
 
     message = EmailMessage()
     message["Subject"] = " ".join(part(_text, "subject").split())
-    message["From"] = _sender(settings.MAIL_FROM)
+    message["From"] = Address(settings.MAIL_FROM.name, addr_spec=settings.MAIL_FROM.email)
     message["To"] = to
     message["Date"] = formatdate()
-    # Of a machine that nobody shall answer (RFC 3834, 5).
+    # It asks other machines not to reply (RFC 3834, 5).
     message["Auto-Submitted"] = "auto-generated"
     message.set_content(part(_text, "text"))
     message.add_alternative(part(_html, "html"), subtype="html")
     return message
-
-
-def _sender(sender: NameEmail) -> Address:
-    return Address(sender.name, addr_spec=sender.email)

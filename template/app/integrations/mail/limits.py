@@ -1,4 +1,4 @@
-"""Bounds how many mails somebody can have sent to others."""
+"""Limits how many mails a client can have sent, and how many an address gets."""
 
 from limits.aio.storage import Storage
 
@@ -8,7 +8,7 @@ from app.core.security import digest
 
 
 class MailLimiter(Limiter):
-    """Of mails that a client asks for, and of those that an address gets, whoever asks."""
+    """Limits the mails that a client asks for, and those that an address gets from all clients together."""
 
     def __init__(self, settings: Settings, storage: Storage) -> None:
         super().__init__("mail", settings.MAIL_RATE_LIMIT, storage)

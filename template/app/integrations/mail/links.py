@@ -1,25 +1,22 @@
 """The tokens of links in mails.
 
-No token is stored: each is signed, and bound to what it is about to change. So it works once, and not at all once the
-password or the address was changed in another way.
+No token is stored: each is signed, and bound to the address and the password of its user. So it works once, and not at
+all after the address or the password was changed in another way.
 """
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from enum import StrEnum
 from hashlib import sha256
 from hmac import compare_digest
 from uuid import UUID
 
-import jwt
-
-from app.core.config import DISTRIBUTION, Settings
+from app.core.config import Settings
 from app.core.exceptions import UnauthorizedError
-from app.core.security import ALGORITHM
+from app.core.security import INVALID, sign, verify
 from app.domain.models.user import User
 
 CLAIMS = ["iss", "aud", "sub", "exp", "iat", "typ", "state"]
-INVALID = (jwt.InvalidTokenError, ValueError, TypeError, AttributeError)
 # Seconds by which the clocks of two machines may differ.
 LEEWAY = 60
 LIFETIME = timedelta(days=2)
@@ -43,12 +40,12 @@ class Link:
     email: str | None
 
     def fits(self, user: User) -> bool:
-        """Whether the user is still as when the link was made."""
+        """Whether the user has the same address and password as when the link was made."""
         return compare_digest(self.state, state_of(user))
 
 
 class Links:
-    """Makes and reads them."""
+    """Makes the links in mails, and reads their tokens."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -56,50 +53,34 @@ class Links:
         self._lifetimes[Purpose.RESET] = timedelta(minutes=settings.RESET_LINK_MINUTES)
 
     def lifetime(self, purpose: Purpose) -> timedelta:
-        """For how long a link works."""
+        """Returns how long a link works."""
         return self._lifetimes[purpose]
 
     def make(self, purpose: Purpose, user: User, *, email: str | None = None) -> str:
         """Returns the URL. The token is in the fragment, which browsers send to no server (RFC 3986, 3.5)."""
-        now = datetime.now(UTC)
-        claims = {
-            "iss": DISTRIBUTION,
-            "aud": DISTRIBUTION,
-            "sub": str(user.id),
-            "iat": now,
-            "exp": now + self._lifetimes[purpose],
-            "typ": purpose,
-            "state": state_of(user),
-            "email": email,
-        }
-        token = jwt.encode(claims, self._settings.signing_keys[0], ALGORITHM)
+        claims = {"sub": str(user.id), "typ": purpose, "state": state_of(user), "email": email}
+        token = sign(claims, self._settings.signing_keys[0], self._lifetimes[purpose])
         return f"{self._settings.FRONTEND_URL}/{purpose}#token={token}"
 
     def read(self, token: str, *purposes: Purpose) -> Link:
         """Raises UnauthorizedError, which does not say why."""
-        for key in self._settings.signing_keys:
-            try:
-                claims = jwt.decode(
-                    token,
-                    key,
-                    algorithms=[ALGORITHM],
-                    issuer=DISTRIBUTION,
-                    audience=DISTRIBUTION,
-                    leeway=LEEWAY,
-                    options={"require": CLAIMS},
-                )
-                if claims["typ"] in purposes:
-                    return Link(UUID(claims["sub"]), claims["state"], claims.get("email"))
-            except INVALID:
-                continue
+        try:
+            claims = verify(token, self._settings.signing_keys, CLAIMS, leeway=LEEWAY)
+            if claims["typ"] in purposes:
+                return Link(UUID(claims["sub"]), claims["state"], claims.get("email"))
+        except INVALID:
+            pass
         raise not_valid()
 
 
 def not_valid() -> UnauthorizedError:
-    """The same for a link that is wrong, used or expired."""
-    return UnauthorizedError("The link is not valid, or not any more.")
+    """Returns the one error for a link that is wrong, used or expired."""
+    return UnauthorizedError("The link is not valid, or no longer valid.")
 
 
 def state_of(user: User) -> str:
-    """What a link dies with. It tells nothing, since the hash of the password is secret and has a random salt."""
+    """Returns a hash of the address and the password hash: a link is void once it differs.
+
+    Nobody can guess either from it, since the hash of the password is secret and has a random salt.
+    """
     return sha256(f"{user.email} {user.password_hash}".encode()).hexdigest()

@@ -1,4 +1,4 @@
-"""What the outbox carries of mails: whom each is for, and never a token or a link."""
+"""The messages of the outbox that become mails. None holds a token or a link."""
 
 from datetime import datetime
 from typing import Any
@@ -8,29 +8,28 @@ from app.domain.messages import Message
 
 
 class MailMessage(Message):
-    """A mail to be sent. Without `SMTP_URL` it waits. Its kind leaves the name of the class to messages of yours."""
+    """A mail to be sent. Its kind has a prefix, so that a message of your own may have the same name."""
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(kind=f"mail.{cls.__name__}", **options)
 
 
 class ResetPassword(MailMessage):
-    """To whom may have forgotten their password; nobody has looked yet whether there is such a user."""
+    """A link for a new password, to an address that may belong to nobody."""
 
     email: str
 
 
 class VerifyEmail(MailMessage):
-    """To an address that the user has not verified."""
+    """A link to verify the address of a user."""
 
     user_id: UUID
 
 
 class ConfirmEmail(MailMessage):
-    """To the address that the user wants from now on.
+    """A link to confirm a new address, sent to it.
 
-    `state` is that of the user when they asked, as `state_of` has it: a link which is sent late must not outlive a new
-    password.
+    `state` is the result of `state_of` when the user asked: a mail that is late must not outlive a new password.
     """
 
     user_id: UUID
@@ -39,26 +38,26 @@ class ConfirmEmail(MailMessage):
 
 
 class EmailChanged(MailMessage):
-    """To the address that the user had until now."""
+    """A notice of the change, to the old address."""
 
     user_id: UUID
     old_email: str
 
 
 class Invitation(MailMessage):
-    """To a user without a password."""
+    """A link for the first password of a user."""
 
     user_id: UUID
 
 
 class PasswordChanged(MailMessage):
-    """To a user whose password was changed."""
+    """A notice of a changed password."""
 
     user_id: UUID
 
 
 class SignedIn(MailMessage):
-    """To a user who has signed in with a device for the first time."""
+    """A notice of a sign-in with a new device."""
 
     user_id: UUID
     at: datetime

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from fastapi import APIRouter, HTTPException
 from fastapi.responses import HTMLResponse
-from jinja2 import Environment
+from jinja2 import Environment, FileSystemLoader
 
 from app.core.config import ROOT
 
@@ -16,7 +16,7 @@ MAILS = ROOT / ".local" / "mail"
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; sandbox allow-top-navigation-by-user-activation"
 HEADERS = {"Content-Security-Policy": POLICY}
 
-_page = Environment(autoescape=True).from_string(Path(__file__).with_suffix(".j2").read_text(encoding="utf-8"))
+_pages = Environment(loader=FileSystemLoader(Path(__file__).parent), autoescape=True)
 
 router = APIRouter(prefix="/dev/mail", include_in_schema=False, default_response_class=HTMLResponse)
 
@@ -25,7 +25,8 @@ router = APIRouter(prefix="/dev/mail", include_in_schema=False, default_response
 def list_mails() -> HTMLResponse:
     """Shows the newest mails."""
     newest = sorted(MAILS.glob("*.eml"), reverse=True)[:50]
-    return HTMLResponse(_page.render(mails=[(file.stem, _read(file)) for file in newest]), headers=HEADERS)
+    page = _pages.get_template("preview.j2").render(mails=[(file.stem, _read(file)) for file in newest])
+    return HTMLResponse(page, headers=HEADERS)
 
 
 @router.get("/{name}")

@@ -28,13 +28,13 @@ class LinkedToken(RequestModel):
 
 
 class LinkedPassword(LinkedToken):
-    """The token of a link, and the password that is to be."""
+    """The token of a link, and the new password."""
 
     new_password: Password
 
 
 class EmailChange(RequestModel):
-    """A new address, and the password, since whoever has the address has the account."""
+    """A new address, and the current password, since whoever controls the address controls the account."""
 
     new_email: Email
     current_password: Annotated[str, Field(max_length=MAXIMUM_PASSWORD_LENGTH), Storable]

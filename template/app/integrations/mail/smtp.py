@@ -1,4 +1,4 @@
-"""Hands mails over to the server of `SMTP_URL`."""
+"""Sends mails by the server of `SMTP_URL`."""
 
 from dataclasses import replace
 from email.message import EmailMessage
@@ -16,7 +16,7 @@ PERMANENT = 500
 
 
 async def send(settings: Settings, message: EmailMessage, to: str) -> None:
-    """Raises DeliveryError, whose reason holds no word of the server: it might repeat the address."""
+    """Raises DeliveryError. Its reason repeats nothing that the server said, which may contain the address."""
     try:
         await aiosmtplib.send(
             message,
@@ -30,13 +30,16 @@ async def send(settings: Settings, message: EmailMessage, to: str) -> None:
     except aiosmtplib.SMTPDataError as error:
         raise _refused("the mail", error.code) from None
     except aiosmtplib.SMTPResponseException as error:
-        raise DeliveryError(f"The mail server refused to work for us, with the code {error.code}.") from None
+        raise DeliveryError(f"The mail server refused the connection, with the code {error.code}.") from None
     except (aiosmtplib.SMTPException, OSError, ValueError) as error:
         raise DeliveryError(f"The mail server is not available: {type(error).__name__}.") from None
 
 
 def server_of(settings: Settings) -> SmtpServer:
-    """Demands STARTTLS where others could listen, unless the URL says otherwise. Raises DeliveryError without a URL."""
+    """Returns where and how to connect; a deployment and a user name require STARTTLS unless the URL says otherwise.
+
+    Raises DeliveryError without a URL.
+    """
     if settings.SMTP_URL is None:
         raise DeliveryError("SMTP_URL is not set.")
     server = smtp_server(settings.SMTP_URL.get_secret_value())

@@ -48,11 +48,11 @@ class Refusing:
     def __init__(self, to_address: str, to_mail: str = "250 OK") -> None:
         self.to_address, self.to_mail = to_address, to_mail
 
-    async def handle_RCPT(self, _: object, __: object, envelope: Any, address: str, ___: object) -> str:  # noqa: N802
+    async def handle_RCPT(self, _: object, __: object, envelope: Any, address: str, ___: object) -> str:  # noqa: N802 (aiosmtpd calls it)
         envelope.rcpt_tos.append(address)
         return self.to_address
 
-    async def handle_DATA(self, *_: object) -> str:  # noqa: N802
+    async def handle_DATA(self, *_: object) -> str:  # noqa: N802 (aiosmtpd calls it)
         return self.to_mail
 
 
@@ -187,7 +187,7 @@ class TestTLS:
     ) -> None:
         place = serve(tls_context=context(authority), authenticator=lambda *_: AuthResult(success=False, handled=False))
 
-        with pytest.raises(DeliveryError, match="refused to work for us, with the code 535") as failed:
+        with pytest.raises(DeliveryError, match="refused the connection, with the code 535") as failed:
             await send(f"smtp://ada:hunter2@{place}")
 
         assert not failed.value.final
