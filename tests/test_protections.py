@@ -482,6 +482,12 @@ PROTECTIONS = {
         "    registry",
         "tests/integrations/metrics/test_metrics.py -k killed",
     ),
+    "workers that forget the same dead one": Protection(
+        "app/integrations/metrics/registry.py",
+        "with suppress(FileNotFoundError):",
+        "if True:",
+        "tests/integrations/metrics/test_metrics.py -k same_dead",
+    ),
     "workers that count together": Protection(
         "app/__main__.py",
         "    share_metrics(workers)\n",

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -86,7 +87,8 @@ def _forget_dead_workers() -> None:
     for file in _folder().glob("gauge_live*_*.db"):
         worker = int(file.stem.rpartition("_")[2])
         if not _is_alive(worker):
-            mark_process_dead(worker)  # type: ignore[no-untyped-call]
+            with suppress(FileNotFoundError):  # another worker forgets it at the same time
+                mark_process_dead(worker)  # type: ignore[no-untyped-call]
 
 
 def _folder() -> Path:

@@ -19,12 +19,15 @@ from sqlalchemy.exc import DisconnectionError
 
 from app.core.config import Settings
 from app.core.database import Database, create_engine
+from app.integrations.metrics.multiprocess import VARIABLE
 from app.integrations.metrics.registry import exposition
 from tests.api import LOGIN, ME, PREFIX, USERS
 from tests.server import Server, running_server
 from tests.waiting import block_until
 
 METRICS = "http://test/metrics"
+# Greater than the ID of any process.
+NO_PROCESS = 2**22
 TOKEN = "0123456789abcdefghijklmnopqrstuvwxyz"
 Series = dict[tuple[str, frozenset[tuple[str, str]]], float]
 
@@ -227,6 +230,18 @@ def test_a_worker_that_has_just_created_its_file_is_no_error(server: Server, fol
 
     # A client may get its response before the server counts the request as finished.
     block_until(lambda: value(scrape(server), "http_requests_in_progress") == 1)
+
+
+def test_workers_may_forget_the_same_dead_one_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(VARIABLE, str(tmp_path))
+    with ThreadPoolExecutor(8) as workers:
+        for _ in range(30):
+            for process in range(50):
+                (tmp_path / f"gauge_livesum_{NO_PROCESS + process}.db").touch()
+            for scraped in [workers.submit(exposition) for _ in range(8)]:
+                scraped.result()
+
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_workers_that_were_killed_leave_their_counts_and_nothing_in_progress(server: Server) -> None:
