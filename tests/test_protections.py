@@ -530,7 +530,7 @@ PROTECTIONS = {
                 "account_service",
                 "self.users.lock(link.user_id, alone=True)",
                 "self.users.get(link.user_id)",
-                "test_life.py -k life",
+                "test_one_use.py",
             ),
             "a reset ends sessions": (
                 "account_service",
