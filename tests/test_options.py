@@ -152,8 +152,6 @@ WIRING = re.compile(
 )
 # Tests that see all routes, tables and modules.
 OF_THE_WHOLE = "-k 'unit or integrations or openapi or access or migrations or cost or head_api'"
-# With those of the other options once, in the project that has the fewest.
-FOLDERS = {"cache": "tests/unit tests/integration tests/integrations"}
 # Tests of two options together, which say that one of them is missing.
 OF_TWO = {"tests/integrations/tracing/test_traced_cache.py", "tests/integrations/tasks/test_reported_jobs.py"}
 
@@ -178,22 +176,24 @@ def test_an_option_can_be_deleted_by_hand(
     lend_environment(install(profile="full"), project)
     run("make", "install", cwd=project)
     run("make", "lint", cwd=project)
-    # What is left was rendered so, and its tests run in the profiles: here those of all parts together.
-    some = f"{FOLDERS.get(option, 'tests/unit tests/integration')} {OF_THE_WHOLE}"
-    run("make", "test", f"ARGS=-n 2 {'' if is_whole else some}", cwd=project)
+    # What is left was rendered so, and its tests run in the profiles: here those of all parts together, by default in
+    # the project that has the fewest.
+    if is_whole or option == "cache":
+        some = f"tests/unit tests/integration tests/integrations {OF_THE_WHOLE}"
+        run("make", "test", f"ARGS=-n 2 {'' if is_whole else some}", cwd=project)
 
 
 def test_every_question_with_choices_is_an_option_here_or_changes_one_word() -> None:
     assert {name for name, _ in FACTORS} == NONE.keys() | {"license", "python_version"}
 
 
-# Their lint passed when they were installed, and test_pipelines.py runs the whole check of the standard profile, which
-# has the operations of the full one, and resources besides, for its fuzzing.
+# Their lint passed when they were installed. test_pipelines.py runs the whole check of the full one, with resources,
+# and test_owners.py the suite of the standard one after its owner's changes.
 SUITES = [
     ("minimal", "test"),
     ("sqlite-tasks", "test"),
     ("sqlite-tasks", "test-faults ARGS=-kunder_kills"),
-    ("full", "coverage test-faults"),
+    pytest.param("standard", "check", marks=pytest.mark.long),
     pytest.param("full", "check", marks=pytest.mark.long),
     pytest.param("sqlite-tasks", "test-faults", marks=pytest.mark.long),
 ]

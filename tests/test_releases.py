@@ -26,7 +26,7 @@ from tests.releases import (
 )
 from tests.variants import NONE
 
-OLDEST = next(iter(RELEASES))
+OLDEST, *BETWEEN, _ = RELEASES
 # The workflow was there before it could be chosen.
 OFF = {name: choice for name, choice in NONE.items() if name != "ci"}
 
@@ -153,7 +153,9 @@ def edited(template: Path, installed: Path, project: Path, version: str) -> Path
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("version", RELEASES)
+@pytest.mark.parametrize(
+    "version", [pytest.param(name, marks=pytest.mark.long if name in BETWEEN else []) for name in RELEASES]
+)
 def test_an_edited_project_keeps_its_edits_and_its_tests_pass(
     template: Path,
     installed: Path,
