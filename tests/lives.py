@@ -43,7 +43,7 @@ class Change:
     def arguments(self, resource: Resource) -> list[str]:
         required = [name for name, kind in self.add.items() if not set(kind) & {"?", "="}]
         fills = [f"{name}={value(self.add[name], 1)}" for name in required]
-        if self.access == "owner":
+        if "owner" in self.access and "owner" not in resource.access:
             fills.append(f"owner_id={value('ref(user)', 1)}")
         given = {
             "name": resource.name,

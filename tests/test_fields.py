@@ -16,7 +16,7 @@ from scripts.new import ROOT
 from tests.conftest import commit, run
 from tests.resources import TEMPLATE, Resource, macro, render, types
 
-ACCESS = ["signed-in", "owner", "admin", "public"]
+ACCESS = ["signed-in", "owner", "admin", "public", "public-owner"]
 LONG = "n" * 24
 CHOICES = ",".join(f"choice_{number:02}_{'w' * 20}" for number in range(40))
 # How each type can be written, from the shortest to the longest code that comes of it.
@@ -58,8 +58,8 @@ def possible() -> list[str]:
 def one_field_each() -> Iterator[Resource]:
     """Every type with every set of suffixes, by itself and beside a reference."""
     for number, field in enumerate(possible()):
-        yield Resource(f"single_{number}", f"{LONG}:{field}", ACCESS[number % 4])
-        yield Resource(f"pair_{number}", f"a:{field} parent:ref(pair_{number})? buyer:ref(user)!", ACCESS[number % 4])
+        yield Resource(f"single_{number}", f"{LONG}:{field}", ACCESS[number % len(ACCESS)])
+        yield Resource(f"pair_{number}", f"a:{field} parent:ref(pair_{number})? buyer:ref(user)!", ACCESS[number % len(ACCESS)])
 
 
 def longest() -> Iterator[Resource]:
@@ -68,7 +68,7 @@ def longest() -> Iterator[Resource]:
         chosen = possible()[start :: len(possible()) // 40][:40]
         names = [f"{number:x}{LONG}"[:24].replace("0", "z") for number in range(0xA00, 0xA00 + len(chosen))]
         text = " ".join(f"{name}:{field}" for name, field in zip(names, chosen, strict=True))
-        yield Resource(f"{'abcd'[start]}{'w' * 23}", text, access, f"{'abcd'[start]}{'w' * 27}")
+        yield Resource(f"{'abcde'[start]}{'w' * 23}", text, access, f"{'abcde'[start]}{'w' * 27}")
 
 
 def drawn(count: int) -> Iterator[Resource]:
@@ -100,14 +100,15 @@ def words_of_code() -> set[str]:
     return {re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", word).lower() for word in words} | {word.lower() for word in words}
 
 
-def test_no_accepted_name_hides_one_that_the_code_needs(tmp_path: Path) -> None:
+@pytest.mark.parametrize("access", ["owner", "public-owner"])
+def test_no_accepted_name_hides_one_that_the_code_needs(tmp_path: Path, access: str) -> None:
     fault, plural_fault = macro("fields", "resource_fault"), macro("fields", "plural_fault")
     plural = macro("naming", "plural_of")
     names = [name for name in words_of_code() if not fault(name, "/nowhere") + plural_fault(plural(name), name)]
     # The rules for tests lie in the place of tests, as in a project.
     shutil.copy(ROOT / "template/ruff.toml", tmp_path)
 
-    render([Resource(name, "title:str(10)!^~ kind:enum(a,b)=a due:date?", "owner") for name in names], tmp_path)
+    render([Resource(name, "title:str(10)!^~ kind:enum(a,b)=a due:date?", access) for name in names], tmp_path)
 
     run("ruff", "check", "--no-cache", "--quiet", ".", cwd=tmp_path)
 

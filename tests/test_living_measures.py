@@ -122,7 +122,7 @@ def insert(resource: Resource, row: int) -> str:
     """The second row lacks what is optional."""
     names = columns(resource)
     kinds = {"id": "uuid"} | {names[label]: kind for label, kind in parted(resource).items()}
-    if resource.access == "owner":
+    if "owner" in resource.access:
         kinds["owner_id"] = "ref(user)"
     values = {name: value(kind, row) for name, kind in kinds.items() if row != 2 or "?" not in kind}
     listed = ", ".join(f"'{text}'" for text in values.values())

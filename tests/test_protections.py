@@ -789,6 +789,7 @@ PROTECTIONS = {
 
 
 # Of what `make resource` writes.
+ACCESS = {"note": "owner", "task": "signed-in", "plan": "admin", "page_view": "public", "post": "public-owner"}
 OF_RESOURCES = {
     "what belongs to another user": Protection(
         "app/repository/note_repository.py",
@@ -813,6 +814,12 @@ OF_RESOURCES = {
         "@router.patch(ONE, dependencies=SIGNED_IN,",
         "@router.patch(ONE,",
         "tests/integration/test_page_view_api.py",
+    ),
+    "what belongs to another user is not written": Protection(
+        "app/service/post_service.py",
+        "record.owner_id != caller.id",
+        "False",
+        "tests/integration/test_post_api.py",
     ),
     "no reference to what is deleted": Protection(
         "app/repository/base.py",
@@ -874,7 +881,7 @@ def projects(render: Render, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 def with_resources(clone: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     project = tmp_path_factory.mktemp("resources") / "project"
     run_copy(str(clone), project, defaults=True, quiet=True, vcs_ref="HEAD")
-    for name, access in (("note", "owner"), ("task", "signed-in"), ("plan", "admin"), ("page_view", "public")):
+    for name, access in ACCESS.items():
         resource = {
             "RESOURCE_NAME": name,
             "RESOURCE_ACCESS": access,

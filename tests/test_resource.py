@@ -26,6 +26,7 @@ RESOURCES = {
     ),
     "bus": ("admin", "plate:str(2)! item:ref(order_item) seats:int^?"),
     "person": ("signed-in", "name:str(100)~ bus:ref(bus)?"),
+    "trip": ("public-owner", "to:str(100)^~ bus:ref(bus)?"),
 }
 
 
