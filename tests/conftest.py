@@ -251,9 +251,12 @@ def docker_engine(render: Render, once: Once) -> dict[str, str]:
     return {"PATH": path, "HOME": os.environ["HOME"]}
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def new_docker(docker_engine: dict[str, str]) -> Iterator[NewDocker]:
-    """Environments in which `docker` builds and runs under a name that nobody else uses; all of it goes in the end."""
+    """Environments in which `docker` builds and runs under a name that nobody else uses.
+
+    All of it goes when a file has ended: containers take time with their checks, and ports that others find free.
+    """
     names: list[str] = []
 
     def new() -> dict[str, str]:

@@ -32,6 +32,7 @@ class Resource:
     plural: str = ""
     unique: str = ""
     check: str = ""
+    key: str = "id"
 
 
 def macro(module: str, name: str) -> Callable[..., str]:
@@ -65,6 +66,8 @@ def render(resources: Iterable[Resource], folder: Path) -> None:
                     resource=resource.name,
                     access=access,
                     plural=plural,
+                    key=resource.key,
+                    slug_source=macro("key", "slug_source")(resource.fields) if resource.key == "slug" else "",
                     columns=columns,
                     unique_rules=json.loads(unique),
                     check_rules=json.loads(check),

@@ -5,6 +5,7 @@ import random
 import re
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import cache
 from itertools import combinations
 from pathlib import Path
@@ -38,6 +39,12 @@ def accepted(resource: Resource) -> bool:
     return fault == "" or fault.startswith("There is no resource")
 
 
+def keyed(resource: Resource) -> Resource:
+    """By a slug, where it can be."""
+    fault = macro("key", "key_fault")("slug", resource.fields, resource.access)
+    return resource if fault else replace(resource, key="slug")
+
+
 @cache
 def possible() -> list[str]:
     """Each spelling of each type with each set of suffixes that it can have."""
@@ -58,8 +65,9 @@ def possible() -> list[str]:
 def one_field_each() -> Iterator[Resource]:
     """Every type with every set of suffixes, by itself and beside a reference."""
     for number, field in enumerate(possible()):
-        yield Resource(f"single_{number}", f"{LONG}:{field}", ACCESS[number % len(ACCESS)])
-        yield Resource(f"pair_{number}", f"a:{field} parent:ref(pair_{number})? buyer:ref(user)!", ACCESS[number % len(ACCESS)])
+        access = ACCESS[number % len(ACCESS)]
+        yield keyed(Resource(f"single_{number}", f"{LONG}:{field}", access))
+        yield Resource(f"pair_{number}", f"a:{field} parent:ref(pair_{number})? buyer:ref(user)!", access)
 
 
 def longest() -> Iterator[Resource]:
@@ -68,7 +76,7 @@ def longest() -> Iterator[Resource]:
         chosen = possible()[start :: len(possible()) // 40][:40]
         names = [f"{number:x}{LONG}"[:24].replace("0", "z") for number in range(0xA00, 0xA00 + len(chosen))]
         text = " ".join(f"{name}:{field}" for name, field in zip(names, chosen, strict=True))
-        yield Resource(f"{'abcde'[start]}{'w' * 23}", text, access, f"{'abcde'[start]}{'w' * 27}")
+        yield keyed(Resource(f"{'abcde'[start]}{'w' * 23}", text, access, f"{'abcde'[start]}{'w' * 27}"))
 
 
 def drawn(count: int) -> Iterator[Resource]:
@@ -86,6 +94,7 @@ def drawn(count: int) -> Iterator[Resource]:
         references = [f"{label}r:ref({draw.choice(others)})?" for label in labels[::2]]
         text = " ".join([f"{label}:{draw.choice(fields)}" for label in labels] + references)
         resource = Resource(name, text, draw.choice(ACCESS))
+        resource = keyed(resource) if count % 2 else resource
         plural = macro("naming", "plural_of")(name)
         faults = macro("fields", "resource_fault")(name, "/nowhere") + macro("fields", "plural_fault")(plural, name)
         if faults == "" and accepted(resource):
@@ -100,15 +109,16 @@ def words_of_code() -> set[str]:
     return {re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", word).lower() for word in words} | {word.lower() for word in words}
 
 
-@pytest.mark.parametrize("access", ["owner", "public-owner"])
-def test_no_accepted_name_hides_one_that_the_code_needs(tmp_path: Path, access: str) -> None:
+@pytest.mark.parametrize(("access", "key"), [("owner", "id"), ("public-owner", "slug")])
+def test_no_accepted_name_hides_one_that_the_code_needs(tmp_path: Path, access: str, key: str) -> None:
     fault, plural_fault = macro("fields", "resource_fault"), macro("fields", "plural_fault")
     plural = macro("naming", "plural_of")
     names = [name for name in words_of_code() if not fault(name, "/nowhere") + plural_fault(plural(name), name)]
     # The rules for tests lie in the place of tests, as in a project.
     shutil.copy(ROOT / "template/ruff.toml", tmp_path)
 
-    render([Resource(name, "title:str(10)!^~ kind:enum(a,b)=a due:date?", access) for name in names], tmp_path)
+    fields = "title:str(10)!^~ kind:enum(a,b)=a due:date?"
+    render([Resource(name, fields, access, key=key) for name in names], tmp_path)
 
     run("ruff", "check", "--no-cache", "--quiet", ".", cwd=tmp_path)
 

@@ -216,6 +216,7 @@ REFUSED = {
     "access=nobody": "Invalid choice for 'access'",
     "access=owner": "owner_id is required",
     "plural=bills": "The plural of a resource stays as it is",
+    "key=slug": "The key of a resource stays as it is",
     "backfill=due=2026-01-01": "nothing does",
     f"fields={FIELDS.replace('str(20)', 'str(10)')}": "What number holds may not fit VARCHAR(10)",
     f"fields={FIELDS.replace('str(20)!~', 'int!')}": "What number holds may not fit INTEGER",
@@ -398,6 +399,27 @@ def test_a_full_disk_leaves_everything_as_it_was(project: Path) -> None:
 
     assert said == "Nothing was changed: File too large.\n"
     assert changes(project) == []
+
+
+def test_a_slug_follows_the_field_that_it_is_made_from(project: Path) -> None:
+    def article(*arguments: str, target: str = "resource", status: int = 0) -> str:
+        return run("make", target, "name=article", *arguments, cwd=project, status=status)
+
+    article("fields=title:str(100) body:text", "key=slug")
+    commit(project)
+    assert "A slug is made from the first field of type str" in article("drop=title", "yes=1", status=2)
+    assert "choose another access than owner" in article("access=owner", status=2)
+    assert changes(project) == []
+
+    article("rename=title:headline", "access=public")
+
+    assert 'slug_source = "headline"' in (project / "app/repository/article_repository.py").read_text("utf-8")
+    assert conflicts(project) == []
+    commit(project)
+    assert "\n  key: slug\n" in run("make", "resources", cwd=project)
+    run("make", "lint", cwd=project)
+    run("make", "test", "ARGS=tests/integration/test_article_api.py", cwd=project)
+    article("yes=1", target="resource-remove")
 
 
 def test_a_resource_that_is_as_it_was_made_can_be_removed(project: Path) -> None:

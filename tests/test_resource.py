@@ -15,7 +15,7 @@ from tests.resources import macro, refusals
 
 pytestmark = pytest.mark.slow
 
-# Every type, every suffix and every kind of access, each referring to the one before it.
+# Every type, every suffix, every kind of access and of key, each referring to the one before it.
 RESOURCES = {
     "category": ("public", "name:str(50)!^~ parent:ref(category)? rank:int=0"),
     "order_item": (
@@ -26,7 +26,8 @@ RESOURCES = {
     ),
     "bus": ("admin", "plate:str(2)! item:ref(order_item) seats:int^?"),
     "person": ("signed-in", "name:str(100)~ bus:ref(bus)?"),
-    "trip": ("public-owner", "to:str(100)^~ bus:ref(bus)?"),
+    "trip": ("public-owner", "to:str(100)^~ bus:ref(bus)?", "slug"),
+    "stop": ("public", "name:str(50)! trip:ref(trip)?", "slug"),
 }
 
 
@@ -39,14 +40,15 @@ def changes(project: Path) -> list[str]:
     return run("git", "status", "--porcelain", "--untracked-files=all", cwd=project).splitlines()
 
 
-def add(project: Path, name: str, fields: str, access: str = "signed-in", *, status: int = 0) -> str:
-    return run("make", "resource", f"name={name}", f"fields={fields}", f"access={access}", cwd=project, status=status)
+def add(project: Path, name: str, fields: str, access: str = "signed-in", key: str = "id", *, status: int = 0) -> str:
+    arguments = (f"name={name}", f"fields={fields}", f"access={access}", f"key={key}")
+    return run("make", "resource", *arguments, cwd=project, status=status)
 
 
 def add_all(project: Path) -> None:
     """The project's own check passes with them: see test_pipelines.py."""
-    for name, (access, fields) in RESOURCES.items():
-        output = add(project, name, fields, access)
+    for name, (access, fields, *key) in RESOURCES.items():
+        output = add(project, name, fields, access, *key)
         assert output.startswith(f"Added {name}:\n")
         assert all(f"    {line.removeprefix('?? ')}\n" in output for line in changes(project))
         commit(project)
@@ -214,6 +216,13 @@ def test_what_is_refused_gets_one_sentence_and_writes_nothing(project: Path) -> 
         assert "\n" not in said
         assert said.endswith((".", "?", "?.", "'."))
     assert "Invalid choice for 'access'" in add(project, "invoice", "number:int", "nobody", status=2)
+    assert "Invalid choice for 'key'" in add(project, "invoice", "number:int", key="number", status=2)
+    for fields, access, sentence in (
+        ("slug:str(9)", "admin", "The field 'slug' exists already"),
+        ("number:int title:str(9)? notes:text", "admin", "the first field of type str that is required"),
+        ("title:str(9)", "owner", "choose another access than owner"),
+    ):
+        assert sentence in add(project, "invoice", fields, access, "slug", status=2)
     assert changes(project) == []
 
 

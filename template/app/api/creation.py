@@ -2,13 +2,14 @@
 
 from collections.abc import AsyncIterator
 from typing import Annotated
+from urllib.parse import quote
 
 from fastapi import Depends, Request, Response
 
 from app.api.conditions import ETag
 from app.api.deps import CurrentUser, SessionDep, providers_of
 from app.api.idempotency import Repeatable, key_of
-from app.domain.models.base import Entity
+from app.domain.models.base import Entity, Slugged
 from app.domain.schemas.base import ResponseModel
 
 
@@ -23,7 +24,8 @@ class Creation:
     async def respond[Created: ResponseModel](self, record: Entity, kind: type[Created]) -> Created:
         """Returns the record as `kind`, and puts `Location` and `ETag` into the response. Call it last."""
         headers = self._response.headers
-        headers["Location"] = f"{self._request.url.path}/{record.id}"
+        name = quote(record.slug) if isinstance(record, Slugged) else record.id
+        headers["Location"] = f"{self._request.url.path}/{name}"
         created = kind.model_validate(ETag(self._request, self._response).show(record))
         if self._repeatable is not None:
             status = self._response.status_code or self._request.scope["route"].status_code or 200

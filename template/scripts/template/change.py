@@ -22,6 +22,7 @@ class Request:
     fields: str = ""
     plural: str = ""
     access: str = ""
+    key: str = ""
     add: str = ""
     drop: str = ""
     rename: str = ""
@@ -39,6 +40,8 @@ def planned_change(record: Record, request: Request) -> Plan:
     """Raises SystemExit with one sentence when it cannot be done, or loses data that nobody said may go."""
     if request.plural not in {"", record.plural}:
         sys.exit(f"The plural of a resource stays as it is, which is {record.plural}.")
+    if request.key not in {"", record.key}:
+        sys.exit(f"The key of a resource stays as it is, which is {record.key}.")
     renames = parsed_renames(record.fields, request.rename)
     fields = wanted(record, request, renames)
     answers = record.answers | {"fields": fields} | rules(record, request, renames, fields)

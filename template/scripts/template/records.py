@@ -11,7 +11,9 @@ FOLDER = ".copier"
 # What every project has from the start.
 TEMPLATES = ("user", "refresh_token")
 ANSWERS = ("access", "fields", "plural")
-RULES = ("unique", "check")  # a record without them is of a resource that has none
+RULES = ("unique", "check")
+# What a record from before there were these does not say.
+LATER = {"key": "id"} | dict.fromkeys(RULES, "")
 
 
 @dataclass(frozen=True)
@@ -21,6 +23,7 @@ class Record:
     access: str
     fields: str
     plural: str
+    key: str
     unique: str
     check: str
 
@@ -35,7 +38,7 @@ class Record:
 
     @property
     def answers(self) -> dict[str, str]:
-        return {"resource": self.name} | {answer: getattr(self, answer) for answer in ANSWERS + RULES}
+        return {"resource": self.name} | {answer: getattr(self, answer) for answer in (*ANSWERS, *LATER)}
 
 
 def path_of(name: str) -> str:
@@ -50,8 +53,8 @@ def find(name: str) -> Record | None:
     recorded = recorded_origin(path.read_bytes())
     if recorded and "resource" not in recorded.answers:
         return None  # the answers of another template
-    answers = dict.fromkeys(RULES, "") | recorded.answers if recorded else {}
-    values = [answers.get(answer) for answer in ANSWERS + RULES]
+    answers = LATER | recorded.answers if recorded else {}
+    values = [answers.get(answer) for answer in (*ANSWERS, *LATER)]
     if recorded is None or answers.get("resource") != name or not all(isinstance(value, str) for value in values):
         sys.exit(f"{path_of(name)} is not as make resource wrote it: take it back from git (git log {path_of(name)}).")
     return Record(name, recorded.version, *map(str, values))

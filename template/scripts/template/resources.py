@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from scripts.template.files import read
 from scripts.template.project import ROOT, origin
-from scripts.template.records import RULES, Record, all_records
+from scripts.template.records import LATER, Record, all_records
 from scripts.template.render import Files, referred, render
 
 
@@ -19,7 +19,7 @@ def main() -> None:
 def described(record: Record) -> str:
     lines = [f"{record.name} ({record.plural}, access={record.access}, made by {record.version or 'no version'})"]
     lines += [f"    {field}" for field in record.fields.split()]
-    lines += [f"  {rule}: {getattr(record, rule)}" for rule in RULES if getattr(record, rule)]
+    lines += [f"  {name}: {chosen}" for name, usual in LATER.items() if (chosen := getattr(record, name)) != usual]
     lines += [f"  yours: {name}" for name in edited(record, rendered(record))]
     return "\n".join(lines)
 

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from uuid import UUID
 
-from sqlalchemy import ColumnDefault, DateTime, Enum, Index, Integer, MetaData, event, func, text
+from sqlalchemy import ColumnDefault, DateTime, Enum, Index, Integer, MetaData, String, event, func, text
 from sqlalchemy.orm import DeclarativeBase, Mapped, Mapper, declared_attr, mapped_column
 from uuid_utils.compat import uuid7
 
@@ -59,6 +59,14 @@ class Entity(Versioned, Base):
     created_at: Mapped[datetime] = mapped_column(default=utc_now, server_default=func.now())
     updated_at: Mapped[datetime] = mapped_column(default=utc_now, server_default=func.now(), onupdate=utc_now)
     deleted_at: Mapped[datetime | None]
+
+
+class Slugged(Entity):
+    """A record that paths name by its slug, a few words that a person can read."""
+
+    __abstract__ = True
+
+    slug: Mapped[str] = mapped_column(String(80))
 
 
 def choice(kind: type[StrEnum], name: str) -> Enum:

@@ -41,6 +41,7 @@ Integer = Annotated[int, Field(strict=True, ge=-(2**31), le=2**31 - 1), BeforeVa
 # Beyond these, many clients read another number than was written (RFC 8259, 6).
 BigInteger = Annotated[int, Field(strict=True, ge=-(2**53) + 1, le=2**53 - 1), BeforeValidator(_whole)]
 Float = Annotated[float, Field(strict=True)]
+Slug = Annotated[str, Field(min_length=1, max_length=80), Storable]
 Text = Annotated[str, Field(min_length=1, max_length=10_000), Storable]
 # RFC 3986 names more schemes; a client of ours can follow these, and no other does harm.
 Url = Annotated[str, StringConstraints(pattern=r"^https?://[!-.0-~][!-~]*$", max_length=2000)]

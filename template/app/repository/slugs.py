@@ -1,0 +1,51 @@
+"""Records that are found by a slug: a few words of theirs, as a person can read them in a path."""
+
+import re
+from secrets import token_hex
+from typing import Any, ClassVar
+from unicodedata import normalize
+
+from sqlalchemy import select
+
+from app.domain.models.base import Slugged
+from app.repository.base import Repository
+
+# In characters. What makes a slug unique comes on top.
+LENGTH = 64
+# What a path has in the place of a slug.
+RESERVED = {"export"}
+
+
+class SluggedRepository[Model: Slugged](Repository[Model]):
+    """A repository whose `create` makes the slug of a record from its field `slug_source`.
+
+    It is unique among the records that are not deleted, and stays when the field changes.
+    """
+
+    slug_source: ClassVar[str]
+
+    async def get_by_slug(self, slug: str) -> Model | None:
+        """Returns the record, or None if there is none with this slug in `scope`."""
+        return await self.session.scalar(select(self.model).where(self.model.slug == slug, self.scope))
+
+    async def create(self, /, **values: Any) -> Model:
+        """Raises ConflictError if a record that is referred to is deleted."""
+        slug = await self._unique(slug_of(values[self.slug_source]))
+        return await super().create(slug=slug, **values)
+
+    async def _unique(self, slug: str) -> str:
+        """The slug, or one with an ending by chance. Of two that are created at the same time, one may be refused."""
+        taken = select(self.model.id).where(self.model.slug == slug, self.model.deleted_at.is_(None))
+        if slug and slug not in RESERVED and await self.session.scalar(taken) is None:
+            return slug
+        return f"{slug}-{token_hex(4)}".removeprefix("-")
+
+
+def slug_of(text: str) -> str:
+    """Returns the words of a text in lower case, without accents, and nothing where it has no words.
+
+    Other scripts than the Latin one stay as they are, where a text has no Latin letter or digit at all.
+    """
+    latin = normalize("NFKD", text).encode("ascii", "ignore").decode()
+    words = re.findall(r"[a-z0-9]+", latin.lower()) or re.findall(r"[^\W_]+", normalize("NFKC", text).lower())
+    return "-".join(words)[:LENGTH].strip("-")
