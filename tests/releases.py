@@ -19,6 +19,8 @@ RELEASES: dict[str, str] = {
 }
 # The first ones had no `make resource`.
 WITH_RESOURCES = [version for version in RELEASES if version not in ("v0.1.0", "v0.2.0")]
+# The resources of these have no record: those of later ones have one, and a version in each row.
+BEFORE_RECORDS = ("v0.1.0", "v0.2.0", "v0.3.0", "v0.4.0")
 # What is here, as if it were released.
 NOW = "v1000.0.0"
 README = "README.md"  # seeded once: an update leaves it alone
