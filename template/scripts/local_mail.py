@@ -31,7 +31,14 @@ class Mailbox:
 def local_mail(folder: Path) -> Iterator[str]:
     """The URL of a server that writes into this folder. It lives as long as the block."""
     folder.mkdir(parents=True, exist_ok=True)
-    controller = Controller(Mailbox(folder), hostname="127.0.0.1", port=free_port(), enable_SMTPUTF8=True)
+    controller = Controller(
+        Mailbox(folder),
+        hostname="127.0.0.1",
+        port=free_port(),
+        enable_SMTPUTF8=True,
+        ready_timeout=60,  # a machine may be busy
+        server_hostname="localhost",  # else it asks a name server for ours, which may not respond
+    )
     controller.start()
     try:
         yield f"smtp://127.0.0.1:{controller.port}"

@@ -34,6 +34,7 @@ async def send(url: str, to: str = ADA, **settings: Any) -> None:
 @contextmanager
 def serving(handler: object, **options: Any) -> Iterator[str]:
     """Where a server with these options is."""
+    options |= {"ready_timeout": 60, "server_hostname": "localhost"}
     controller = Controller(handler, hostname="127.0.0.1", port=free_port(), **options)
     controller.start()
     try:
