@@ -43,6 +43,7 @@ ANSWERS: dict[str, tuple[str, ...]] = {
     "resource": ("what one of them is called", NAME.format("underscores; at most 24"), ""),
     "access": ("who may use it",),
     "fields": ("the columns", "`name:type(arguments)!?^~=default`, with blanks between them", ""),
+    "key": ("what paths name a record by",),
     "plural": ("table, path and names in the code", NAME.format("underscores; at most 28"), "from the name"),
     "check": ("how fields compare", "`ends_at>starts_at`, also `>= < <=`, with blanks between them", "nothing"),
     "unique": ("which fields are unique together", "`number+year`, with blanks between them", "nothing"),
