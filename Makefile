@@ -30,19 +30,19 @@ new: $(UV) ## Render a backend of your own, asking: make new DEST=path
 
 .PHONY: test
 test: lint ## Everything: lint, renders, and the rendered backend's own checks
-	@$(RUN) pytest -n 2 --maxschedchunk 1 --durations 20 --durations-min 10 -m "not product and not long"
+	@$(RUN) pytest -n 2 --durations 20 --durations-min 10 -m "not product and not long"
 
 .PHONY: test-quick
 test-quick: lint ## The same without what runs a rendered backend
-	@$(RUN) pytest -n 2 --maxschedchunk 1 -m "not slow and not product and not long"
+	@$(RUN) pytest -n 2 -m "not slow and not product and not long"
 
 .PHONY: test-product
 test-product: $(UV) ## Render every combination of options, which takes long
-	@$(RUN) pytest -n 2 --maxschedchunk 1 -m product
+	@$(RUN) pytest -n 2 -m product
 
 .PHONY: test-long
 test-long: $(UV) ## Change resources at random, many more than the tests do, which takes long
-	@$(RUN) pytest -n 2 --maxschedchunk 1 -m long
+	@$(RUN) pytest -n 2 -m long
 
 .PHONY: lint
 lint: $(UV) ## Check style and types; of template/ the style, where it lies
@@ -66,7 +66,7 @@ bench-quick: $(UV) ## The same in under a minute, to look at
 
 .PHONY: bench-updates
 bench-updates: $(UV) ## Update projects of every release, as people edit them, and keep what became of them
-	@$(RUN) pytest -n 2 --maxschedchunk 1 -m "not product" --junitxml .local/updates.xml tests/test_update_measures.py
+	@$(RUN) pytest -n 2 -m "not product" --junitxml .local/updates.xml tests/test_update_measures.py
 	@$(RUN) python -m benchmarks.updates .local/updates.xml
 
 .PHONY: release

@@ -11,11 +11,13 @@ from fcntl import LOCK_EX, flock
 from hashlib import sha256
 from pathlib import Path
 from time import sleep
+from typing import Any
 from uuid import uuid4
 
 import pytest
 from copier import run_copy
 from pytest_copie.plugin import Copie
+from xdist.scheduler import LoadScopeScheduling
 
 from scripts.new import ROOT, copy_working_tree, questions
 from tests.hiding import path_without
@@ -25,6 +27,8 @@ Render = Callable[..., Path]
 Install = Callable[..., Path]
 Once = Callable[[str, Callable[[Path], object]], Path]
 NewDocker = Callable[[], dict[str, str]]
+
+TOGETHER = {"tests/test_containers.py", "tests/test_protections.py"}
 
 
 # Set by whoever runs us, for us; what is rendered finds its own environment and its own database.
@@ -51,6 +55,21 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What takes long comes first, so that what is quick fills the end of every worker."""
     items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+
+
+class Scheduling(LoadScopeScheduling):  # type: ignore[misc]  # it has no types
+    """Gives the workers one test after another, but one of them all tests of a file that takes long to set up.
+
+    Two workers would do so twice; and networks of containers that change at the same time lose names.
+    """
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.partition("::")[0]
+        return file if file in TOGETHER else nodeid
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Scheduling:
+    return Scheduling(config, log)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
