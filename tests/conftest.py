@@ -57,10 +57,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: item.get_closest_marker("slow") is None)
 
 
-class Scheduling(LoadScopeScheduling):  # type: ignore[misc]  # it has no types
-    """Gives the workers one test after another, but one of them all tests of a file that takes long to set up.
+class Scheduling(LoadScopeScheduling):  # type: ignore[misc]  # xdist ships no types
+    """Hands out one test at a time, but runs all tests of a file in TOGETHER on one worker.
 
-    Two workers would do so twice; and networks of containers that change at the same time lose names.
+    Their setup takes long, and two workers would do it twice.
     """
 
     def _split_scope(self, nodeid: str) -> str:
@@ -272,9 +272,9 @@ def docker_engine(render: Render, once: Once) -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def new_docker(docker_engine: dict[str, str]) -> Iterator[NewDocker]:
-    """Environments in which `docker` builds and runs under a name that nobody else uses.
+    """Returns environments in which `docker` builds and runs under a name that nobody else uses.
 
-    All of it goes when a file has ended: containers take time with their checks, and ports that others find free.
+    Everything is removed after the last test of a file, since a container keeps a port that later tests find free.
     """
     names: list[str] = []
 

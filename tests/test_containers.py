@@ -43,7 +43,7 @@ class Stack:
         return run("make", *arguments, cwd=self.folder, status=status, environment=self.environment)
 
     def up(self, *arguments: str) -> str:
-        """Starts it. The name server of the stand-in is silent for most of a minute at times: then once more."""
+        """Starts the stack, and retries once if the stand-in's name server did not respond, which happens at times."""
         try:
             return self.make("docker-up", *arguments)
         except AssertionError as error:

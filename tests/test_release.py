@@ -100,7 +100,7 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def released_behaviour() -> str:
-    """What the last release declared, which stays."""
+    """Returns the behaviour.toml of the last release, whose entries must stay."""
     return run("git", "show", f"{list(RELEASES.values())[-1]}:behaviour.toml", cwd=ROOT)
 
 

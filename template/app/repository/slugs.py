@@ -1,9 +1,8 @@
 """Records that are found by a slug: a few words of theirs, as a person can read them in a path."""
 
-import re
 from secrets import token_hex
 from typing import Any, ClassVar
-from unicodedata import normalize
+from unicodedata import category, normalize
 
 from sqlalchemy import select
 
@@ -34,7 +33,7 @@ class SluggedRepository[Model: Slugged](Repository[Model]):
         return await super().create(slug=slug, **values)
 
     async def _unique(self, slug: str) -> str:
-        """The slug, or one with an ending by chance. Of two that are created at the same time, one may be refused."""
+        """Returns the slug, with a random ending if it is taken. Of two made at the same time, one may be refused."""
         taken = select(self.model.id).where(self.model.slug == slug, self.model.deleted_at.is_(None))
         if slug and slug not in RESERVED and await self.session.scalar(taken) is None:
             return slug
@@ -42,10 +41,15 @@ class SluggedRepository[Model: Slugged](Repository[Model]):
 
 
 def slug_of(text: str) -> str:
-    """Returns the words of a text in lower case, without accents, and nothing where it has no words.
+    """Returns the words of a text in lower case and without accents, or an empty string if it has no words.
 
-    Other scripts than the Latin one stay as they are, where a text has no Latin letter or digit at all.
+    A text without any Latin letter or digit keeps its script.
     """
     latin = normalize("NFKD", text).encode("ascii", "ignore").decode()
-    words = re.findall(r"[a-z0-9]+", latin.lower()) or re.findall(r"[^\W_]+", normalize("NFKC", text).lower())
+    words = _words(latin) or _words(normalize("NFKC", text))
     return "-".join(words)[:LENGTH].strip("-")
+
+
+def _words(text: str) -> list[str]:
+    """Returns the runs of letters, marks and digits (the Unicode categories L, M and N)."""
+    return "".join(char if category(char)[0] in "LMN" else " " for char in text.lower()).split()

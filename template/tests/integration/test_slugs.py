@@ -42,6 +42,7 @@ async def essays(session: AsyncSession) -> Essays:
         ("snake_case", "snake-case"),
         ("\u65e5\u672c \u8a9e", "\u65e5\u672c-\u8a9e"),
         ("\u041f\u0440\u0438\u0432\u0435\u0442", "\u043f\u0440\u0438\u0432\u0435\u0442"),
+        ("\u0939\u093f\u0928\u094d\u0926\u0940!", "\u0939\u093f\u0928\u094d\u0926\u0940"),
         ("?!", ""),
         ("x" * 100, "x" * LENGTH),
         ("x" * (LENGTH - 1) + " y", "x" * (LENGTH - 1)),
