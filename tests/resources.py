@@ -33,6 +33,8 @@ class Resource:
     unique: str = ""
     check: str = ""
     key: str = "id"
+    parent: str = ""
+    parent_key: str = "id"
 
 
 def macro(module: str, name: str) -> Callable[..., str]:
@@ -52,9 +54,10 @@ def render(resources: Iterable[Resource], folder: Path) -> None:
     for resource in resources:
         plural = resource.plural or macro("naming", "plural_of")(resource.name)
         access, rules = resource.access, (resource.unique, resource.check)
-        columns = json.loads(macro("fields", "parse")(resource.fields, resource.name, plural, access, *rules))
+        implied = macro("parent", "implied_fields")(access, resource.parent)
+        columns = json.loads(macro("fields", "parse")(resource.fields, resource.name, plural, implied, *rules))
         unique = macro("rules", "parsed_unique")(
-            resource.unique, resource.fields, resource.name, access, plural, resource.check
+            resource.unique, resource.fields, resource.name, implied, plural, resource.check
         )
         check = macro("fields", "parse_check")(resource.check, resource.fields, resource.name, plural)
         for file in files:
@@ -67,6 +70,8 @@ def render(resources: Iterable[Resource], folder: Path) -> None:
                     access=access,
                     plural=plural,
                     key=resource.key,
+                    parent=resource.parent,
+                    parent_key=resource.parent_key if resource.parent else "",
                     slug_source=macro("key", "slug_source")(resource.fields) if resource.key == "slug" else "",
                     columns=columns,
                     unique_rules=json.loads(unique),

@@ -75,8 +75,9 @@ ACCEPTED = [
 
 
 def fault(unique: str, check: str, access: str = "signed-in", plural: str = "things") -> str:
-    found = macro("rules", "check_fault")(check, FIELDS, "thing", access, plural)
-    return found or macro("rules", "unique_fault")(unique, FIELDS, "thing", access, plural, check)
+    implied = macro("parent", "implied_fields")(access, "")
+    found = macro("rules", "check_fault")(check, FIELDS, "thing", implied, plural)
+    return found or macro("rules", "unique_fault")(unique, FIELDS, "thing", implied, plural, check)
 
 
 @pytest.mark.parametrize(

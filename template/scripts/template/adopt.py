@@ -25,7 +25,7 @@ from scripts.template.versions import Versions, versions_of
 
 def main() -> None:
     answers = {"resource": os.environ.get("RESOURCE_NAME", ""), "fields": os.environ.get("RESOURCE_FIELDS", "")}
-    for name in ("plural", "access", "key"):
+    for name in ("plural", "access", "key", "parent"):
         if value := os.environ.get(f"RESOURCE_{name.upper()}"):
             answers[name] = value
     answers |= {name: given(os.environ.get(f"RESOURCE_{name.upper()}", "")) for name in RULES}

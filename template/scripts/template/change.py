@@ -8,8 +8,8 @@ from scripts.template.backfill import fills
 from scripts.template.difference import Difference
 from scripts.template.fields import edited, names_of, parsed_renames, renamed_columns
 from scripts.template.plan import Plan, differences, merge_files
-from scripts.template.project import origin
-from scripts.template.records import RULES, Record
+from scripts.template.project import Origin, origin
+from scripts.template.records import RULES, Record, all_records
 from scripts.template.render import Files, existing, referred, render
 from scripts.template.rules import followed, given
 
@@ -23,6 +23,7 @@ class Request:
     plural: str = ""
     access: str = ""
     key: str = ""
+    parent: str = ""
     add: str = ""
     drop: str = ""
     rename: str = ""
@@ -42,6 +43,8 @@ def planned_change(record: Record, request: Request) -> Plan:
         sys.exit(f"The plural of a resource stays as it is, which is {record.plural}.")
     if request.key not in {"", record.key}:
         sys.exit(f"The key of a resource stays as it is, which is {record.key}.")
+    if request.parent not in {"", record.parent}:
+        sys.exit(f"What a resource is below stays as it is: for {record.name}, that is {record.parent or 'nothing'}.")
     renames = parsed_renames(record.fields, request.rename)
     fields = wanted(record, request, renames)
     answers = record.answers | {"fields": fields} | rules(record, request, renames, fields)
@@ -51,6 +54,8 @@ def planned_change(record: Record, request: Request) -> Plan:
     seen = [*referred(record.answers), record.path]
     base = render(replace(project, version=record.version), record.answers, seen)
     theirs = render(project, answers, [*existing(without=base), *record.marks])
+    if request.access:
+        require_less_open(record, project, theirs)
     plan = merge_files(base, theirs)
     plan.record(record.path, theirs)
     plan.migration = f"change {record.plural.replace('_', ' ')}"
@@ -60,6 +65,13 @@ def planned_change(record: Record, request: Request) -> Plan:
     found = [replace(difference, renames=columns) for difference in differences(*plan.tables())]
     plan.differences = [replace(each, fills=checked_fills(each, request, theirs)) for each in found]
     return plan
+
+
+def require_less_open(record: Record, project: Origin, theirs: Files) -> None:
+    """Raises SystemExit with one sentence if a resource below this one would be open to more people than itself."""
+    for child in all_records():
+        if child.parent == record.name:
+            render(project, child.answers, [*referred(child.answers), child.path], theirs)
 
 
 def wanted(record: Record, request: Request, renames: Mapping[str, str]) -> str:

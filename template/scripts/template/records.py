@@ -13,7 +13,7 @@ TEMPLATES = ("user", "refresh_token")
 ANSWERS = ("access", "fields", "plural")
 RULES = ("unique", "check")
 # What a record from before there were these does not say.
-LATER = {"key": "id"} | dict.fromkeys(RULES, "")
+LATER = {"key": "id", "parent": ""} | dict.fromkeys(RULES, "")
 
 
 @dataclass(frozen=True)
@@ -24,6 +24,7 @@ class Record:
     fields: str
     plural: str
     key: str
+    parent: str  # the resource that it is below
     unique: str
     check: str
 

@@ -55,7 +55,7 @@ def users(record: Record, files: Files) -> Iterator[str]:
         if modules.search((ROOT / name).read_text("utf-8")):
             yield name
     for other in all_records():
-        if other != record and f":ref({record.name})" in other.fields:
+        if other != record and (f":ref({record.name})" in other.fields or other.parent == record.name):
             yield other.path
 
 

@@ -10,9 +10,9 @@ from tempfile import TemporaryDirectory
 import yaml
 from copier import run_copy
 
-from scripts.template.files import File, read
+from scripts.template.files import File, read, write
 from scripts.template.project import ANSWERS, ROOT, Origin, muted, plain_errors
-from scripts.template.records import FOLDER
+from scripts.template.records import FOLDER, path_of
 from scripts.template.versions import nearby
 
 Files = Mapping[str, File]
@@ -21,22 +21,26 @@ STYLE = ("ruff.toml", "pyproject.toml")
 AROUND = {*STYLE, ANSWERS}
 
 
-def render(project: Origin, answers: Mapping[str, str], beside: Iterable[str]) -> Files:
+def render(project: Origin, answers: Mapping[str, str], beside: Iterable[str], changed: Files | None = None) -> Files:
     """The files of the resource as that version of the template renders them, with its record.
 
     `beside` names the files of the project that the template shall see: it refuses what is there already, and
-    references to what is not. Raises SystemExit with one sentence then.
+    references to what is not. The record of its parent is the one in `changed`, or else the project's. Raises
+    SystemExit with one sentence if the template refuses.
     """
     source = nearby(project.source)
     with TemporaryDirectory() as folder:
         place = Path(folder)
         prepare(place, project, beside)
+        above = path_of(answers["parent"]) if answers.get("parent") else ""
+        if record := (changed or {}).get(above) or read(ROOT / above):
+            write(place / above, record)
         data = {"kind": "resource"} | dict(answers)
         with plain_errors(), muted():
             run_copy(source, place, data=data, vcs_ref=project.version or None, defaults=True, overwrite=True)
         style(place)
         names = (str(path.relative_to(place)) for path in sorted(place.rglob("*")))
-        files = {name: file for name in names if name not in AROUND and (file := read(place / name))}
+        files = {name: file for name in names if name not in {*AROUND, above} and (file := read(place / name))}
         return {name: recorded(name, file, source, project) for name, file in files.items() if file.content}
 
 

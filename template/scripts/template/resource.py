@@ -32,7 +32,7 @@ def main() -> None:
 
 def add(request: Request) -> None:
     answers = {"resource": request.name, "fields": request.fields}
-    answers |= {name: value for name in ("plural", "access", "key") if (value := getattr(request, name))}
+    answers |= {name: value for name in ("plural", "access", "key", "parent") if (value := getattr(request, name))}
     answers |= {name: given(getattr(request, name)) for name in RULES}
     plan = Plan(dict(render(origin(), answers, existing())))
     plan.differences = differences(*plan.tables())
