@@ -45,6 +45,13 @@ def keyed(resource: Resource) -> Resource:
     return resource if fault else replace(resource, key="slug")
 
 
+def nested(resource: Resource, parent: str, key: str) -> Resource:
+    """Below a parent, where it can be."""
+    fault = macro("parent", "parent_fault")(parent, resource.name, resource.access, resource.fields, "/nowhere", {})
+    is_possible = fault == "" or fault.startswith("There is no resource")
+    return replace(resource, parent=parent, parent_key=key) if is_possible else resource
+
+
 @cache
 def possible() -> list[str]:
     """Each spelling of each type with each set of suffixes that it can have."""
@@ -66,7 +73,8 @@ def one_field_each() -> Iterator[Resource]:
     """Every type with every set of suffixes, by itself and beside a reference."""
     for number, field in enumerate(possible()):
         access = ACCESS[number % len(ACCESS)]
-        yield keyed(Resource(f"single_{number}", f"{LONG}:{field}", access))
+        single = keyed(Resource(f"single_{number}", f"{LONG}:{field}", access))
+        yield nested(single, "z" * 24, ["id", "slug"][number % 2]) if number % 3 else single
         yield Resource(f"pair_{number}", f"a:{field} parent:ref(pair_{number})? buyer:ref(user)!", access)
 
 
@@ -76,7 +84,10 @@ def longest() -> Iterator[Resource]:
         chosen = possible()[start :: len(possible()) // 40][:40]
         names = [f"{number:x}{LONG}"[:24].replace("0", "z") for number in range(0xA00, 0xA00 + len(chosen))]
         text = " ".join(f"{name}:{field}" for name, field in zip(names, chosen, strict=True))
-        yield keyed(Resource(f"{'abcde'[start]}{'w' * 23}", text, access, f"{'abcde'[start]}{'w' * 27}"))
+        longest = keyed(Resource(f"{'abcde'[start]}{'w' * 23}", text, access, f"{'abcde'[start]}{'w' * 27}"))
+        yield longest
+        parent = f"{'vwxyz'[start]}{'p' * 23}"
+        yield nested(replace(longest, name=f"{'fghij'[start]}{'w' * 23}"), parent, ["id", "slug"][start % 2])
 
 
 def drawn(count: int) -> Iterator[Resource]:
@@ -95,6 +106,7 @@ def drawn(count: int) -> Iterator[Resource]:
         text = " ".join([f"{label}:{draw.choice(fields)}" for label in labels] + references)
         resource = Resource(name, text, draw.choice(ACCESS))
         resource = keyed(resource) if count % 2 else resource
+        resource = nested(resource, draw.choice(others), draw.choice(["id", "slug"])) if count % 3 else resource
         plural = macro("naming", "plural_of")(name)
         faults = macro("fields", "resource_fault")(name, "/nowhere") + macro("fields", "plural_fault")(plural, name)
         if faults == "" and accepted(resource):
@@ -109,8 +121,8 @@ def words_of_code() -> set[str]:
     return {re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", word).lower() for word in words} | {word.lower() for word in words}
 
 
-@pytest.mark.parametrize(("access", "key"), [("owner", "id"), ("public-owner", "slug")])
-def test_no_accepted_name_hides_one_that_the_code_needs(tmp_path: Path, access: str, key: str) -> None:
+@pytest.mark.parametrize(("access", "key", "parent"), [("owner", "id", "item"), ("public-owner", "slug", "")])
+def test_no_accepted_name_hides_one_that_the_code_needs(tmp_path: Path, access: str, key: str, parent: str) -> None:
     fault, plural_fault = macro("fields", "resource_fault"), macro("fields", "plural_fault")
     plural = macro("naming", "plural_of")
     names = [name for name in words_of_code() if not fault(name, "/nowhere") + plural_fault(plural(name), name)]
@@ -118,7 +130,8 @@ def test_no_accepted_name_hides_one_that_the_code_needs(tmp_path: Path, access: 
     shutil.copy(ROOT / "template/ruff.toml", tmp_path)
 
     fields = "title:str(10)!^~ kind:enum(a,b)=a due:date?"
-    render([Resource(name, fields, access, key=key) for name in names], tmp_path)
+    resources = [Resource(name, fields, access, key=key) for name in names]
+    render([nested(each, parent, "id") if parent else each for each in resources], tmp_path)
 
     run("ruff", "check", "--no-cache", "--quiet", ".", cwd=tmp_path)
 

@@ -217,6 +217,7 @@ REFUSED = {
     "access=owner": "owner_id is required",
     "plural=bills": "The plural of a resource stays as it is",
     "key=slug": "The key of a resource stays as it is",
+    "parent=client": "The parent of a resource stays as it is, which is none",
     "backfill=due=2026-01-01": "nothing does",
     f"fields={FIELDS.replace('str(20)', 'str(10)')}": "What number holds may not fit VARCHAR(10)",
     f"fields={FIELDS.replace('str(20)!~', 'int!')}": "What number holds may not fit INTEGER",
@@ -420,6 +421,76 @@ def test_a_slug_follows_the_field_that_it_is_made_from(project: Path) -> None:
     run("make", "lint", cwd=project)
     run("make", "test", "ARGS=tests/integration/test_article_api.py", cwd=project)
     article("yes=1", target="resource-remove")
+
+
+BELOW = {
+    ("parent=user",): "A resource cannot be below users",
+    ("parent=line",): "A resource cannot be below itself",
+    ("parent=receipt",): "There is no resource 'receipt' with a record",
+    ("parent=../invoice",): "There is no resource '../invoice' with a record",
+    ("parent=line_item",): "The line_item is itself below the invoice",
+    ("parent=invoice", "access=public"): "The line cannot be open to more people than the invoice",
+    ("parent=invoice", "fields=invoice:ref(invoice)"): "The field 'invoice' exists already",
+    ("parent=invoice", "name=invoice_id"): "cannot be called 'invoice_id'",
+    ("parent=invoice", "unique=line+position"): "names 'line', which is no field",
+}
+TIGHTENED = """
+from uuid import uuid4
+
+from app.domain.models.user import Role
+from tests.conftest import SignIn
+
+
+async def test_only_administrators_find_what_is_below_an_invoice(sign_in: SignIn) -> None:
+    user = await sign_in(Role.USER)
+
+    assert (await user.get(f"/invoices/{uuid4()}/lines")).status_code == 403
+"""
+
+
+def test_what_is_below_another_resource_follows_it(project: Path) -> None:
+    def line(*arguments: str, target: str = "resource", status: int = 0) -> str:
+        return run("make", target, "name=line", *arguments, cwd=project, status=status)
+
+    line("name=line_item", "fields=position:int", "parent=invoice", "unique=invoice+position")
+    commit(project)
+    start = ["name=line", "fields=position:int"]
+    for said, sentence in zip(refusals(project, [[*start, *case] for case in BELOW]), BELOW.values(), strict=True):
+        assert sentence in said
+    assert changes(project) == []
+
+    line("fields=position:int text:str(50)", "parent=invoice", "unique=invoice+position")
+    commit(project)
+    assert "The line cannot be open to more people than the invoice" in make(project, "access=admin", status=2)
+    line("rename=text:words", "add=price:int?", "access=admin")
+    assert conflicts(project) == []
+    commit(project)
+    run("make", "resource-remove", "name=line_item", "yes=1", cwd=project)
+    commit(project)
+
+    make(project, "access=admin")
+
+    commit(project)
+    assert "The line cannot be open to more people" in line("access=signed-in", status=2)
+    assert "\n  parent: invoice\n" in run("make", "resources", cwd=project)
+    run("make", "lint", cwd=project)
+    run("make", "test", "ARGS=-k 'line or invoice or migrations'", cwd=project)
+    assert "invoice is still in use" in make(project, "yes=1", target="resource-remove", status=2)
+    line("yes=1", target="resource-remove")
+
+
+def test_what_is_below_a_resource_obeys_what_its_router_demands(project: Path) -> None:
+    run("make", "resource", "name=line", "fields=position:int", "parent=invoice", cwd=project)
+    tightened = "SIGNED_IN = [Depends(require(Role.ADMIN))]"
+    edit(project, "app/api/v1/invoice_router.py", "SIGNED_IN = [Depends(get_current_user)]", tightened)
+    edit(project, "app/api/v1/invoice_router.py", "get_current_user", "require")
+    edit(project, "app/api/v1/invoice_router.py", "router = ", "from app.domain.models.user import Role\n\nrouter = ")
+    (project / "tests/integration/test_tightened.py").write_text(TIGHTENED)
+
+    run("make", "test", "ARGS=-k only_administrators_find", cwd=project)
+
+    edit(project, "app/api/v1/line_router.py", "*PARENTS.dependencies, ", "")
+    run("make", "test", "ARGS=-k only_administrators_find", cwd=project, status=2)
 
 
 def test_a_resource_that_is_as_it_was_made_can_be_removed(project: Path) -> None:

@@ -789,7 +789,15 @@ PROTECTIONS = {
 
 
 # Of what `make resource` writes.
-ACCESS = {"note": "owner", "task": "signed-in", "plan": "admin", "page_view": "public", "post": "public-owner"}
+ACCESS = {
+    "note": "owner",
+    "task": "signed-in",
+    "plan": "admin",
+    "page_view": "public",
+    "post": "public-owner",
+    "line": "signed-in",
+}
+PARENTS = {"line": "note"}
 OF_RESOURCES = {
     "what belongs to another user": Protection(
         "app/repository/note_repository.py",
@@ -820,6 +828,18 @@ OF_RESOURCES = {
         "record.owner_id != caller.id",
         "False",
         "tests/integration/test_post_api.py",
+    ),
+    "what is below another record": Protection(
+        "app/repository/line_repository.py",
+        "            scope &= Line.note_id == self.note_id",
+        "            pass",
+        "tests/integration/test_line_api.py",
+    ),
+    "what is below a record that the caller may not read": Protection(
+        "app/api/v1/line_router.py",
+        "    return (await service.get(note_id)).id",
+        "    return note_id",
+        "tests/integration/test_line_api.py -k others",
     ),
     "no reference to what is deleted": Protection(
         "app/repository/base.py",
@@ -885,6 +905,7 @@ def with_resources(clone: Path, tmp_path_factory: pytest.TempPathFactory) -> Pat
         resource = {
             "RESOURCE_NAME": name,
             "RESOURCE_ACCESS": access,
+            "RESOURCE_PARENT": PARENTS.get(name, ""),
             "RESOURCE_FIELDS": "title:str(50)! author:ref(user)?",
         }
         run(sys.executable, "-m", "scripts.template.resource", cwd=project, environment=resource)

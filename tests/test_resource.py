@@ -15,7 +15,7 @@ from tests.resources import macro, refusals
 
 pytestmark = pytest.mark.slow
 
-# Every type, every suffix, every kind of access and of key, each referring to the one before it.
+# Every type, every suffix, every kind of access, of key and of parent, each referring to the one before it.
 RESOURCES = {
     "category": ("public", "name:str(50)!^~ parent:ref(category)? rank:int=0"),
     "order_item": (
@@ -27,7 +27,8 @@ RESOURCES = {
     "bus": ("admin", "plate:str(2)! item:ref(order_item) seats:int^?"),
     "person": ("signed-in", "name:str(100)~ bus:ref(bus)?"),
     "trip": ("public-owner", "to:str(100)^~ bus:ref(bus)?", "slug"),
-    "stop": ("public", "name:str(50)! trip:ref(trip)?", "slug"),
+    "stop": ("public", "name:str(50)!", "slug", "trip"),
+    "mark": ("owner", "text:str(50) trip:ref(trip)?", "id", "order_item"),
 }
 
 
@@ -40,15 +41,24 @@ def changes(project: Path) -> list[str]:
     return run("git", "status", "--porcelain", "--untracked-files=all", cwd=project).splitlines()
 
 
-def add(project: Path, name: str, fields: str, access: str = "signed-in", key: str = "id", *, status: int = 0) -> str:
-    arguments = (f"name={name}", f"fields={fields}", f"access={access}", f"key={key}")
+def add(
+    project: Path,
+    name: str,
+    fields: str,
+    access: str = "signed-in",
+    key: str = "id",
+    parent: str = "",
+    *,
+    status: int = 0,
+) -> str:
+    arguments = (f"name={name}", f"fields={fields}", f"access={access}", f"key={key}", f"parent={parent}")
     return run("make", "resource", *arguments, cwd=project, status=status)
 
 
 def add_all(project: Path) -> None:
     """The project's own check passes with them: see test_pipelines.py."""
-    for name, (access, fields, *key) in RESOURCES.items():
-        output = add(project, name, fields, access, *key)
+    for name, (access, fields, *others) in RESOURCES.items():
+        output = add(project, name, fields, access, *others)
         assert output.startswith(f"Added {name}:\n")
         assert all(f"    {line.removeprefix('?? ')}\n" in output for line in changes(project))
         commit(project)

@@ -44,7 +44,7 @@ def planned_change(record: Record, request: Request) -> Plan:
     if request.key not in {"", record.key}:
         sys.exit(f"The key of a resource stays as it is, which is {record.key}.")
     if request.parent not in {"", record.parent}:
-        sys.exit(f"What a resource is below stays as it is: for {record.name}, that is {record.parent or 'nothing'}.")
+        sys.exit(f"The parent of a resource stays as it is, which is {record.parent or 'none'}.")
     renames = parsed_renames(record.fields, request.rename)
     fields = wanted(record, request, renames)
     answers = record.answers | {"fields": fields} | rules(record, request, renames, fields)
