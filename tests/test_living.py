@@ -448,11 +448,15 @@ async def test_only_administrators_find_what_is_below_an_invoice(sign_in: SignIn
 """
 
 
-def test_what_is_below_another_resource_follows_it(project: Path) -> None:
+def test_what_is_below_another_resource_follows_it(installed: Path, tmp_path: Path) -> None:
+    project = copy(installed, tmp_path / "backend")
+
     def line(*arguments: str, target: str = "resource", status: int = 0) -> str:
         return run("make", target, "name=line", *arguments, cwd=project, status=status)
 
-    line("name=line_item", "fields=position:int", "parent=invoice", "unique=invoice+position")
+    make(project, f"fields={FIELDS}")
+    commit(project)
+    line("name=line_item", "fields=position:int", "parent=invoice")
     commit(project)
     start = ["name=line", "fields=position:int"]
     for said, sentence in zip(refusals(project, [[*start, *case] for case in BELOW]), BELOW.values(), strict=True):
@@ -473,18 +477,16 @@ def test_what_is_below_another_resource_follows_it(project: Path) -> None:
     commit(project)
     assert "The line cannot be open to more people" in line("access=signed-in", status=2)
     assert "\n  parent: invoice\n" in run("make", "resources", cwd=project)
-    run("make", "lint", cwd=project)
-    run("make", "test", "ARGS=-k 'line or invoice or migrations'", cwd=project)
+    run("make", "test", "ARGS=tests/integration/test_line_api.py", cwd=project)
     assert "invoice is still in use" in make(project, "yes=1", target="resource-remove", status=2)
     line("yes=1", target="resource-remove")
 
 
 def test_what_is_below_a_resource_obeys_what_its_router_demands(project: Path) -> None:
     run("make", "resource", "name=line", "fields=position:int", "parent=invoice", cwd=project)
-    tightened = "SIGNED_IN = [Depends(require(Role.ADMIN))]"
-    edit(project, "app/api/v1/invoice_router.py", "SIGNED_IN = [Depends(get_current_user)]", tightened)
-    edit(project, "app/api/v1/invoice_router.py", "get_current_user", "require")
-    edit(project, "app/api/v1/invoice_router.py", "router = ", "from app.domain.models.user import Role\n\nrouter = ")
+    router = "app/api/v1/invoice_router.py"
+    edit(project, router, "SnapshotDep, get_current_user\n", "SnapshotDep, require\nfrom app.domain.models.user import Role\n")
+    edit(project, router, "[Depends(get_current_user)]", "[Depends(require(Role.ADMIN))]")
     (project / "tests/integration/test_tightened.py").write_text(TIGHTENED)
 
     run("make", "test", "ARGS=-k only_administrators_find", cwd=project)
