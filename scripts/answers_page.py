@@ -44,7 +44,11 @@ ANSWERS: dict[str, tuple[str, ...]] = {
     "access": ("who may use it",),
     "fields": ("the columns", "`name:type(arguments)!?^~=default`, with blanks between them", ""),
     "key": ("what paths name a record by",),
-    "parent": ("the resource that it is below: `/articles/{article_id}/comments`", "a resource with a record", "nothing"),
+    "parent": (
+        "the resource that it is below: `/articles/{article_id}/comments`",
+        "a resource with a record",
+        "nothing",
+    ),
     "plural": ("table, path and names in the code", NAME.format("underscores; at most 28"), "from the name"),
     "check": ("how fields compare", "`ends_at>starts_at`, also `>= < <=`, with blanks between them", "nothing"),
     "unique": ("which fields are unique together", "`number+year`, with blanks between them", "nothing"),

@@ -190,6 +190,48 @@ def test_a_new_type_needs_nothing_but_its_row(clone: Path, tmp_path: Path) -> No
     run("ruff", "check", "--no-cache", ".", cwd=project)
 
 
+BELOW: list[tuple[Resource, str, str]] = [
+    (Resource("line", "a:int", parent="invoice"), "owner", ""),
+    (Resource("line", "a:int", "owner", parent="invoice"), "public-owner", ""),
+    (Resource("line", "a:int", "public", parent="invoice"), "public-owner", ""),
+    (Resource("line", "a:int", "admin", parent="invoice"), "admin", ""),
+    (Resource("line", "a:int", parent="user"), "admin", "A resource cannot be below users: choose access=owner"),
+    (Resource("line", "a:int", parent="line"), "public", "A resource cannot be below itself"),
+    (Resource("line", "a:int", parent="receipt"), "public", "There is no resource 'receipt' with a record"),
+    (Resource("line", "a:int", parent="../line"), "public", "There is no resource '../line' with a record"),
+    (Resource("line", "a:int", parent="other"), "public", "There is no resource 'other' with a record"),
+    (Resource("line", "a:int", parent="item"), "public", "The item is itself below the invoice"),
+    (Resource("line", "a:int invoice:ref(invoice)", parent="invoice"), "public", "'invoice' exists already"),
+    (Resource("line", "invoice_id:uuid", parent="invoice"), "public", "'invoice' exists already"),
+    (Resource("invoice_id", "a:int", parent="invoice"), "public", "cannot be called 'invoice_id'"),
+    (Resource("line", "a:int", "owner", parent="owner"), "public", "both would be its owner_id"),
+    (Resource("line", "a:int", "public", parent="invoice"), "owner", "choose access=admin, owner or signed-in."),
+    (Resource("line", "a:int", "public-owner", parent="invoice"), "signed-in", "more people than the invoice"),
+    (Resource("line", "a:int", "owner", parent="invoice"), "admin", "choose access=admin."),
+]
+
+
+@pytest.mark.parametrize(("resource", "above", "sentence"), BELOW, ids=[str(number) for number in range(len(BELOW))])
+def test_a_resource_is_below_one_that_can_be_read_by_all_its_readers(
+    tmp_path: Path, resource: Resource, above: str, sentence: str
+) -> None:
+    (tmp_path / ".copier").mkdir()
+    for name in ("invoice", "item", "other"):
+        (tmp_path / f".copier/{name}.yml").touch()
+    record = {
+        "item": {"resource": "item", "access": above, "parent": "invoice"},
+        "other": {"project_name": "of another template"},
+    }.get(resource.parent, {"resource": resource.parent, "access": above})
+
+    said = macro("parent", "parent_fault")(
+        resource.parent, resource.name, resource.access, resource.fields, str(tmp_path), {"parent": record}
+    )
+
+    assert sentence in said
+    assert bool(said) is bool(sentence)
+    assert said.strip() == said
+
+
 @pytest.mark.parametrize("kind", types())
 def test_the_example_of_a_type_is_accepted(kind: str) -> None:
     assert accepted(Resource("thing", f"field:{types()[kind]['example']}"))

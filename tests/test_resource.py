@@ -11,25 +11,26 @@ from hypothesis import strategies as st
 from scripts.new import ROOT
 from tests.conftest import commit, copy, run
 from tests.lives import drawn
-from tests.resources import macro, refusals
+from tests.resources import Resource, macro, refusals
 
 pytestmark = pytest.mark.slow
 
 # Every type, every suffix, every kind of access, of key and of parent, each referring to the one before it.
-RESOURCES = {
-    "category": ("public", "name:str(50)!^~ parent:ref(category)? rank:int=0"),
-    "order_item": (
-        "owner",
+RESOURCES = [
+    Resource("category", "name:str(50)!^~ parent:ref(category)? rank:int=0", "public"),
+    Resource(
+        "order_item",
         "title:str(5)! note:text~=hello big:bigint!^ ratio:float? price:decimal(5,0)! rate:decimal(4,3)^=0.5 "
         "active:bool^=true day:date! at:datetime!^ key:uuid! data:json mail:email!~ link:url!~? level:enum(low,high) "
         "category:ref(category)! buyer:ref(user)? due:datetime? color:enum(red,green)=red",
+        "owner",
     ),
-    "bus": ("admin", "plate:str(2)! item:ref(order_item) seats:int^?"),
-    "person": ("signed-in", "name:str(100)~ bus:ref(bus)?"),
-    "trip": ("public-owner", "to:str(100)^~ bus:ref(bus)?", "slug"),
-    "stop": ("public", "name:str(50)!", "slug", "trip"),
-    "mark": ("owner", "text:str(50) trip:ref(trip)?", "id", "order_item"),
-}
+    Resource("bus", "plate:str(2)! item:ref(order_item) seats:int^?", "admin"),
+    Resource("person", "name:str(100)~ bus:ref(bus)?"),
+    Resource("trip", "to:str(100)^~ bus:ref(bus)?", "public-owner", key="slug"),
+    Resource("stop", "name:str(50)!", "public", key="slug", parent="trip"),
+    Resource("mark", "text:str(50) trip:ref(trip)?", "owner", parent="order_item"),
+]
 
 
 @pytest.fixture
@@ -46,9 +47,9 @@ def add(
     name: str,
     fields: str,
     access: str = "signed-in",
+    *,
     key: str = "id",
     parent: str = "",
-    *,
     status: int = 0,
 ) -> str:
     arguments = (f"name={name}", f"fields={fields}", f"access={access}", f"key={key}", f"parent={parent}")
@@ -57,9 +58,9 @@ def add(
 
 def add_all(project: Path) -> None:
     """The project's own check passes with them: see test_pipelines.py."""
-    for name, (access, fields, *others) in RESOURCES.items():
-        output = add(project, name, fields, access, *others)
-        assert output.startswith(f"Added {name}:\n")
+    for each in RESOURCES:
+        output = add(project, each.name, each.fields, each.access, key=each.key, parent=each.parent)
+        assert output.startswith(f"Added {each.name}:\n")
         assert all(f"    {line.removeprefix('?? ')}\n" in output for line in changes(project))
         commit(project)
 
@@ -232,7 +233,7 @@ def test_what_is_refused_gets_one_sentence_and_writes_nothing(project: Path) -> 
         ("number:int title:str(9)? notes:text", "admin", "the first field of type str that is required"),
         ("title:str(9)", "owner", "choose another access than owner"),
     ):
-        assert sentence in add(project, "invoice", fields, access, "slug", status=2)
+        assert sentence in add(project, "invoice", fields, access, key="slug", status=2)
     assert changes(project) == []
 
 
