@@ -52,6 +52,7 @@ ANSWERS: dict[str, tuple[str, ...]] = {
     "plural": ("table, path and names in the code", NAME.format("underscores; at most 28"), "from the name"),
     "check": ("how fields compare", "`ends_at>starts_at`, also `>= < <=`, with blanks between them", "nothing"),
     "unique": ("which fields are unique together", "`number+year`, with blanks between them", "nothing"),
+    "expand": ("which references `expand=` puts into responses", "their names, with blanks between them", "nothing"),
 }
 
 Question = dict[str, Any]

@@ -35,6 +35,7 @@ class Resource:
     key: str = "id"
     parent: str = ""
     parent_key: str = "id"
+    expand: str = ""
 
 
 def macro(module: str, name: str) -> Callable[..., str]:
@@ -60,6 +61,7 @@ def render(resources: Iterable[Resource], folder: Path) -> None:
             resource.unique, resource.fields, resource.name, implied, plural, resource.check
         )
         check = macro("fields", "parse_check")(resource.check, resource.fields, resource.name, plural)
+        expansions = macro("expansion", "parsed_expand")(resource.expand, resource.fields, implied, resource.name)
         for file in files:
             target = folder / file.relative_to(TEMPLATE.relative_to(ROOT)).with_suffix("")
             target = target.with_name(target.name.replace("{{ resource }}", resource.name))
@@ -76,6 +78,7 @@ def render(resources: Iterable[Resource], folder: Path) -> None:
                     columns=columns,
                     unique_rules=json.loads(unique),
                     check_rules=json.loads(check),
+                    expansions=json.loads(expansions),
                     _copier_answers={},
                 )
             )

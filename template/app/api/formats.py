@@ -8,6 +8,8 @@ from functools import cache
 from io import StringIO
 from numbers import Number
 
+from pydantic import MISSING
+
 from app.domain.schemas.base import ResponseModel
 
 # Spreadsheets take text that begins so for a formula, and run it (OWASP, CSV Injection).
@@ -50,8 +52,10 @@ def _csv(rows: Iterable[Iterable[str]]) -> str:
 
 @cache
 def _columns(schema: type[ResponseModel]) -> Iterable[str]:
-    properties: dict[str, object] = schema.model_json_schema(mode="serialization")["properties"]
-    return properties
+    """The names of what each record has. A field that may be missing, as those that `expand` fills, is no column."""
+    fields = [(name, field) for name, field in schema.model_fields.items() if field.default is not MISSING]
+    names = [field.serialization_alias or name for name, field in fields if not field.exclude]
+    return names + [field.alias or name for name, field in schema.model_computed_fields.items()]
 
 
 def _cells(record: ResponseModel) -> Iterable[str]:

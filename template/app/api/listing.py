@@ -70,7 +70,7 @@ def bind_cursor(connection: HTTPConnection, query: ListQuery) -> None:
 
 def list_name(connection: HTTPConnection, query: ListQuery) -> str:
     """Names a list by its caller, its path, its order, what is searched for, and its filters."""
-    chosen = query.model_dump_json(exclude={"page", "limit", "count", "after"})
+    chosen = query.model_dump_json(exclude={"page", "limit", "count", "after", "expand"})
     return "\0".join((caller_of(connection), connection.scope["path"], chosen))
 
 

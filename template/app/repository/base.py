@@ -1,10 +1,10 @@
 """What every repository can do. All SQL lives in this package."""
 
 import operator as compare
-from collections.abc import AsyncGenerator, Callable, Hashable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from inspect import getattr_static
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 from uuid import UUID
 
 from sqlalchemy import BindParameter, ColumnElement, Select, bindparam, func, or_, select
@@ -14,10 +14,12 @@ from sqlalchemy.orm import InstrumentedAttribute
 from app.core.exceptions import BROKEN_REFERENCE, ConflictError
 from app.domain.messages import Message
 from app.domain.models.base import Entity, utc_now
+from app.domain.models.user import User
 from app.domain.schemas.common import Filters, ListQuery, SearchFilters
 from app.domain.schemas.filters import Operator, chosen_filters
 from app.repository.keyset import Keyset
 from app.repository.outbox_repository import put_message
+from app.repository.readers import Readers
 from app.repository.terms import take_terms
 
 # How many records of a stream are in memory at a time.
@@ -55,6 +57,8 @@ class Repository[Model: Entity]:
     model: type[Model]
     sortable: ClassVar[Sequence[InstrumentedAttribute[Any]]]
     searchable: ClassVar[Sequence[InstrumentedAttribute[Any]]] = ()
+    # Who may read the records when others refer to them. The routers say who may read them by themselves.
+    readers: ClassVar[Readers] = Readers.NOBODY
 
     # None if this class builds its statements by rules of its own, which may hold values of one caller.
     _statements: ClassVar[dict[Hashable, Any] | None]
@@ -70,6 +74,14 @@ class Repository[Model: Entity]:
 
     def __init__(self, session: AsyncSession) -> None:
         self.session = session
+
+    @classmethod
+    def readable_by(cls, session: AsyncSession, caller: User | None) -> Self | None:
+        """Returns a repository of the records that this caller may read, or None if the caller may read none.
+
+        Override it where `scope` takes a value of the caller.
+        """
+        return cls(session) if cls.readers.include(caller) else None
 
     @property
     def scope(self) -> ColumnElement[bool]:
@@ -93,6 +105,10 @@ class Repository[Model: Entity]:
         """Returns the record, or None if there is none with this ID in `scope`."""
         statement = self._shared("get", lambda: self._select(bindparam("record_id")))
         return await self.session.scalar(statement, {"record_id": record_id})
+
+    async def get_many(self, record_ids: Collection[UUID]) -> Sequence[Model]:
+        """Returns the records in `scope` that have one of these IDs, in no order."""
+        return (await self.session.scalars(select(self.model).where(self.model.id.in_(record_ids), self.scope))).all()
 
     async def list(self, query: ListQuery) -> Slice[Model]:
         """Returns the page that the query asks for, by its number or after a cursor. Raises InvalidCursorError."""

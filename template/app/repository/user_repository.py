@@ -5,12 +5,15 @@ from sqlalchemy import select
 
 from app.domain.models.user import Role, User
 from app.repository.base import Repository
+from app.repository.readers import Readers
 
 
 class UserRepository(Repository[User]):
     """The users that are not deleted."""
 
     model = User
+    # Of the users that a record refers to, its readers get no more than a UserSummary.
+    readers = Readers.ANYBODY
     sortable = (
         User.created_at,
         User.updated_at,

@@ -30,6 +30,7 @@ class Request:
     backfill: str = ""
     unique: str = ""
     check: str = ""
+    expand: str = ""
     yes: str = ""
 
     @property

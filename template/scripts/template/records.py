@@ -11,7 +11,8 @@ FOLDER = ".copier"
 # What every project has from the start.
 TEMPLATES = ("user", "refresh_token")
 ANSWERS = ("access", "fields", "plural")
-RULES = ("unique", "check")
+# What names fields, and follows them when they are renamed.
+RULES = ("unique", "check", "expand")
 # What a record from before there were these does not say.
 LATER = {"key": "id", "parent": ""} | dict.fromkeys(RULES, "")
 
@@ -27,6 +28,7 @@ class Record:
     parent: str  # the resource that it is below
     unique: str
     check: str
+    expand: str
 
     @property
     def path(self) -> str:

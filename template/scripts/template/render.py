@@ -70,12 +70,14 @@ def style(place: Path) -> None:
 
 
 def referred(answers: Mapping[str, str]) -> list[str]:
-    """What has to be there for its fields to be accepted: the factories of the other resources that they refer to."""
+    """What has to be there for its fields to be accepted: factories and records of the resources that they refer to."""
     targets = {*re.findall(r":ref\((\w+)\)", answers["fields"])} - {answers["resource"]}
-    return [f"tests/factories/{target}_factory.py" for target in targets]
+    records = [path_of(target) for target in targets if (ROOT / path_of(target)).is_file()]
+    return [*records, *(f"tests/factories/{target}_factory.py" for target in targets)]
 
 
 def existing(*, without: Iterable[str] = ()) -> set[str]:
-    """The modules of the project but these."""
-    modules = (path for folder in ("app", "tests") for path in (ROOT / folder).rglob("*.py"))
-    return {str(path.relative_to(ROOT)) for path in modules} - set(without)
+    """The modules of the project and the records of its resources but these."""
+    found = [path for folder in ("app", "tests") for path in (ROOT / folder).rglob("*.py")]
+    found += (ROOT / FOLDER).glob("*.yml")
+    return {str(path.relative_to(ROOT)) for path in found} - set(without)

@@ -1,8 +1,9 @@
 """The schemas that all resources share."""
 
-from typing import Annotated, Literal
+from collections.abc import Iterable
+from typing import Annotated, Literal, TypeVar
 
-from pydantic import MISSING, Field, ValidationInfo, field_validator
+from pydantic import MISSING, BeforeValidator, Field, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
 from app.domain.schemas.base import RequestModel, ResponseModel, Storable
@@ -11,6 +12,20 @@ from app.domain.schemas.filters import Above, AtLeast, AtMost, Below, In, Is
 from app.domain.schemas.types import DateTime
 
 Search = Annotated[str, Field(max_length=100), Storable]
+Name = TypeVar("Name")
+
+
+def _split(values: Iterable[str]) -> Iterable[str]:
+    """`expand=a,b` means the same as `expand=a&expand=b`."""
+    return [name for value in values for name in value.split(",")]
+
+
+# The references to put into a response.
+Expand = Annotated[
+    frozenset[Name],
+    BeforeValidator(_split),
+    Field(description="References to return as whole records, with commas between them."),
+]
 
 
 class Filters(RequestModel):

@@ -1,0 +1,53 @@
+"""`expand=` puts the records that references lead to into responses, as far as the caller may read them."""
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Annotated, Any
+
+from fastapi import Depends
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.api.deps import CurrentUser, OptionalUser, SessionDep
+from app.domain.models.user import User
+from app.domain.schemas.base import ResponseModel
+from app.repository.base import Repository
+
+# The names that a resource allows: where each reference leads, and what is shown of the record there.
+type References = Mapping[str, tuple[type[Repository[Any]], type[ResponseModel]]]
+
+
+class Expansion:
+    """Fills in references for one caller."""
+
+    def __init__(self, session: AsyncSession, caller: User | None) -> None:
+        self._session = session
+        self._caller = caller
+
+    async def fill(self, responses: Sequence[ResponseModel], names: Collection[str], references: References) -> None:
+        """Sets the field of each of these names: for `customer`, the record with the ID `customer_id`.
+
+        The field becomes None if the record is deleted or the caller may not read it. This takes one statement for
+        each name, however many responses there are.
+        """
+        for name in names:
+            repository, kind = references[name]
+            readable = repository.readable_by(self._session, self._caller)
+            wanted = {getattr(response, f"{name}_id") for response in responses} - {None}
+            records = await readable.get_many(wanted) if readable and wanted else ()
+            found = {record.id: kind.model_validate(record) for record in records}
+            for response in responses:
+                setattr(response, name, found.get(getattr(response, f"{name}_id")))
+
+
+async def get_expansion(session: SessionDep, caller: CurrentUser) -> Expansion:
+    """Returns the expansion for a signed-in caller."""
+    return Expansion(session, caller)
+
+
+async def get_public_expansion(session: SessionDep, caller: OptionalUser) -> Expansion:
+    """Returns the expansion for anybody. Raises UnauthorizedError for a token that is not valid."""
+    return Expansion(session, caller)
+
+
+# Take it before anything that asks the database: it finds out who is calling on a connection of its own.
+ExpansionDep = Annotated[Expansion, Depends(get_expansion)]
+PublicExpansionDep = Annotated[Expansion, Depends(get_public_expansion)]
