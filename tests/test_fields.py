@@ -1,6 +1,7 @@
 """What the fields of a resource become: clean code for whatever is accepted, and all of a type from its row."""
 
 import builtins
+import json
 import random
 import re
 import shutil
@@ -52,6 +53,13 @@ def nested(resource: Resource, parent: str, key: str) -> Resource:
     return replace(resource, parent=parent, parent_key=key) if is_possible else resource
 
 
+def expanding(resource: Resource) -> Resource:
+    """With all of its references in responses."""
+    implied = macro("parent", "implied_fields")(resource.access, resource.parent)
+    names = json.loads(macro("expansion", "references")(resource.fields, implied))
+    return replace(resource, expand=" ".join(names))
+
+
 @cache
 def possible() -> list[str]:
     """Each spelling of each type with each set of suffixes that it can have."""
@@ -75,7 +83,8 @@ def one_field_each() -> Iterator[Resource]:
         access = ACCESS[number % len(ACCESS)]
         single = keyed(Resource(f"single_{number}", f"{LONG}:{field}", access))
         yield nested(single, "z" * 24, ["id", "slug"][number % 2]) if number % 3 else single
-        yield Resource(f"pair_{number}", f"a:{field} parent:ref(pair_{number})? buyer:ref(user)!", access)
+        pair = Resource(f"pair_{number}", f"a:{field} parent:ref(pair_{number})? buyer:ref(user)!", access)
+        yield expanding(pair) if number % 3 else pair
 
 
 def longest() -> Iterator[Resource]:
@@ -87,7 +96,7 @@ def longest() -> Iterator[Resource]:
         longest = keyed(Resource(f"{'abcde'[start]}{'w' * 23}", text, access, f"{'abcde'[start]}{'w' * 27}"))
         yield longest
         parent = f"{'vwxyz'[start]}{'p' * 23}"
-        yield nested(replace(longest, name=f"{'fghij'[start]}{'w' * 23}"), parent, ["id", "slug"][start % 2])
+        yield expanding(nested(replace(longest, name=f"{'fghij'[start]}{'w' * 23}"), parent, ["id", "slug"][start % 2]))
 
 
 def drawn(count: int) -> Iterator[Resource]:
@@ -107,6 +116,7 @@ def drawn(count: int) -> Iterator[Resource]:
         resource = Resource(name, text, draw.choice(ACCESS))
         resource = keyed(resource) if count % 2 else resource
         resource = nested(resource, draw.choice(others), draw.choice(["id", "slug"])) if count % 3 else resource
+        resource = expanding(resource) if count % 5 else resource
         plural = macro("naming", "plural_of")(name)
         faults = macro("fields", "resource_fault")(name, "/nowhere") + macro("fields", "plural_fault")(plural, name)
         if faults == "" and accepted(resource):
@@ -129,9 +139,9 @@ def test_no_accepted_name_hides_one_that_the_code_needs(tmp_path: Path, access: 
     # The rules for tests lie in the place of tests, as in a project.
     shutil.copy(ROOT / "template/ruff.toml", tmp_path)
 
-    fields = "title:str(10)!^~ kind:enum(a,b)=a due:date?"
+    fields = "title:str(10)!^~ kind:enum(a,b)=a due:date? buyer:ref(user)?"
     resources = [Resource(name, fields, access, key=key) for name in names]
-    render([nested(each, parent, "id") if parent else each for each in resources], tmp_path)
+    render([expanding(nested(each, parent, "id")) if parent else each for each in resources], tmp_path)
 
     run("ruff", "check", "--no-cache", "--quiet", ".", cwd=tmp_path)
 
@@ -188,6 +198,34 @@ def test_a_new_type_needs_nothing_but_its_row(clone: Path, tmp_path: Path) -> No
     assert '("share", 101),\n' in (project / "tests/integration/test_coupon_api.py").read_text()
     run("ruff", "format", "--no-cache", "--check", ".", cwd=project)
     run("ruff", "check", "--no-cache", ".", cwd=project)
+
+
+EXPAND = {
+    "": "",
+    "customer item": "",
+    "customer owner invoice": "",
+    "customer_id": "'customer_id' in expand= is no reference: name some of customer, item, agent, owner, invoice",
+    "total": "'total' in expand= is no reference",
+    "customer,item": "'customer,item' in expand= is no reference",
+    "none": "'none' in expand= is no reference",
+    "item item": "expand= names 'item' twice",
+    "agent": "'agent' in expand= leads to agent, which has no record",
+}
+
+
+@pytest.mark.parametrize("expand", EXPAND)
+def test_what_can_be_expanded_is_a_reference_that_has_readers(tmp_path: Path, expand: str) -> None:
+    (tmp_path / ".copier").mkdir()
+    for name in ("item", "invoice"):
+        (tmp_path / f".copier/{name}.yml").touch()
+    fields = "customer:ref(user) item:ref(item) agent:ref(agent)? total:int"
+
+    said = macro("expansion", "expand_fault")(
+        expand, fields, "owner:ref(user) invoice:ref(invoice)", "line", str(tmp_path)
+    )
+
+    assert EXPAND[expand] in said
+    assert bool(said) is bool(EXPAND[expand])
 
 
 BELOW: list[tuple[Resource, str, str]] = [

@@ -160,7 +160,7 @@ def test_the_documentation_asks_what_a_list_takes(installed: Path, tmp_path: Pat
     imports = "from sqlalchemy import ColumnElement\nfrom app.domain.models.base import utc_now\n"
     imports += "from app.domain.models.invoice import InvoiceStatus\n"
     repository.write_text(f"{imports}{repository.read_text()}\n{method}")
-    example = EXAMPLES.format(requests=re.findall(r"^GET (\S+)$", page, re.MULTILINE))
+    example = EXAMPLES.format(requests=re.findall(r"^GET (/api/v1/invoices\S*)$", page, re.MULTILINE))
     (project / "tests/integration/test_examples.py").write_text(example)
 
     run("make", "format", cwd=project)

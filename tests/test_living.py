@@ -402,6 +402,24 @@ def test_a_full_disk_leaves_everything_as_it_was(project: Path) -> None:
     assert changes(project) == []
 
 
+def test_what_can_be_expanded_follows_the_references(project: Path) -> None:
+    assert "'total' in expand= is no reference" in make(project, "expand=total", status=2)
+
+    make(project, "expand=customer")
+
+    assert conflicts(project) == []
+    assert "\n    customer: UserSummary | MISSING | None = MISSING\n" in (project / SCHEMAS).read_text("utf-8")
+    commit(project)
+    assert "The rule 'customer' names 'customer', which changes" in make(project, "drop=customer", "yes=1", status=2)
+    make(project, "rename=customer:client")
+    assert "\n    client: UserSummary | MISSING | None = MISSING\n" in (project / SCHEMAS).read_text("utf-8")
+    commit(project)
+    assert "\n  expand: client\n" in run("make", "resources", cwd=project)
+    run("make", "test", "ARGS=tests/integration/test_invoice_api.py -k Expand", cwd=project)
+    make(project, "expand=none")
+    assert "UserSummary" not in (project / SCHEMAS).read_text("utf-8")
+
+
 def test_a_slug_follows_the_field_that_it_is_made_from(project: Path) -> None:
     def article(*arguments: str, target: str = "resource", status: int = 0) -> str:
         return run("make", target, "name=article", *arguments, cwd=project, status=status)

@@ -1,0 +1,105 @@
+"""References are put into responses: one statement each, and nothing that the caller may not read."""
+
+from collections.abc import Iterator
+from uuid import UUID
+
+import pytest
+from pydantic import MISSING
+from sqlalchemy import Engine, event
+from sqlalchemy.ext.asyncio import AsyncSession
+from uuid_utils.compat import uuid7
+
+from app.api.expansion import Expansion, References
+from app.domain.models.base import utc_now
+from app.domain.models.user import Role, User
+from app.domain.schemas.base import ResponseModel
+from app.domain.schemas.user import UserSummary
+from app.repository.base import Repository
+from app.repository.readers import Readers
+from app.repository.user_repository import UserRepository
+from tests.factories.user_factory import create_user
+
+
+class Owned(ResponseModel):
+    owner_id: UUID | None
+    owner: UserSummary | MISSING | None = MISSING
+
+
+class Unread(Repository[User]):
+    """Nothing says who may read it."""
+
+    model = User
+
+
+OWNER: References = {"owner": (UserRepository, UserSummary)}
+
+
+@pytest.fixture
+def selected() -> Iterator[list[str]]:
+    """The statements that read."""
+    executed: list[str] = []
+
+    def note(_: object, __: object, statement: str, *___: object) -> None:
+        if statement.startswith("SELECT"):
+            executed.append(statement)
+
+    event.listen(Engine, "before_cursor_execute", note)
+    yield executed
+    event.remove(Engine, "before_cursor_execute", note)
+
+
+@pytest.mark.parametrize("number", [1, 100])
+async def test_it_takes_one_statement_however_many_there_are(
+    session: AsyncSession, selected: list[str], number: int
+) -> None:
+    users = [await create_user(session) for _ in range(3)]
+    responses = [Owned(owner_id=users[each % 3].id) for each in range(number)]
+    selected.clear()
+
+    await Expansion(session, None).fill(responses, {"owner"}, OWNER)
+
+    assert [each.owner for each in responses] == [
+        UserSummary(id=users[each % 3].id, full_name=users[each % 3].full_name) for each in range(number)
+    ]
+    assert len(selected) == 1
+
+
+async def test_what_is_deleted_or_unknown_or_missing_is_null(session: AsyncSession) -> None:
+    deleted = await create_user(session, deleted_at=utc_now())
+    responses = [Owned(owner_id=owner_id) for owner_id in (deleted.id, uuid7(), None)]
+
+    await Expansion(session, None).fill(responses, {"owner"}, OWNER)
+
+    assert [each.owner for each in responses] == [None, None, None]
+
+
+async def test_nothing_is_asked_for_where_nothing_is_referred_to(session: AsyncSession, selected: list[str]) -> None:
+    await Expansion(session, None).fill([], {"owner"}, OWNER)
+    await Expansion(session, None).fill([Owned(owner_id=None)], {"owner"}, OWNER)
+    await Expansion(session, None).fill([Owned(owner_id=uuid7())], (), OWNER)
+
+    assert selected == []
+
+
+async def test_what_nobody_was_allowed_to_read_is_null_for_administrators_too(session: AsyncSession) -> None:
+    admin = await create_user(session, role=Role.ADMIN)
+    response = Owned(owner_id=admin.id)
+
+    await Expansion(session, admin).fill([response], {"owner"}, {"owner": (Unread, UserSummary)})
+
+    assert response.owner is None
+
+
+@pytest.mark.parametrize(
+    ("readers", "allowed"),
+    [
+        (Readers.NOBODY, []),
+        (Readers.ADMINISTRATORS, [Role.ADMIN]),
+        (Readers.SIGNED_IN, [Role.USER, Role.MODERATOR, Role.ADMIN]),
+        (Readers.ANYBODY, [None, Role.USER, Role.MODERATOR, Role.ADMIN]),
+    ],
+)
+def test_who_may_read(readers: Readers, allowed: list[Role | None]) -> None:
+    callers = {role: User(role=role) for role in Role} | {None: None}
+
+    assert {role for role, caller in callers.items() if readers.include(caller)} == set(allowed)

@@ -1,0 +1,184 @@
+"""What `expand=` puts into responses: of every kind of access, exactly what the caller may read by itself."""
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from scripts.new import ROOT
+from tests.conftest import copy, run
+from tests.releases import edit
+from tests.resources import Resource
+
+pytestmark = pytest.mark.slow
+
+# As the documentation makes them.
+ARTICLE = Resource("article", "title:str(100)~ body:text", "public-owner", key="slug", expand="owner")
+COMMENT = Resource("comment", "body:text", "public-owner", parent="article", expand="owner article")
+TARGETS = [
+    Resource("poster", "title:str(50)", "public"),
+    ARTICLE,
+    Resource("memo", "title:str(50)", "signed-in"),
+    Resource("diary", "title:str(50)", "owner"),
+    Resource("plan", "title:str(50)", "admin"),
+    Resource("sheet", "title:str(50)", "signed-in", parent="diary"),
+    Resource("secret", "title:str(50)", "owner", parent="memo"),
+]
+NAMES = [each.name for each in TARGETS]
+HUB = Resource(
+    "hub",
+    " ".join(f"{name}:ref({name})?" for name in NAMES),
+    "public-owner",
+    expand=" ".join([*NAMES, "owner"]),
+)
+# Each of them is seen to be missed.
+RULES = {"diary": "readable.owner_id = caller.id", "sheet": "readable.parents = parents"}
+READ = """
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from httpx2 import AsyncClient
+from sqlalchemy import Engine, event
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.domain.models.user import Role
+from tests.conftest import SignIn
+
+NAMES = {names!r}
+REQUESTS = {requests!r}
+PUBLIC = {{"poster", "article"}}
+EXPAND = {{"expand": ",".join([*NAMES, "owner"])}}
+
+
+async def make(client: AsyncClient, path: str, **body: Any) -> dict[str, Any]:
+    created = await client.post(path, json=body)
+    assert created.status_code == 201, created.text
+    found: dict[str, Any] = created.json()
+    return found
+
+
+@pytest.fixture
+async def owner(sign_in: SignIn) -> AsyncClient:
+    return await sign_in(Role.USER)
+
+
+@pytest.fixture
+async def paths(owner: AsyncClient, admin: AsyncClient) -> dict[str, str]:
+    made, found = {{}}, {{}}
+    above = {{"sheet": "diary", "secret": "memo"}}
+    for name in NAMES:
+        plural = {{"memo": "memos", "diary": "diaries"}}.get(name, name + "s")
+        path = f"/{{plural}}" if name not in above else f"{{found[above[name]]}}/{{plural}}"
+        body = {{"title": "On bees", "body": "They dance."}} if name == "article" else {{"title": "A title"}}
+        made[name] = await make(admin if name == "plan" else owner, path, **body)
+        found[name] = f"{{path}}/{{made[name].get('slug', made[name]['id'])}}"
+    hub = await make(owner, "/hubs", **{{f"{{name}}_id": made[name]["id"] for name in NAMES}})
+    return found | {{"hub": f"/hubs/{{hub['id']}}"}}
+
+
+async def read(client: AsyncClient, path: str) -> dict[str, Any]:
+    one = (await client.get(path, params=EXPAND)).json()
+    assert (await client.get("/hubs", params=EXPAND)).json()["items"][0] == one
+    return {{name: one[name] for name in NAMES}}
+
+
+async def test_each_caller_gets_what_they_may_read(
+    client: AsyncClient, sign_in: SignIn, owner: AsyncClient, admin: AsyncClient, paths: dict[str, str]
+) -> None:
+    other = await sign_in(Role.MODERATOR)
+    allowed = {{
+        client: PUBLIC,
+        other: PUBLIC | {{"memo"}},
+        owner: {{*NAMES}} - {{"plan"}},
+        admin: {{*NAMES}},
+    }}
+    for caller, names in allowed.items():
+        shown = await read(caller, paths["hub"])
+        assert {{name for name, value in shown.items() if value is not None}} == names
+        for name in NAMES:
+            by_itself = await caller.get(paths[name])
+            assert shown[name] == (by_itself.json() if by_itself.is_success else None), name
+
+
+async def test_what_is_below_a_deleted_record_is_null(
+    owner: AsyncClient, admin: AsyncClient, paths: dict[str, str]
+) -> None:
+    await owner.delete(paths["diary"])
+
+    shown = await read(admin, paths["hub"])
+
+    assert (shown["diary"], shown["sheet"]) == (None, None)
+    assert shown["memo"] is not None
+
+
+async def test_a_token_that_is_not_valid_is_refused(client: AsyncClient, paths: dict[str, str]) -> None:
+    assert (await client.get(paths["hub"], headers={{"Authorization": "Bearer x"}})).status_code == 401
+
+
+async def test_the_requests_of_the_documentation(
+    client: AsyncClient, owner: AsyncClient, paths: dict[str, str]
+) -> None:
+    await make(owner, "/articles/on-bees/comments", body="Do they?")
+    article, with_owner, comments, with_both = [(await client.get(path)).json() for path in REQUESTS]
+
+    owner_of = with_owner["owner"]
+    assert with_owner == article | {{"owner": owner_of}}
+    assert owner_of == {{"id": article["owner_id"], "full_name": owner_of["full_name"]}}
+    assert with_both["items"] == [comments["items"][0] | {{"owner": owner_of, "article": article}}]
+
+
+@pytest.fixture
+def statements() -> Iterator[list[str]]:
+    executed: list[str] = []
+
+    def note(_: object, __: object, statement: str, *___: object) -> None:
+        executed.append(statement)
+
+    event.listen(Engine, "before_cursor_execute", note)
+    yield executed
+    event.remove(Engine, "before_cursor_execute", note)
+
+
+async def test_a_longer_page_takes_no_more_statements(
+    owner: AsyncClient, paths: dict[str, str], session: AsyncSession, statements: list[str]
+) -> None:
+    hub = (await owner.get(paths["hub"])).json()
+    counts = []
+    for rows in (1, 100):
+        for _ in range(rows - 1):
+            await make(owner, "/hubs", **{{f"{{name}}_id": hub[f"{{name}}_id"] for name in NAMES}})
+        statements.clear()
+        page = (await owner.get("/hubs", params=EXPAND | {{"limit": "100"}})).json()
+        assert len(page["items"]) == rows
+        counts.append(len(statements))
+
+    assert counts[0] == counts[1]
+"""
+
+
+def arguments(resource: Resource) -> list[str]:
+    """Of `make resource`, without those that are as usual."""
+    names = ("name", "fields", "access", "key", "parent", "expand")
+    usual = Resource("", "")
+    return [f"{name}={value}" for name in names if (value := getattr(resource, name)) != getattr(usual, name)]
+
+
+def test_each_kind_of_access_holds_in_what_is_put_in(installed: Path, tmp_path: Path) -> None:
+    project = copy(installed, tmp_path / "backend")
+    page = (ROOT / "docs/resources.md").read_text("utf-8")
+    documented = re.findall(r"^make resource (name=(?:article|comment) .*)", page, re.MULTILINE)
+    assert [set(shlex.split(line)) for line in documented] == [set(arguments(each)) for each in (ARTICLE, COMMENT)]
+    for each in [*TARGETS, COMMENT, HUB]:
+        run("make", "resource", *arguments(each), cwd=project)
+    requests = re.findall(r"^GET /api/v1(/articles/\S+)$", page, re.MULTILINE)
+    (project / "tests/integration/test_read.py").write_text(READ.format(names=NAMES, requests=requests))
+
+    run("make", "test", "ARGS=-n 2 tests/integration/test_read.py tests/integration/test_hub_api.py", cwd=project)
+
+    for name, rule in RULES.items():
+        edit(project, f"app/repository/{name}_repository.py", rule, "pass")
+        said = run("make", "test", "ARGS=-x tests/integration/test_read.py -k each_caller", cwd=project, status=2)
+        assert "AssertionError" in said
+        edit(project, f"app/repository/{name}_repository.py", "pass", rule)
