@@ -12,7 +12,7 @@ from app.domain.schemas.filters import Above, AtLeast, AtMost, Below, In, Is
 from app.domain.schemas.types import DateTime
 
 Search = Annotated[str, Field(max_length=100), Storable]
-Name = TypeVar("Name")
+Reference = TypeVar("Reference")
 
 
 def _split(values: Iterable[str]) -> Iterable[str]:
@@ -22,7 +22,7 @@ def _split(values: Iterable[str]) -> Iterable[str]:
 
 # The references to put into a response.
 Expand = Annotated[
-    frozenset[Name],
+    frozenset[Reference],
     BeforeValidator(_split),
     Field(description="References to return as whole records, with commas between them."),
 ]
