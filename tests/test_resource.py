@@ -219,6 +219,14 @@ REFUSED = [
 ]
 
 
+def test_alone_it_says_what_it_takes(project: Path) -> None:
+    said = run("make", "resource", cwd=project, status=2)
+
+    taken = {name.removesuffix("=").lower() for name in re.findall(r"^(\w+=)", said, re.MULTILINE)}
+    asked = set(re.findall(r"RESOURCE_(\w+) = ", (project / "Makefile").read_text("utf-8")))
+    assert {name.lower() for name in asked} == taken - {"dry"} | {"name", "fields", "add", "rename", "drop", "yes"}
+
+
 def test_what_is_refused_gets_one_sentence_and_writes_nothing(project: Path) -> None:
     refused = refusals(project, [[f"name={name}", f"fields={fields}"] for name, fields, _ in REFUSED])
 

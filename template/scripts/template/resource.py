@@ -8,6 +8,7 @@
 """
 
 import os
+import sys
 from dataclasses import fields
 
 from scripts.template.change import Request, planned_change
@@ -20,8 +21,28 @@ from scripts.template.report import conflicts, following
 from scripts.template.rules import given
 
 
+USAGE = """Say what to add, or what to change:
+
+    make resource name=invoice fields='number:str(20)! total:decimal(12,2) due:date? customer:ref(user)'
+    make resource name=invoice add='paid_at:datetime?' rename='due:due_on' drop='total' yes=1
+
+access=     signed-in, owner, admin, public or public-owner
+key=        id or slug: what paths name a record by
+parent=     the resource that it is below, such as article
+plural=     where the one that is guessed is wrong
+unique=     fields that are unique together, such as number+year
+check=      how fields compare, such as ends_at>starts_at
+expand=     references that responses can contain as whole records
+backfill=   the value of existing rows for a field that becomes required
+DRY=1       shows it, and writes nothing
+
+The template's docs/resources.md says what fields there are."""
+
+
 def main() -> None:
     request = Request(**{each.name: os.environ.get(f"RESOURCE_{each.name.upper()}", "") for each in fields(Request)})
+    if request == Request():
+        sys.exit(USAGE)
     with nothing_changed():
         require_one_head()
         if find(request.name) or request.is_change:
