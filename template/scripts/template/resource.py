@@ -20,7 +20,6 @@ from scripts.template.render import existing, render
 from scripts.template.report import conflicts, following
 from scripts.template.rules import given
 
-
 USAGE = """Say what to add, or what to change:
 
     make resource name=invoice fields='number:str(20)! total:decimal(12,2) due:date? customer:ref(user)'
