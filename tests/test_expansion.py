@@ -43,7 +43,9 @@ from httpx2 import AsyncClient
 from sqlalchemy import Engine, event
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.core.exceptions import NotFoundError
 from app.domain.models.user import Role
+from app.service.article_service import ArticleService
 from tests.conftest import SignIn
 
 NAMES = {names!r}
@@ -113,10 +115,6 @@ async def test_what_is_below_a_deleted_record_is_null(
     assert shown["memo"] is not None
 
 
-async def test_a_token_that_is_not_valid_is_refused(client: AsyncClient, paths: dict[str, str]) -> None:
-    assert (await client.get(paths["hub"], headers={{"Authorization": "Bearer x"}})).status_code == 401
-
-
 async def test_the_requests_of_the_documentation(
     client: AsyncClient, owner: AsyncClient, paths: dict[str, str]
 ) -> None:
@@ -127,6 +125,40 @@ async def test_the_requests_of_the_documentation(
     assert with_owner == article | {{"owner": owner_of}}
     assert owner_of == {{"id": article["owner_id"], "full_name": owner_of["full_name"]}}
     assert with_both["items"] == [comments["items"][0] | {{"owner": owner_of, "article": article}}]
+
+
+async def test_who_is_calling_is_known_before_a_connection_is_taken(
+    owner: AsyncClient, paths: dict[str, str], statements: list[str]
+) -> None:
+    comments = f"{{paths['article']}}/comments"
+    comment = await make(owner, comments, body="Do they?")
+    path = f"{{comments}}/{{comment['id']}}"
+    for method, asked in (("POST", comments), ("GET", f"{{path}}?expand=owner"), ("PATCH", path), ("DELETE", path)):
+        statements.clear()
+        answer = await owner.request(method, asked, json={{"body": "They do."}})
+        assert answer.is_success, answer.text
+        (first, *_) = [each for each in statements if each.startswith("SELECT")]
+        assert "refresh_tokens" in first, (method, first)
+
+
+async def test_a_rule_about_reading_a_parent_holds_below_it(
+    owner: AsyncClient, paths: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def refuse(*_: object) -> None:
+        raise NotFoundError
+
+    monkeypatch.setattr(ArticleService, "get", refuse)
+
+    assert (await owner.get(f"{{paths['article']}}/comments")).status_code == 404
+
+
+async def test_a_token_that_is_not_valid_matters_where_it_is_asked_for(
+    client: AsyncClient, paths: dict[str, str]
+) -> None:
+    headers = {{"Authorization": "Bearer x"}}
+    for path in (paths["hub"], "/hubs"):
+        assert (await client.get(path, headers=headers)).status_code == 200
+        assert (await client.get(path, headers=headers, params=EXPAND)).status_code == 401
 
 
 @pytest.fixture

@@ -48,7 +48,9 @@ def keyed(resource: Resource) -> Resource:
 
 def nested(resource: Resource, parent: str, key: str) -> Resource:
     """Below a parent, where it can be."""
-    fault = macro("parent", "parent_fault")(parent, resource.name, resource.access, resource.fields, "/nowhere", {})
+    fault = macro("parent", "parent_fault")(
+        parent, resource.name, resource.access, resource.fields, resource.key, "/nowhere", {}
+    )
     is_possible = fault == "" or fault.startswith("There is no resource")
     return replace(resource, parent=parent, parent_key=key) if is_possible else resource
 
@@ -109,7 +111,7 @@ def drawn(count: int) -> Iterator[Resource]:
             draw.choices("abz019", k=draw.randint(1, 3))
         )
         labels = draw.sample(
-            ["a", "a1", "a10", "a9", "b_c", "bc", "password", "some_token", "i", "z"], draw.randint(1, 6)
+            ["a", "a1", "a10", "a9", "b_c", "bc", "password", "reference", "some_token", "i", "z"], draw.randint(1, 6)
         )
         references = [f"{label}r:ref({draw.choice(others)})?" for label in labels[::2]]
         text = " ".join([f"{label}:{draw.choice(fields)}" for label in labels] + references)
@@ -204,12 +206,15 @@ EXPAND = {
     "": "",
     "customer item": "",
     "customer owner invoice": "",
-    "customer_id": "'customer_id' in expand= is no reference: name some of customer, item, agent, owner, invoice",
+    "customer_id": "'customer_id' in expand= is no reference: name some of customer, item, agent, page",
     "total": "'total' in expand= is no reference",
     "customer,item": "'customer,item' in expand= is no reference",
     "none": "'none' in expand= is no reference",
     "item item": "expand= names 'item' twice",
     "agent": "'agent' in expand= leads to agent, which has no record",
+    "page": "",
+    "copy": "'copy' in expand= is a word that is taken",
+    "session": "'session' in expand= is a word that is taken",
 }
 
 
@@ -218,7 +223,8 @@ def test_what_can_be_expanded_is_a_reference_that_has_readers(tmp_path: Path, ex
     (tmp_path / ".copier").mkdir()
     for name in ("item", "invoice"):
         (tmp_path / f".copier/{name}.yml").touch()
-    fields = "customer:ref(user) item:ref(item) agent:ref(agent)? total:int"
+    fields = "customer:ref(user) item:ref(item) agent:ref(agent)? total:int "
+    fields += "page:ref(item) copy:ref(item) session:ref(sign_in)"
 
     said = macro("expansion", "expand_fault")(
         expand, fields, "owner:ref(user) invoice:ref(invoice)", "line", str(tmp_path)
@@ -242,6 +248,10 @@ BELOW: list[tuple[Resource, str, str]] = [
     (Resource("line", "a:int invoice:ref(invoice)", parent="invoice"), "public", "'invoice' exists already"),
     (Resource("line", "invoice_id:uuid", parent="invoice"), "public", "'invoice' exists already"),
     (Resource("invoice_id", "a:int", parent="invoice"), "public", "cannot be called 'invoice_id'"),
+    (Resource("line", "tax:ref(item)", parent="tax_id"), "public", "'tax_id' exists already"),
+    (Resource("line", "a:int", parent="sign_in"), "public", "since the word is taken"),
+    (Resource("line", "a:str(9)", parent="invoice", key="slug"), "owner", "A slug would tell others"),
+    (Resource("line", "a:str(9)", "admin", parent="invoice", key="slug"), "owner", ""),
     (Resource("line", "a:int", "owner", parent="owner"), "public", "both would be its owner_id"),
     (Resource("line", "a:int", "public", parent="invoice"), "owner", "choose access=admin, owner or signed-in."),
     (Resource("line", "a:int", "public-owner", parent="invoice"), "signed-in", "more people than the invoice"),
@@ -262,7 +272,13 @@ def test_a_resource_is_below_one_that_can_be_read_by_all_its_readers(
     }.get(resource.parent, {"resource": resource.parent, "access": above})
 
     said = macro("parent", "parent_fault")(
-        resource.parent, resource.name, resource.access, resource.fields, str(tmp_path), {"parent": record}
+        resource.parent,
+        resource.name,
+        resource.access,
+        resource.fields,
+        resource.key,
+        str(tmp_path),
+        {"parent": record},
     )
 
     assert sentence in said

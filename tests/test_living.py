@@ -406,11 +406,11 @@ def test_what_can_be_expanded_follows_the_references(project: Path) -> None:
     make(project, "expand=customer")
 
     assert conflicts(project) == []
-    assert "\n    customer: UserSummary | MISSING | None = MISSING\n" in (project / SCHEMAS).read_text("utf-8")
+    assert "\n    customer: Expanded[UserSummary] = MISSING\n" in (project / SCHEMAS).read_text("utf-8")
     commit(project)
-    assert "The rule 'customer' names 'customer', which changes" in make(project, "drop=customer", "yes=1", status=2)
+    assert "expand= names 'customer', which changes" in make(project, "drop=customer", "yes=1", status=2)
     make(project, "rename=customer:client")
-    assert "\n    client: UserSummary | MISSING | None = MISSING\n" in (project / SCHEMAS).read_text("utf-8")
+    assert "\n    client: Expanded[UserSummary] = MISSING\n" in (project / SCHEMAS).read_text("utf-8")
     commit(project)
     assert "\n  expand: client\n" in run("make", "resources", cwd=project)
     run("make", "test", "ARGS=tests/integration/test_invoice_api.py -k Expand", cwd=project)

@@ -4,9 +4,10 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Annotated, Any
 
 from fastapi import Depends
+from fastapi.requests import HTTPConnection
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.api.deps import CurrentUser, OptionalUser, SessionDep
+from app.api.deps import CurrentUser, SessionDep, TokenDep, get_optional_user
 from app.domain.models.user import User
 from app.domain.schemas.base import ResponseModel
 from app.repository.base import Repository
@@ -43,9 +44,13 @@ async def get_expansion(session: SessionDep, caller: CurrentUser) -> Expansion:
     return Expansion(session, caller)
 
 
-async def get_public_expansion(session: SessionDep, caller: OptionalUser) -> Expansion:
-    """Returns the expansion for anybody. Raises UnauthorizedError for a token that is not valid."""
-    return Expansion(session, caller)
+async def get_public_expansion(connection: HTTPConnection, session: SessionDep, token: TokenDep) -> Expansion:
+    """Returns the expansion for anybody, signed in or not.
+
+    Raises UnauthorizedError for a token that is not valid, if the request has `expand`.
+    """
+    is_asked = "expand" in connection.query_params
+    return Expansion(session, await get_optional_user(connection, token) if is_asked else None)
 
 
 # Take it before anything that asks the database: it finds out who is calling on a connection of its own.

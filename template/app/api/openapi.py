@@ -9,12 +9,15 @@ from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute, iter_route_contexts
 
 from app.api.deps import get_identity, get_optional_user
+from app.api.expansion import get_public_expansion
 from app.api.headers import describe_headers
 from app.api.listing import Listing
 from app.core.config import Settings
 
 # As one of the ways to meet what an operation requires, it makes all others optional.
 NOTHING: dict[str, list[str]] = {}
+# What takes a token, and does without.
+OPTIONAL = {get_optional_user, get_public_expansion}
 
 
 def document_operations(app: FastAPI) -> None:
@@ -34,7 +37,7 @@ def document_operations(app: FastAPI) -> None:
 
 
 def _describe(settings: Settings, method: str, operation: dict[str, Any], calls: AbstractSet[object]) -> None:
-    is_optional = get_optional_user in calls and get_identity not in calls
+    is_optional = not OPTIONAL.isdisjoint(calls) and get_identity not in calls
     if is_optional and NOTHING not in operation["security"]:
         operation["security"].append(NOTHING)
     describe_headers(settings, method, operation, calls)

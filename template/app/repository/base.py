@@ -71,6 +71,8 @@ class Repository[Model: Entity]:
         is_computed = any(hasattr(getattr_static(cls, name, None), "__get__") for name in _DECLARED)
         cls._statements = None if own_rules or is_computed else {}
         cls._has_cursors = "_order" not in own_rules
+        if "__init__" in vars(cls) and "readable_by" not in vars(cls):
+            cls.readers = Readers.NOBODY
 
     def __init__(self, session: AsyncSession) -> None:
         self.session = session
@@ -79,7 +81,8 @@ class Repository[Model: Entity]:
     def readable_by(cls, session: AsyncSession, caller: User | None) -> Self | None:
         """Returns a repository of the records that this caller may read, or None if the caller may read none.
 
-        Override it where `scope` takes a value of the caller.
+        Override it where `__init__` takes more than the session, such as the tenant or the owner that `scope` uses:
+        until then, nobody may read.
         """
         return cls(session) if cls.readers.include(caller) else None
 

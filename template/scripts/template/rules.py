@@ -24,5 +24,6 @@ def followed(answer: str, rules: str, renames: Mapping[str, str], before: str, a
     kept = {renames.get(name, name): kind for name, kind in old_types.items()}
     for rule in new.split():
         if changed := [name for name in re.findall(r"\w+", rule) if kept.get(name) != new_types.get(name)]:
-            sys.exit(f"The rule '{rule}' names '{changed[0]}', which changes: give {answer}= anew, or {answer}={NONE}.")
+            what = "expand=" if answer == "expand" else f"The rule '{rule}'"
+            sys.exit(f"{what} names '{changed[0]}', which changes: give {answer}= anew, or {answer}={NONE}.")
     return new

@@ -1,6 +1,7 @@
 """References are put into responses: one statement each, and nothing that the caller may not read."""
 
 from collections.abc import Iterator
+from types import SimpleNamespace
 from uuid import UUID
 
 import pytest
@@ -13,6 +14,7 @@ from app.api.expansion import Expansion, References
 from app.domain.models.base import utc_now
 from app.domain.models.user import Role, User
 from app.domain.schemas.base import ResponseModel
+from app.domain.schemas.common import Expanded
 from app.domain.schemas.user import UserSummary
 from app.repository.base import Repository
 from app.repository.readers import Readers
@@ -22,7 +24,7 @@ from tests.factories.user_factory import create_user
 
 class Owned(ResponseModel):
     owner_id: UUID | None
-    owner: UserSummary | MISSING | None = MISSING
+    owner: Expanded[UserSummary] = MISSING
 
 
 class Unread(Repository[User]):
@@ -88,6 +90,33 @@ async def test_what_nobody_was_allowed_to_read_is_null_for_administrators_too(se
     await Expansion(session, admin).fill([response], {"owner"}, {"owner": (Unread, UserSummary)})
 
     assert response.owner is None
+
+
+async def test_a_repository_that_needs_more_than_its_session_is_read_by_nobody(session: AsyncSession) -> None:
+    class OfTenant(UserRepository):
+        readers = Readers.ANYBODY
+
+        def __init__(self, session: AsyncSession, tenant: str = "all") -> None:
+            super().__init__(session)
+            self.tenant = tenant
+
+    class OfOneTenant(OfTenant):
+        @classmethod
+        def readable_by(cls, session: AsyncSession, caller: User | None) -> "OfOneTenant":
+            return cls(session, "a")
+
+    assert OfTenant.readable_by(session, User(role=Role.ADMIN)) is None
+    assert OfOneTenant.readable_by(session, None).tenant == "a"
+
+
+def test_a_relationship_of_the_same_name_is_not_read() -> None:
+    owner = UserSummary(id=uuid7(), full_name="Ada")
+
+    response = Owned.model_validate(SimpleNamespace(owner_id=owner.id, owner=owner))
+
+    assert response.model_dump() == {"owner_id": owner.id}
+    response.owner = owner
+    assert response.model_dump(by_alias=True) == {"owner_id": owner.id, "owner": owner.model_dump()}
 
 
 @pytest.mark.parametrize(

@@ -26,6 +26,9 @@ Expand = Annotated[
     BeforeValidator(_split),
     Field(description="References to return as whole records, with commas between them."),
 ]
+# A reference in a response, which has it only if `expand` names it. No attribute of a model is called like the alias:
+# a relationship of the same name is not read.
+Expanded = Annotated[Reference | MISSING | None, Field(validation_alias="expanded by name")]
 
 
 class Filters(RequestModel):
