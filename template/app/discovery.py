@@ -1,4 +1,4 @@
-"""Finds modules by their place: what lies in a package belongs to the application."""
+"""Finds modules by their location: every module in a package belongs to the application."""
 
 from importlib import import_module
 from pkgutil import iter_modules
@@ -6,6 +6,6 @@ from types import ModuleType
 
 
 def modules_of(package: str) -> list[ModuleType]:
-    """Imports every module and package that lies directly in this one, in the order of their names."""
+    """Imports every module and package directly within this one, in the order of their names."""
     names = sorted(module.name for module in iter_modules(import_module(package).__path__))
     return [import_module(f"{package}.{name}") for name in names]

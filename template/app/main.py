@@ -28,7 +28,7 @@ from app.service.handlers import discover_handlers
 
 @asynccontextmanager
 async def running(app: FastAPI) -> AsyncIterator[None]:
-    """What requests need while they are served; a process without a server enters it too."""
+    """Runs everything that requests need; a process without a server enters it too."""
     providers: Providers = app.state.providers
     async with AsyncExitStack() as stack:
         stack.push_async_callback(providers.database.close)

@@ -13,12 +13,12 @@ from app.core.config import Settings, get_settings
 from app.integrations.tasks.broker import broker
 from app.integrations.tasks.scheduler import scheduler
 
-# Seconds that tasks get to end when we are asked to stop; another worker does what has not ended.
+# How long tasks may take to end when the process is asked to stop, in seconds; another worker takes over the rest.
 TIMEOUT_GRACEFUL_SHUTDOWN = 20
 
 
 async def work(settings: Settings) -> None:
-    """Until SIGTERM or Ctrl-C."""
+    """Runs tasks and their schedule until SIGTERM or Ctrl-C."""
     stopping = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)

@@ -29,7 +29,7 @@ class ETag:
         self._response = response
 
     def show[Record: Versioned](self, record: Record) -> Record:
-        """Puts the version into the response, and returns the record. Call it last, with what the client may see.
+        """Puts the version into the response, and returns the record. Call it last, with a record the client may see.
 
         The record must be flushed, so that its version is the one that is committed.
 
@@ -38,7 +38,7 @@ class ETag:
         headers, tag = self._response.headers, tag_of(record.version)
         headers["ETag"] = tag
         if self._request.method == "GET":
-            headers.setdefault("Cache-Control", "no-cache")  # keep it, and ask each time
+            headers.setdefault("Cache-Control", "no-cache")  # it may be stored, but must be revalidated each time
             headers.add_vary_header("Authorization")
             if _names(self._request, "If-None-Match", tag, is_weak=True):
                 raise HTTPException(304, headers=dict(headers))
@@ -46,7 +46,7 @@ class ETag:
 
 
 class Change(ETag):
-    """Has a change of a record check If-Match, and merge what is sent as a merge patch."""
+    """Makes a change of a record check If-Match, and merge the body if it is a merge patch."""
 
     def __init__(self, request: Request, response: Response, session: AsyncSession) -> None:
         super().__init__(request, response)
@@ -55,8 +55,8 @@ class Change(ETag):
     def expect(self, record_id: UUID) -> None:
         """Makes the next change of this record check If-Match. Call it right before the change.
 
-        The database decides, with the record locked, so that PreconditionFailedError comes from the change itself.
-        Raises PreconditionRequiredError if there must be an If-Match and there is none.
+        The version is checked while the record is locked, so that PreconditionFailedError comes from the change itself.
+        Raises PreconditionRequiredError if an If-Match is required and there is none.
         """
         headers, settings = self._request.headers, settings_of(self._request)
         is_conditional = "If-Match" in headers
@@ -97,7 +97,8 @@ ChangeDep = Annotated[Change, Depends(get_change)]
 def _names(request: Request, header: str, tag: str, *, is_weak: bool) -> bool:
     """Returns whether the header contains this tag or `*`.
 
-    A weak tag counts where `is_weak` (RFC 9110, 13.1.1 and 13.1.2). A list may be in several headers (RFC 9110, 5.3).
+    Weak tags match only if `is_weak` is set (RFC 9110, 13.1.1 and 13.1.2). A list may be split over several headers
+    (RFC 9110, 5.3).
     """
     listed = ",".join(request.headers.getlist(header))
     tags = [member.removeprefix("W/") if is_weak else member for member in _MEMBER.findall(listed)]

@@ -1,4 +1,7 @@
-"""The response to a POST that created a record: the record, `Location` and `ETag`; the same if it is repeated."""
+"""The response to a POST that created a record: the record itself, `Location` and `ETag`.
+
+A request that repeats an `Idempotency-Key` gets the same response.
+"""
 
 from collections.abc import AsyncIterator
 from typing import Annotated
@@ -37,9 +40,9 @@ class Creation:
 async def get_creation(
     request: Request, response: Response, session: SessionDep, caller: CurrentUser
 ) -> AsyncIterator[Creation]:
-    """Take it where a POST with a JSON body creates one record for a signed-in user, and returns no secret.
+    """Take `CreationDep` in a POST with a JSON body that creates one record for a signed-in user and returns no secret.
 
-    The handler returns what `respond` returns: that is what a repetition gets.
+    The handler must return the result of `respond`, since a repeated request gets exactly that.
     """
     key = key_of(request)
     if key is None:

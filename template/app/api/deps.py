@@ -32,13 +32,13 @@ SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 class Providers:
     """The objects that all requests share; there is one instance per application.
 
-    An integration replaces what it does better, such as a repository that reads through a cache.
+    An integration may replace any of them, such as a repository by one that reads through a cache.
     """
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self.access_tokens = AccessTokens(settings)
-        # What rate limits count in.
+        # Where rate limits keep their counts.
         self.counts: Storage = MemoryStorage()
         self.attempt_limiter = AttemptLimiter(settings, self.counts)
         self.registration_limiter = RegistrationLimiter(settings, self.counts)
@@ -46,16 +46,16 @@ class Providers:
         self.exports = Exports(settings)
         self.user_repository: Callable[[AsyncSession], UserRepository] = UserRepository
         self.refresh_token_repository: Callable[[AsyncSession], RefreshTokenRepository] = RefreshTokenRepository
-        # What reacts to the events of an account, within the transaction of a session.
+        # Creates the object that reacts to the events of an account, within the transaction of a session.
         self.account_events: Callable[[AsyncSession], AccountEvents] = lambda _: AccountEvents()
         # The requests with an `Idempotency-Key` that run in this process.
         self.running_requests: set[str] = set()
-        # What readiness reports besides the database: a name, and a function that raises when that is unavailable.
+        # The services that readiness reports besides the database: a name, and a function that raises during an outage.
         self.reported_checks: dict[str, Callable[[], Awaitable[None]]] = {}
 
     @cached_property
     def database(self) -> Database:
-        """Raises SystemExit, with a sentence that says what to do, when there is no database to use."""
+        """The database. Raises SystemExit, with a sentence that says what to do, if `DATABASE_URL` is not set."""
         return Database(self._settings)
 
     @cached_property
@@ -64,7 +64,7 @@ class Providers:
         return Outbox(self._settings, self.database)
 
 
-# Plain functions beside the dependencies: FastAPI solves each further dependency again for every request.
+# Dependencies call these plain functions, since FastAPI resolves each further dependency anew for every request.
 
 
 def settings_of(connection: HTTPConnection) -> Settings:
@@ -95,7 +95,7 @@ async def get_database(connection: HTTPConnection) -> Database:
 
 
 async def get_exports(connection: HTTPConnection) -> Exports:
-    """Returns the exports of this process, whose number at a time is bounded."""
+    """Returns the exports of this process, of which only a limited number may run at a time."""
     return providers_of(connection).exports
 
 
@@ -124,9 +124,9 @@ RegistrationLimiterDep = Annotated[RegistrationLimiter, Depends(get_registration
 
 
 async def get_session(connection: HTTPConnection) -> AsyncIterator[AsyncSession]:
-    """The session of a request: it only reads in a safe method, and is a transaction in any other.
+    """Yields the session of a request: it only reads if the method is safe, and is a transaction otherwise.
 
-    It ends before the response starts: what a response promises is committed, and any error rolls it back.
+    It ends before the response starts, so that no response reports a change before its commit. Any error rolls it back.
     """
     database = providers_of(connection).database
     reads = connection.scope.get("method") in SAFE_METHODS
@@ -135,13 +135,13 @@ async def get_session(connection: HTTPConnection) -> AsyncIterator[AsyncSession]
 
 
 async def get_transaction(connection: HTTPConnection) -> AsyncIterator[AsyncSession]:
-    """A session that is a transaction whatever the method, for the rare GET that writes."""
+    """Yields a session that is a transaction whatever the method, for the rare GET that writes."""
     async with providers_of(connection).database.transaction() as session:
         yield session
 
 
 async def get_snapshot(connection: HTTPConnection) -> AsyncIterator[AsyncSession]:
-    """A session for an export: it reads what was there at its first statement, and ends after the response."""
+    """Yields a session for an export: it reads a snapshot as of its first statement, and ends after the response."""
     async with providers_of(connection).database.snapshot() as session:
         yield session
 
@@ -162,7 +162,7 @@ async def get_refresh_token_repository(connection: HTTPConnection, session: Sess
 
 
 async def get_account_events(connection: HTTPConnection, session: SessionDep) -> AccountEvents:
-    """Returns what reacts to the events of an account, on the session of the request."""
+    """Returns the object that reacts to the events of an account, on the session of the request."""
     return providers_of(connection).account_events(session)
 
 
@@ -180,7 +180,7 @@ ShutdownDep = Annotated[Shutdown, Depends(get_shutdown)]
 
 
 async def get_client(connection: HTTPConnection) -> str:
-    """The address of the client; behind a proxy, what the server was told to believe of its headers."""
+    """Returns the address of the client; behind a proxy, the one in its headers, as far as the server trusts them."""
     return connection.client.host if connection.client else ""
 
 
@@ -196,7 +196,7 @@ DeviceDep = Annotated[Device, Depends(get_device)]
 
 
 async def get_attempt(limiter: AttemptLimiterDep, client: ClientDep) -> AbstractAsyncContextManager[None]:
-    """A block in which this client may guess a password."""
+    """Returns a context manager for a block in which this client may guess a password."""
     return limiter.attempt(client)
 
 
@@ -209,7 +209,7 @@ TokenDep = Annotated[str | None, Depends(_bearer)]
 
 
 async def get_identity(connection: HTTPConnection, token: TokenDep) -> Identity:
-    """Raises UnauthorizedError if there is no valid access token."""
+    """Returns the identity in the access token. Raises UnauthorizedError if there is no valid token."""
     if not token:
         raise UnauthorizedError
     return providers_of(connection).access_tokens.read(token)
@@ -219,9 +219,10 @@ IdentityDep = Annotated[Identity, Depends(get_identity)]
 
 
 async def get_current_user(connection: HTTPConnection, identity: IdentityDep) -> User:
-    """The user who is calling, read anew for each request, so that a changed role or status takes effect at once.
+    """Returns the calling user, read anew for each request, so that a changed role or status takes effect at once.
 
-    Its session is closed before the request's own begins: no request holds two connections. Raises UnauthorizedError.
+    The user is read in a separate session, which is closed before the session of the request begins, so that no request
+    holds two connections. Raises UnauthorizedError.
     """
     async with providers_of(connection).database.reading() as session:
         user = await RefreshTokenRepository(session).get_user(identity.user_id, identity.session_id)
@@ -234,7 +235,7 @@ CurrentUser = Annotated[User, Depends(get_current_user)]
 
 
 async def get_optional_user(connection: HTTPConnection, token: TokenDep) -> User | None:
-    """The user who is calling, or None where no token was sent. Raises UnauthorizedError for one that is not valid."""
+    """Returns the calling user, or None if no token was sent. Raises UnauthorizedError if the token is not valid."""
     if not token:
         return None
     return await get_current_user(connection, await get_identity(connection, token))

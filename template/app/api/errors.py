@@ -9,10 +9,10 @@ MODELS = {422: ValidationErrorResponse}
 RETRY_AFTER = {"description": "Seconds to wait before asking again.", "schema": {"type": "integer"}}
 HEADERS = {status: {"headers": {"Retry-After": RETRY_AFTER}} for status in (429, 503)}
 
-# What any body may cause: not JSON, too large, not what the operation takes.
+# The errors that any body may cause: it is not JSON, too large, or not valid for the operation.
 BODY = (400, 413, 422)
 
 
 def errors(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """For `responses=` of an operation or a router."""
+    """Returns the value of `responses=` for an operation or a router."""
     return {status: {"model": MODELS.get(status, ErrorResponse)} | HEADERS.get(status, {}) for status in statuses}

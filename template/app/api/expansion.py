@@ -1,4 +1,4 @@
-"""`expand=` puts the records that references lead to into responses, as far as the caller may read them."""
+"""`expand=` includes referenced records in responses, as far as the caller may read them."""
 
 from collections.abc import Collection, Mapping, Sequence
 from typing import Annotated, Any
@@ -12,7 +12,7 @@ from app.domain.models.user import User
 from app.domain.schemas.base import ResponseModel
 from app.repository.base import Repository
 
-# The names that a resource allows: where each reference leads, and what is shown of the record there.
+# The names that a resource allows, each with the repository and the response schema of the referenced record.
 type References = Mapping[str, tuple[type[Repository[Any]], type[ResponseModel]]]
 
 
@@ -24,7 +24,7 @@ class Expansion:
         self._caller = caller
 
     async def fill(self, responses: Sequence[ResponseModel], names: Collection[str], references: References) -> None:
-        """Sets the field of each of these names: for `customer`, the record with the ID `customer_id`.
+        """Sets the field of each of these names: `customer` becomes the record with the ID `customer_id`.
 
         The field becomes None if the record is deleted or the caller may not read it. This takes one statement for
         each name, however many responses there are.
@@ -53,6 +53,6 @@ async def get_public_expansion(connection: HTTPConnection, session: SessionDep, 
     return Expansion(session, await get_optional_user(connection, token) if is_asked else None)
 
 
-# Take it before anything that asks the database: it finds out who is calling on a connection of its own.
+# Take these before any dependency that queries the database: they look up the caller on a separate connection.
 ExpansionDep = Annotated[Expansion, Depends(get_expansion)]
 PublicExpansionDep = Annotated[Expansion, Depends(get_public_expansion)]

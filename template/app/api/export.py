@@ -20,15 +20,15 @@ from app.core.exceptions import ServiceUnavailableError
 from app.domain.schemas.base import ResponseModel
 from app.domain.schemas.common import ExportQuery
 
-# What may end an export early, and is no fault of the application.
+# The errors that may end an export early and are not a fault of the application.
 INTERRUPTIONS: tuple[type[Exception], ...] = (DBAPIError, *OUTAGES)
 
-# What the client is told to wait, in seconds, while others export.
+# How long the client is told to wait, in seconds, while other exports run.
 RETRY_AFTER = 10
 
 
 class RecordIdConvertor(StringConvertor):
-    """Matches any ID but `export`, so that a method that `/export` lacks is 405 and does not reach `/{id}`."""
+    """Matches any ID but `export`, so that a method that `/export` lacks gets a 405 and does not reach `/{id}`."""
 
     regex = "(?!export(?:/|$))[^/]+"
 
@@ -37,13 +37,13 @@ register_url_convertor("record_id", RecordIdConvertor())
 
 
 def exported(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """For `responses=` of an export: its files and its errors."""
+    """Returns the value of `responses=` for an export: its files and its errors."""
     files: dict[str, dict[str, Any]] = {kind.media_type: {} for kind in FORMATS.values()}
     return {200: {"description": "The file", "content": files}, **errors(*statuses)}
 
 
 class Exports:
-    """The exports that run in this process; there is one instance a process."""
+    """Limits the exports that run in this process. There is one instance per process."""
 
     def __init__(self, settings: Settings) -> None:
         self.timeout = settings.EXPORT_TIMEOUT
@@ -51,7 +51,7 @@ class Exports:
 
     @contextmanager
     def slot(self) -> Iterator[None]:
-        """A block in which an export runs. Raises ServiceUnavailableError while as many run as may."""
+        """Holds a slot for an export during the block. Raises ServiceUnavailableError if no slot is free."""
         if not self._free:
             raise ServiceUnavailableError("Too many exports are running.", retry_after=RETRY_AFTER)
         self._free -= 1
@@ -66,7 +66,7 @@ class Exports:
         """Returns the response that writes these records by their schema, in the format that the query asks for."""
         headers = {
             "Content-Disposition": f'attachment; filename="{name}.{query.format}"',
-            # A proxy that held the file would hide that its client has gone.
+            # A proxy that buffered the file would hide that its client has disconnected.
             "X-Accel-Buffering": "no",
         }
         chunks = _chunks(query.format, batches, schema)
@@ -74,9 +74,9 @@ class Exports:
 
 
 class ExportResponse(StreamingResponse):
-    """A file whose first records are read before it begins: what fails until then is an error as elsewhere.
+    """A file whose first records are read before it begins, so that a failure until then gets the usual error response.
 
-    What fails later cuts the connection, so that nobody takes a part of the file for the whole.
+    A later failure cuts the connection, so that nobody takes a part of the file for the whole.
     """
 
     def __init__(self, chunks: AsyncGenerator[bytes], exports: Exports, **options: Any) -> None:
@@ -97,13 +97,14 @@ class ExportResponse(StreamingResponse):
             except INTERRUPTIONS as error:
                 if not (self._has_begun and _is_outage(error)):
                     raise
-                # A server cuts a response that has no end.
+                # The server cuts the connection of a response that was not completed.
                 logger.bind(error=type(error).__name__, reason=reason(error)).error("an export was cut")
 
     async def _stream(self, first: bytes, receive: Receive, send: Send) -> None:
-        """Ends between two batches when the client has gone or the time is over.
+        """Stops between two batches once the client has disconnected or the time is over.
 
-        Only a wait for the client is cancelled: a read ends by itself in time, and to cancel it costs its connection.
+        Only a wait for the client is cancelled: a read ends in time by itself, and cancelling it would cost its
+        connection.
         """
 
         async def send_in_time(message: Message) -> None:
@@ -133,7 +134,7 @@ class ExportResponse(StreamingResponse):
 async def _chunks(
     name: str, batches: AsyncGenerator[Sequence[Any]], schema: type[ResponseModel]
 ) -> AsyncGenerator[bytes]:
-    """The bytes of a file, one chunk for each batch, and one at least."""
+    """Yields the bytes of a file: one chunk for each batch, and at least one."""
     kind = FORMATS[name]
     head = kind.head(schema)
     async with aclosing(batches):

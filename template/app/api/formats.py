@@ -1,4 +1,4 @@
-"""Records as the text of a file: a table for spreadsheets, or a JSON object a line."""
+"""Writes records as the text of a file: a table for spreadsheets, or one JSON object per line."""
 
 import csv
 import json
@@ -12,8 +12,8 @@ from pydantic import MISSING
 
 from app.domain.schemas.base import ResponseModel
 
-# Spreadsheets take text that begins so for a formula, and run it (OWASP, CSV Injection).
-# The last four are the full-width forms of the first.
+# Spreadsheets take text that begins with one of these for a formula, and run it (OWASP, CSV Injection).
+# The last four are the full-width forms of the first four.
 FORMULAS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 
 
@@ -46,13 +46,13 @@ FORMATS = {
 
 def _csv(rows: Iterable[Iterable[str]]) -> str:
     text = StringIO(newline="")
-    csv.writer(text).writerows(rows)  # as RFC 4180 has it
+    csv.writer(text).writerows(rows)  # the format of RFC 4180
     return text.getvalue()
 
 
 @cache
 def _columns(schema: type[ResponseModel]) -> Iterable[str]:
-    """The names of what each record has. A field that may be missing, as those that `expand` fills, is no column."""
+    """Returns the names of the columns. A field that may be missing, such as one that `expand` fills, is not one."""
     fields = [(name, field) for name, field in schema.model_fields.items() if field.default is not MISSING]
     names = [field.serialization_alias or name for name, field in fields if not field.exclude]
     return names + [field.alias or name for name, field in schema.model_computed_fields.items()]
@@ -65,7 +65,7 @@ def _cells(record: ResponseModel) -> Iterable[str]:
 
 
 def _cell(value: object, written: object) -> str:
-    """Writes a value as JSON has it, text without quotes, and null as nothing."""
+    """Writes a value as in JSON, but text without quotes and null as an empty cell."""
     if written is None:
         return ""
     if not isinstance(written, str):

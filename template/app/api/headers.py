@@ -1,4 +1,4 @@
-"""How `/docs` describes the headers of versions and keys: each operation that takes one of the dependencies has its."""
+"""Describes the headers of versions and keys in `/docs`, for each operation that takes one of the dependencies."""
 
 from collections.abc import Set as AbstractSet
 from typing import Any
@@ -57,5 +57,5 @@ def _add_parameter(
 
 
 def add_error(operation: dict[str, Any], status: int, description: str) -> None:
-    """In the form that all errors have."""
+    """Adds an error in the form that all errors have, unless the operation has one with this status."""
     operation["responses"].setdefault(str(status), operation["responses"]["500"] | {"description": description})

@@ -1,6 +1,7 @@
-"""A request that may be sent again: `Idempotency-Key` (draft-ietf-httpapi-idempotency-key-header).
+"""Makes a request repeatable: `Idempotency-Key` (draft-ietf-httpapi-idempotency-key-header).
 
-What it got is stored in its own transaction, and is what it gets again, to the same caller, method and path.
+The response is stored in the transaction of the request, and a repetition by the same caller, with the same method and
+path, gets it again.
 """
 
 import hashlib
@@ -31,7 +32,7 @@ _KEY = re.compile(f"{_QUOTED}|{_BARE}")
 
 
 class RepeatedRequestError(Exception):
-    """Ends a request that came before, with the response that it got then."""
+    """Ends a repeated request with the response that the first one got."""
 
     def __init__(self, status: int, headers: dict[str, str], body: bytes) -> None:
         super().__init__()
@@ -45,7 +46,7 @@ async def answer_again(_: Request, error: Exception) -> Response:
 
 
 class Repeatable:
-    """One request with a key. `session` must be the one of the request."""
+    """One request with a key. `session` must be the session of the request."""
 
     def __init__(self, request: Request, session: AsyncSession, caller: UUID, key: str, body: bytes) -> None:
         settings = settings_of(request)
@@ -58,7 +59,7 @@ class Repeatable:
 
     @contextmanager
     def running(self, running: MutableSet[str]) -> Iterator[None]:
-        """A block that only one request with this key is in. Raises ConflictError for another one."""
+        """Lets only one request with this key into the block at a time. Raises ConflictError for any other."""
         if self.id in running:
             raise still_running()
         running.add(self.id)
@@ -68,15 +69,16 @@ class Repeatable:
             running.remove(self.id)
 
     async def claim(self) -> None:
-        """Has the transaction begin by taking the key.
+        """Makes the transaction begin by claiming the key.
 
-        Its first statement raises RepeatedRequestError or ConflictError, or this does if the transaction has begun.
+        If the key is taken, the first statement of the transaction raises RepeatedRequestError or ConflictError; if the
+        transaction has begun already, this method does.
         """
         expires_at = utc_now() + self._lifetime
         await self._responses.claim(self.id, self._fingerprint(self._keys[0]), expires_at, self._answer)
 
     async def keep(self, status: int, headers: dict[str, str], body: bytes) -> None:
-        """Stores the response: it is there if what it tells of is."""
+        """Stores the response in the transaction of the request, so that neither is stored without the other."""
         await self._responses.keep(self.id, status, headers, body)
 
     def _answer(self, stored: Row[str, int, dict[str, str], bytes]) -> None:
@@ -86,12 +88,12 @@ class Repeatable:
         raise RepeatedRequestError(status, headers, body)
 
     def _fingerprint(self, key: bytes) -> str:
-        # The same keys sign access tokens and cursors, whose text begins otherwise.
+        # The prefix keeps these digests apart from access tokens and cursors, which the same keys sign.
         return hmac.digest(key, b"\0".join((b"idempotency", self.id.encode(), self._body)), "sha256").hex()
 
 
 def key_of(request: Request) -> str | None:
-    """The key of a request, without quotes. Raises RequestValidationError if it is not one."""
+    """Returns the key without quotes, or None if there is none. Raises RequestValidationError if it is not valid."""
     values = request.headers.getlist(HEADER)
     if not values:
         return None

@@ -1,4 +1,4 @@
-"""The query of a list as a dependency: each parameter once, and cursors that belong to one caller and one list."""
+"""Reads the query of a list as a dependency, and refuses repeated parameters and cursors of another caller or list."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -16,10 +16,10 @@ from app.domain.schemas.cursor import InvalidCursorError
 
 
 class Listing[Kind: Filters]:
-    """A dependency that reads a query. It raises RequestValidationError.
+    """A dependency that reads a query. It raises RequestValidationError if the query is not valid.
 
-    It reads what was sent. FastAPI by itself looks for each field of a query in each request, which takes as long as
-    the list where there are many filters.
+    It reads only the parameters that were sent. FastAPI itself would look for every field in each request, which takes
+    as long as the list if there are many filters.
     """
 
     def __init__(self, kind: type[Kind]) -> None:
@@ -75,7 +75,7 @@ def list_name(connection: HTTPConnection, query: ListQuery) -> str:
 
 
 def caller_of(connection: HTTPConnection) -> str:
-    """The ID of the user whose token the request carries; empty for anybody else, who may read a public list."""
+    """Returns the ID of the user whose token the request carries, or "" for others, who may read a public list."""
     _, token = get_authorization_scheme_param(connection.headers.get("Authorization"))
     try:
         return str(providers_of(connection).access_tokens.read(token).user_id) if token else ""

@@ -1,4 +1,4 @@
-"""What the OpenAPI document says of an operation because of what it takes, which FastAPI cannot express."""
+"""Adds to the OpenAPI document what follows from the dependencies of an operation and FastAPI cannot express."""
 
 from collections.abc import Iterator
 from collections.abc import Set as AbstractSet
@@ -14,9 +14,9 @@ from app.api.headers import describe_headers
 from app.api.listing import Listing
 from app.core.config import Settings
 
-# As one of the ways to meet what an operation requires, it makes all others optional.
+# As one of the alternatives in `security`, an empty requirement makes all others optional.
 NOTHING: dict[str, list[str]] = {}
-# What takes a token, and does without.
+# The dependencies that accept a token but do not require one.
 OPTIONAL = {get_optional_user, get_public_expansion}
 
 

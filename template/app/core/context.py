@@ -1,4 +1,4 @@
-"""What the code that serves one request may know of it anywhere, without it being passed along."""
+"""Facts about the current request that any code that serves it can read, without having them passed along."""
 
 from contextvars import ContextVar
 

@@ -8,7 +8,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from app.core.database import SETUP_ERRORS
 from app.core.exceptions import BROKEN_REFERENCE, AppError, ConflictError, ServiceUnavailableError, UnprocessableError
 
-# What reaches us when the database cannot be used at all: no connection free, none to be had, or none in time.
+# Raised when the database cannot be used at all: no connection is free, or none can be opened, or none in time.
 OUTAGES: tuple[type[Exception], ...] = (PoolTimeoutError, OSError, TimeoutError, *SETUP_ERRORS)
 
 UNIQUE_VIOLATION = "23505"
@@ -17,14 +17,14 @@ CHECK_VIOLATION = "23514"
 
 INTEGRITY_CONSTRAINT_VIOLATION = "23"
 DATA_EXCEPTION = "22"
-# Connection exceptions, insufficient resources, operator intervention (shutdown, statement timeout), rolled back to
-# resolve a conflict, a lock that is not available; a user or a database that is not, or not yet, what we were told.
+# Connection exceptions, insufficient resources, operator intervention (shutdown, statement timeout), a rollback that
+# resolves a conflict, a lock that is not available, and a user or a database that the server refuses for now.
 TRANSIENT = ("08", "53", "57", "40", "55P03", "28", "3D")
 
-# In the name of a rule such as `ends_at_above_starts_at`.
+# The comparison in the name of a rule, such as `ends_at_above_starts_at`.
 COMPARISON = re.compile(r"_(not_)?(above|below)_")
 
-# Why the database is not ready, in words that tell the public no more than they must.
+# Why the database is not ready, in phrases that reveal no more to the public than they must.
 REFUSALS = {
     "08P01": "refuses the connection",
     "28": "refuses the user or the password",
@@ -49,7 +49,7 @@ def client_error(error: DBAPIError) -> AppError | None:
 def reason(error: Exception) -> str:
     """Returns the first line of the driver's message, for the log, or the name of the error if it has none.
 
-    A failed connection's holds no submitted value.
+    The message of a failed connection contains no submitted value.
     """
     original = error.orig if isinstance(error, DBAPIError) else error
     return str(original).partition("\n")[0] or type(original).__name__
@@ -72,7 +72,7 @@ def _violation(error: DBAPIError, state: str) -> AppError:
 
 
 def _taken(error: DBAPIError) -> str:
-    """Names the columns where they are several, as the driver's detail does: `Key (number, year)=(1, 2026) ...`."""
+    """Names the columns if there are several, as the driver's detail does: `Key (number, year)=(1, 2026) ...`."""
     detail = getattr(_driver_error(error), "detail", None) or ""
     columns = re.match(r"[^()]*\(([\w\", ]+)\)=\(", detail)
     if columns and "," in columns[1]:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-# What browsers call themselves fits; the column has the same length.
+# The user agents of browsers fit. The column has the same length.
 LONGEST_USER_AGENT = 200
 # An IPv6 address with the name of an interface.
 LONGEST_CLIENT = 64
@@ -20,7 +20,7 @@ UNKNOWN = Device()
 
 
 def device_of(user_agent: str, client: str) -> Device:
-    """Both as one short line each: the client chooses the first, and a proxy may pass on anything as the second."""
+    """Shortens both values to one line each: a client may send any user agent, and a proxy any address."""
     return Device(_line(user_agent, LONGEST_USER_AGENT), _line(client, LONGEST_CLIENT))
 
 

@@ -1,6 +1,6 @@
 """The errors that services raise; `middleware/error_handler.py` turns them into responses.
 
-They carry an HTTP status because every one of them ends as a response, but nothing of the web framework.
+They carry an HTTP status, because each of them becomes a response, but do not depend on the web framework.
 """
 
 from collections.abc import Mapping
@@ -9,7 +9,7 @@ from collections.abc import Mapping
 class AppError(Exception):
     """A refusal that the client may read.
 
-    `message` says what happened in general, `detail` what it was in this case.
+    `message` describes the kind of error, and `detail` this particular case.
     """
 
     status_code = 500
@@ -46,7 +46,7 @@ class NotFoundError(AppError):
 
 
 def found[Record](record: Record | None) -> Record:
-    """Raises NotFoundError where there is none."""
+    """Returns the record. Raises NotFoundError if there is none."""
     if record is None:
         raise NotFoundError
     return record
@@ -67,25 +67,25 @@ class PreconditionFailedError(AppError):
 
 
 class PreconditionRequiredError(AppError):
-    """The change must say which version it is of (RFC 6585, 3)."""
+    """The request must say which version of the record it changes (RFC 6585, 3)."""
 
     status_code = 428
     message = "Precondition required"
 
 
-# Of a column.
+# Formatted with the name of a column.
 BROKEN_REFERENCE = "This {} refers to a record that does not exist or is still in use."
 
 
 class UnprocessableError(AppError):
-    """The request has the right form, and a value that breaks a rule."""
+    """The request has the right form, but a value breaks a rule."""
 
     status_code = 422
     message = "Validation failed"
 
 
 class TooManyRequestsError(AppError):
-    """`retry_after` is in seconds (RFC 6585, 4)."""
+    """The client has sent too many requests. `retry_after` is in seconds (RFC 6585, 4)."""
 
     status_code = 429
     message = "Too many requests"

@@ -1,4 +1,4 @@
-"""One log: Loguru's, with the standard library's loggers led into it, one line an event.
+"""One log with one line per event: Loguru's, which the standard library's loggers write to as well.
 
 A line never holds a submitted value, a password or a token, and no value can begin a line of its own.
 """
@@ -51,12 +51,12 @@ class _StandardLibraryHandler(logging.Handler):
 def configure_logging(settings: Settings) -> None:
     """Sends every log line of the process to standard output. Safe to call again.
 
-    Add sinks of your own with `logger.add`, after this: they get every line too.
+    Add further sinks with `logger.add`, after this call: they get every line too.
     """
     sink = partial(_write, _json if settings.LOG_FORMAT == "json" else _text)
     logger.remove()
     logger.add(sink, level=settings.LOG_LEVEL, format="{message}", backtrace=False, diagnose=False)
-    # Libraries speak up only about trouble: at INFO some of them log addresses with what was sent in them.
+    # Libraries log only warnings and errors, since some of them log URLs with submitted values at INFO.
     logging.basicConfig(handlers=[_StandardLibraryHandler()], level=logging.WARNING, force=True)
     for name in SERVER_LOGGERS:
         server_logger = logging.getLogger(name)
@@ -106,7 +106,7 @@ def _write_whole(stream: BinaryIO, line: bytes) -> None:
 
 def _fields(record: Record) -> dict[str, object]:
     fields: dict[str, object] = {
-        # A plain time: Loguru's own type is written in another form.
+        # A plain `datetime`, since Loguru's own type is written in another form.
         "timestamp": datetime.fromtimestamp(record["time"].timestamp(), UTC),
         "level": record["level"].name,
         "logger": record["name"],

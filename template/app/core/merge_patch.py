@@ -1,4 +1,4 @@
-"""Merge patches (RFC 7396): null removes a member, an object is merged, and anything else takes its place."""
+"""Merge patches (RFC 7396): null removes a member, an object is merged, and any other value replaces the member."""
 
 import json
 from typing import Any
@@ -7,7 +7,7 @@ from app.core.exceptions import UnprocessableError
 
 
 def merged(target: object, patch: dict[str, Any], limit: int) -> dict[str, Any]:
-    """Returns the target with the patch in it; neither is changed. Raises UnprocessableError beyond `limit` bytes."""
+    """Returns the target with the patch applied; neither is changed. Raises UnprocessableError beyond `limit` bytes."""
     result = dict(target) if isinstance(target, dict) else {}
     # No recursion: a client chooses the depth.
     remaining = [(result, patch)]

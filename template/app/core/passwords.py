@@ -19,7 +19,7 @@ SLOT_TIMEOUT = 10
 
 
 async def hash_password(password: str) -> str:
-    """Raises ServiceUnavailableError when no slot gets free within `SLOT_TIMEOUT` seconds."""
+    """Returns the hash. Raises ServiceUnavailableError when no slot gets free within `SLOT_TIMEOUT` seconds."""
     return await _in_slot(lambda: _hasher.hash(password))
 
 

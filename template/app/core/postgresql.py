@@ -1,4 +1,4 @@
-"""PostgreSQL: engines whose every wait is bounded, for a connection, for a statement, for a response of the driver."""
+"""PostgreSQL engines that bound every wait: for a connection, for a statement, and for a response of the driver."""
 
 import asyncio
 import logging
@@ -19,13 +19,14 @@ from sqlalchemy.pool import NullPool
 
 from app.core.config import Settings
 
-# The isolation level of what writes.
+# The isolation level of transactions that write.
 TRANSACTION = "READ COMMITTED"
 
-# True, in a statement, for the one transaction that gets the lock of this number, until its end. Nobody waits.
+# An SQL condition that takes the lock of this number until the transaction ends. It never waits: it is false while
+# another transaction has the lock.
 TRY_LOCK = "pg_try_advisory_xact_lock(:lock)"
 
-# What makes a transaction one that only reads, and all of it at one moment.
+# The options of a transaction that only reads, and sees the database as of one moment.
 SNAPSHOT: Mapping[str, Any] = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
 
 # Any number does, as long as all replicas of this application use the same.
@@ -34,7 +35,7 @@ ADVISORY_LOCK = 7_283_945_106
 # The pause between two attempts to get the lock, in seconds.
 LOCK_INTERVAL = 0.2
 
-# What the driver itself raises if a connection dies while it is set up: SQLAlchemy wraps errors of statements only.
+# The driver's own errors if a connection dies while it is set up, since SQLAlchemy wraps errors of statements only.
 SETUP_ERRORS: tuple[type[Exception], ...] = (
     asyncpg.InterfaceError,
     asyncpg.PostgresConnectionError,
@@ -49,12 +50,12 @@ OF_SQLALCHEMY = frozenset({"host", "port", "prepared_statement_cache_size"})
 
 
 def create_engine(settings: Settings, **options: Any) -> AsyncEngine:
-    """`options` are those of SQLAlchemy's engine."""
+    """Returns an engine with the timeouts of the settings. `options` are those of SQLAlchemy's engine."""
     statement_timeout = settings.DB_STATEMENT_TIMEOUT
     url, arguments = _driver_arguments(settings.database_url)
     arguments |= {
         "timeout": min(settings.DB_POOL_TIMEOUT, arguments.get("timeout", settings.DB_POOL_TIMEOUT)),
-        # A server that is frozen cannot keep its own timeout; the driver gives it one second of grace.
+        # A frozen server cannot enforce its own timeout; the driver gives it one second of grace.
         "command_timeout": statement_timeout + 1,
         "server_settings": {
             "statement_timeout": f"{statement_timeout:g}s",
@@ -67,7 +68,7 @@ def create_engine(settings: Settings, **options: Any) -> AsyncEngine:
 
 
 def create_migration_engine(settings: Settings) -> AsyncEngine:
-    """Returns an engine without those timeouts and without those of the role, since a migration may take long."""
+    """Returns an engine without these timeouts and without those of the role, since a migration may take long."""
     url, arguments = _driver_arguments(settings.database_url)
     return create_async_engine(url, connect_args=arguments | {"server_settings": UNBOUNDED}, poolclass=NullPool)
 
@@ -76,8 +77,8 @@ def create_migration_engine(settings: Settings) -> AsyncEngine:
 async def migration_connection(settings: Settings) -> AsyncIterator[AsyncConnection]:
     """Yields a connection for migrations, while no other replica has one. The caller manages its transactions.
 
-    The lock is another connection's, since a migration may end a transaction and begin the next. It is a transaction's
-    lock, since a session's may stay behind in PgBouncer.
+    Another connection holds the lock, since a migration may end a transaction and begin the next. The lock belongs to a
+    transaction, since one that belongs to a session may stay behind in PgBouncer.
     """
     engine = create_migration_engine(settings)
     async with engine.execution_options(isolation_level=TRANSACTION).connect() as lock, engine.connect() as connection:
@@ -87,7 +88,7 @@ async def migration_connection(settings: Settings) -> AsyncIterator[AsyncConnect
 
 
 def time_after(seconds: float) -> ColumnElement[datetime]:
-    """The time of the server, so many seconds from now: all replicas have the same, whatever their own clocks say."""
+    """Returns the server's time in so many seconds: it is the same for all replicas, whatever their own clocks say."""
     later: ColumnElement[datetime] = func.now() + literal(timedelta(seconds=seconds), Interval())
     return later
 
@@ -121,7 +122,7 @@ def _driver_arguments(database_url: str) -> tuple[URL, dict[str, Any]]:
 
 
 def _system_context(parameters: Mapping[str, str]) -> ssl.SSLContext:
-    """Returns what libpq does for `sslrootcert=system`: the CAs of this machine, and verification of the host name."""
+    """Returns the equivalent of `sslrootcert=system` in libpq: the CAs of this machine, and a verified host name."""
     context = ssl.create_default_context()
     context.set_alpn_protocols(["postgresql"])
     if certificate := parameters.get("sslcert"):
@@ -130,7 +131,7 @@ def _system_context(parameters: Mapping[str, str]) -> ssl.SSLContext:
 
 
 def _replace_closed_connection(dbapi_connection: Any, *_: Any) -> None:
-    """Sees, without a round trip, that the server closed a pooled connection, and has the pool open a new one."""
+    """Makes the pool replace a connection that the server has closed. To notice this takes no round trip."""
     if dbapi_connection.driver_connection.is_closed():
         raise DisconnectionError
 
@@ -138,8 +139,8 @@ def _replace_closed_connection(dbapi_connection: Any, *_: Any) -> None:
 async def _wait_for_other_replicas(lock: AsyncConnection) -> None:
     """Replicas that start together wait here for the first one, and then find nothing left to do.
 
-    They ask again and again: a statement that waits holds a snapshot, and CREATE INDEX CONCURRENTLY waits for all of
-    those, so that both would wait for ever.
+    They poll, since a statement that waits holds a snapshot, and CREATE INDEX CONCURRENTLY waits for all snapshots, so
+    that both would wait forever.
     """
     taken = text(f"SELECT pg_try_advisory_xact_lock({ADVISORY_LOCK})")
     if not await lock.scalar(taken):

@@ -1,4 +1,4 @@
-"""Bounds how often a client may do what costs others: guess a password, create an account."""
+"""Limits how often a client may do what costs others: guess a password, or create an account."""
 
 import time
 from collections.abc import AsyncIterator
@@ -13,17 +13,18 @@ from app.core.config import Settings
 from app.core.exceptions import ForbiddenError, TooManyRequestsError, UnauthorizedError
 from app.core.settings.addresses import plain
 
-# How a password that is wrong is refused, at sign-in and where a session asks for it again.
+# The errors for a wrong password, at sign-in and where a session asks for it again.
 WRONG_GUESS = (UnauthorizedError, ForbiddenError)
 
-# What one household or office is given; single addresses of it cost nothing.
+# The network that one household or office gets, in which further addresses cost nothing.
 IPV6_PREFIX = 64
 
 
 class Limiter:
     """Limits how often each client may do one thing. There is one instance per process.
 
-    `limit` has the notation of `limits`; `storage` is shared with other processes, or else the memory of this one.
+    `limit` is in the notation of the package `limits`. `storage` may be shared with other processes; without it, counts
+    are in the memory of this one.
     """
 
     def __init__(self, counted: str, limit: str, storage: Storage | None = None) -> None:
@@ -32,7 +33,7 @@ class Limiter:
         self._limiter = MovingWindowRateLimiter(storage or MemoryStorage())
 
     async def count(self, client: str) -> None:
-        """Raises TooManyRequestsError when the limit was reached before."""
+        """Counts one attempt. Raises TooManyRequestsError if the limit was reached before."""
         if not await self._limiter.hit(self._limit, self._counted, _network(client)):
             raise await self._refusal(client)
 
@@ -47,14 +48,14 @@ class Limiter:
 
 
 class AttemptLimiter(Limiter):
-    """Of passwords that were wrong."""
+    """Limits failed attempts to give a password."""
 
     def __init__(self, settings: Settings, storage: Storage | None = None) -> None:
         super().__init__("attempt", settings.LOGIN_RATE_LIMIT, storage)
 
     @asynccontextmanager
     async def attempt(self, client: str) -> AsyncIterator[None]:
-        """Counts the block when it refuses what was guessed. Raises TooManyRequestsError."""
+        """Counts the block if it refuses the password. Raises TooManyRequestsError if the limit is reached."""
         await self._refuse_exhausted(client)
         try:
             yield
@@ -66,7 +67,7 @@ class AttemptLimiter(Limiter):
 
 
 class RegistrationLimiter(Limiter):
-    """Of accounts that somebody created, or tried to."""
+    """Limits attempts to create an account, successful or not."""
 
     def __init__(self, settings: Settings, storage: Storage | None = None) -> None:
         super().__init__("registration", settings.REGISTRATION_RATE_LIMIT, storage)

@@ -7,12 +7,12 @@ from typing import Any
 from sqlalchemy import Connection, event
 from sqlalchemy.engine import Engine, ExecutionContext
 
-# The execution option that marks an engine, a connection or a statement as one that only reads, or takes the mark away.
+# The execution option that marks an engine, a connection or a statement as read-only, or removes that mark.
 _MARK = "app_read_only"
 READ_ONLY = {_MARK: True}
 WRITABLE = {_MARK: False}
 
-# What a statement quotes says nothing about what it does.
+# Quoted text and comments say nothing about whether a statement writes.
 _QUOTED = re.compile(r"'(?:[^']|'')*'|\"[^\"]*\"|--[^\n]*|/\*.*?\*/", re.DOTALL)
 _READS = re.compile(r"[\s(]*(select|values|table|with|show|explain|pragma)\b", re.IGNORECASE)
 # A common table expression that writes, a new table, and a row that is locked for a writer.
@@ -24,7 +24,7 @@ _WRITES = re.compile(
 
 
 class ReadOnlySessionError(RuntimeError):
-    """A fault of the application, so that the client gets a 500 and the log says what to do."""
+    """Reports a fault of the application: the client gets a 500, and the log says what to do."""
 
     def __init__(self) -> None:
         super().__init__("This session only reads: a GET that writes or locks takes TransactionDep, not SessionDep.")
@@ -36,7 +36,7 @@ def is_read_only(connection: Connection) -> bool:
 
 
 def refuse_writes(engine: Engine) -> None:
-    """Raises ReadOnlySessionError for a write that is marked with `READ_ONLY`, before it reaches the database."""
+    """Makes a write that is marked with `READ_ONLY` raise ReadOnlySessionError before it reaches the database."""
     # Events of the dialect cost next to nothing; those of the engine make each statement a tenth slower.
     event.listen(engine, "do_execute", _check)
     event.listen(engine, "do_executemany", _check)

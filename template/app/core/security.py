@@ -18,17 +18,17 @@ from app.core.exceptions import UnauthorizedError
 
 ALGORITHM = "HS256"
 ACCESS = "access"
-# What PyJWT raises, and what a claim of another type than ours makes `UUID` raise.
+# The errors that PyJWT raises, and those that `UUID` raises for a claim of the wrong type.
 INVALID = (jwt.InvalidTokenError, ValueError, TypeError, AttributeError)
 NOT_VALID = "The access token is not valid."
-# How many tokens are kept in mind.
+# How many verified tokens are cached.
 VERIFIED = 4096
 CLAIMS = ["iss", "aud", "sub", "sid", "jti", "exp", "iat", "typ"]
 
 
 @dataclass(frozen=True)
 class Identity:
-    """Who a token says is asking, and the session that it belongs to."""
+    """The user that a token identifies, and the session that it belongs to."""
 
     user_id: UUID
     session_id: UUID
@@ -40,12 +40,12 @@ class AccessTokens:
     def __init__(self, settings: Settings) -> None:
         self._keys = settings.signing_keys
         self._lifetime = timedelta(minutes=settings.ACCESS_TOKEN_EXPIRE_MINUTES)
-        # Clients send the same token again and again: what it says is verified once, its end is looked at each time.
+        # Clients send the same token again and again: its claims are verified once, its expiry is checked each time.
         self._verified = lru_cache(VERIFIED)(self._verify)
 
     @property
     def expires_in(self) -> int:
-        """Seconds."""
+        """How long an access token is valid, in seconds."""
         return int(self._lifetime.total_seconds())
 
     def issue(self, identity: Identity) -> str:
@@ -54,7 +54,7 @@ class AccessTokens:
         return sign(claims, self._keys[0], self._lifetime)
 
     def read(self, token: str) -> Identity:
-        """Raises UnauthorizedError, which does not say why."""
+        """Returns the identity in a token. Raises UnauthorizedError, which does not say why the token is refused."""
         identity, expires_at = self._verified(token)
         if expires_at <= time():
             raise UnauthorizedError(NOT_VALID)
@@ -80,7 +80,7 @@ def sign(claims: Mapping[str, object], key: bytes, lifetime: timedelta) -> str:
 def verify(token: str, keys: Iterable[bytes], required: list[str], *, leeway: float = 0) -> dict[str, Any]:
     """Returns the claims of a token that one of these keys has signed, and that has not expired.
 
-    `leeway` is in seconds: by so much may the clocks of two machines differ. Raises an error of `INVALID`.
+    `leeway` is how far the clocks of two machines may differ, in seconds. Raises an error of `INVALID`.
     """
     for key in keys:
         with suppress(*INVALID):
@@ -97,10 +97,10 @@ def verify(token: str, keys: Iterable[bytes], required: list[str], *, leeway: fl
 
 
 def new_refresh_token() -> str:
-    """256 random bits."""
+    """Returns a token of 256 random bits."""
     return secrets.token_urlsafe(32)
 
 
 def digest(token: str) -> str:
-    """What is stored of a refresh token. It is random, so that a fast hash is enough."""
+    """Returns the hash that is stored of a refresh token. The token is random, so that a fast hash is enough."""
     return hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()

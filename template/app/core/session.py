@@ -13,7 +13,7 @@ _AFTER_COMMIT = "after_commit"
 
 
 class ReadOnlySession(Session):
-    """The synchronous session inside of those that only read, which is what SQLAlchemy raises its events for."""
+    """The synchronous session inside the sessions that only read. SQLAlchemy fires its events for this one."""
 
 
 @event.listens_for(ReadOnlySession, "before_flush")
@@ -22,7 +22,7 @@ def _refuse_flush(*_: object) -> None:
 
 
 class ReadSession(AsyncSession):
-    """Has no transaction: each statement runs by itself, which saves BEGIN and ROLLBACK.
+    """A session without a transaction: each statement runs by itself, which saves BEGIN and ROLLBACK.
 
     It raises ReadOnlySessionError when it is asked to write, at the latest at the end of its block.
     """
@@ -34,11 +34,11 @@ class ReadSession(AsyncSession):
             if kind is None:
                 self.sync_session.flush()  # does nothing, or is refused
         finally:
-            await self.close()  # there is no transaction to end, which SQLAlchemy would shield by a task
+            await self.close()  # without a transaction to end, there is no need for the task that SQLAlchemy shields
 
 
 class SnapshotSession(AsyncSession):
-    """One transaction that reads what was there when it began. It raises ReadOnlySessionError for a write."""
+    """One transaction that reads a snapshot as of its first statement. It raises ReadOnlySessionError for a write."""
 
     sync_session_class = ReadOnlySession
 
@@ -46,7 +46,8 @@ class SnapshotSession(AsyncSession):
 class WriteSession(AsyncSession):
     """One transaction: committed at the end of its block, rolled back on any error.
 
-    What `after_commit` was given runs before the block ends, so that it is done before anybody gets a response.
+    Functions that were passed to `after_commit` run before the block ends, so that they are done before the client gets
+    a response.
     """
 
     async def __aexit__(self, kind: type[BaseException] | None, *error: Any) -> None:
@@ -57,13 +58,13 @@ class WriteSession(AsyncSession):
             await super().__aexit__(kind, *error)
 
     async def commit(self) -> None:
-        """Commits, and then runs what `after_commit` was given."""
+        """Commits, and then runs the functions that were passed to `after_commit`."""
         await super().commit()
         for work in self.info.pop(_AFTER_COMMIT, ()):
             await work()
 
     async def rollback(self) -> None:
-        """Rolls back, and forgets what `after_commit` was given."""
+        """Rolls back, and forgets the functions that were passed to `after_commit`."""
         self.info.pop(_AFTER_COMMIT, None)
         await super().rollback()
 

@@ -1,4 +1,4 @@
-"""Announces the end of this process before it comes, so that a load balancer can turn away first."""
+"""Announces the end of this process in advance, so that a load balancer can first stop sending requests to it."""
 
 import asyncio
 import signal
@@ -9,7 +9,7 @@ from types import FrameType
 
 
 class Shutdown:
-    """Whether the end was announced. One instance a process."""
+    """Announces and delays the end of the process. There is one instance per process."""
 
     def __init__(self, delay: float) -> None:
         self.is_announced = False
@@ -17,7 +17,7 @@ class Shutdown:
 
     @contextmanager
     def announced(self) -> Iterator[None]:
-        """Within the block, SIGTERM reaches the server only after the delay, in seconds; a second one at once."""
+        """Within the block, SIGTERM reaches the server only after `delay` seconds, but a second SIGTERM at once."""
         stop_server = signal.getsignal(signal.SIGTERM)
         in_main_thread = threading.current_thread() is threading.main_thread()
         if not (self._delay and in_main_thread and callable(stop_server)):

@@ -1,4 +1,4 @@
-"""SQLite, held to what the layers above expect of a database.
+"""SQLite, adapted to what the layers above expect of a database.
 
 References are checked, waits are bounded, times keep their zone, and errors carry an SQLSTATE.
 """
@@ -23,19 +23,19 @@ from sqlalchemy.pool import ConnectionPoolEntry, NullPool
 from app.core.config import Settings
 from app.core.read_only import WRITABLE, is_read_only
 
-# The isolation level of what writes.
+# The isolation level of transactions that write.
 TRANSACTION = "SERIALIZABLE"
 
-# True, in a statement, for the one transaction that has the lock of this number: what writes has locked all there is.
+# An SQL condition for the lock of this number. It is always true, since a transaction that writes locks the whole file.
 TRY_LOCK = ":lock IS NOT NULL"
 
-# What makes a transaction that only reads.
+# The options of a transaction that only reads.
 SNAPSHOT: Mapping[str, Any] = {"isolation_level": "SERIALIZABLE"}
 
-# What the driver itself raises if a connection cannot be set up: SQLAlchemy wraps errors of statements only.
+# The driver's own errors if a connection cannot be set up, since SQLAlchemy wraps errors of statements only.
 SETUP_ERRORS: tuple[type[Exception], ...] = (sqlite3.OperationalError,)
 
-# In seconds; another replica may migrate meanwhile.
+# How long to wait while another replica migrates, in seconds.
 MIGRATION_TIMEOUT = 60
 
 # How many of its instructions SQLite works off before it looks at the clock.
@@ -58,7 +58,7 @@ SQLSTATES = {
 
 
 class UtcDateTime(DATETIME):
-    """SQLite stores no time zone: all times are in UTC there."""
+    """A time that is stored in UTC, since SQLite stores no time zone."""
 
     def bind_processor(self, dialect: Dialect) -> Callable[[datetime | None], str | None]:
         return lambda value: None if value is None else _written(value.astimezone(UTC))
@@ -73,14 +73,14 @@ def _written(value: datetime) -> str:
 
 
 class ExactNumeric(Numeric[Decimal]):
-    """SQLite counts in floating point, which keeps 15 digits; they come back as they were."""
+    """A decimal number that SQLite stores in floating point, which keeps 15 digits; they come back as they were."""
 
     def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[float | None], Decimal | None]:
         return lambda value: None if value is None else Decimal(f"{value:.{self.scale}f}")
 
 
 def create_engine(settings: Settings, **options: Any) -> AsyncEngine:
-    """`options` are those of SQLAlchemy's engine."""
+    """Returns an engine with the timeouts of the settings. `options` are those of SQLAlchemy's engine."""
     statement_timeout = settings.DB_STATEMENT_TIMEOUT
     engine = _create_engine(settings, statement_timeout, echo=settings.DEBUG, hide_parameters=True, **options)
 
@@ -92,7 +92,7 @@ def create_engine(settings: Settings, **options: Any) -> AsyncEngine:
         )
 
     def begin_statement(conn: Connection, context: ExecutionContext, **_: Any) -> None:
-        streams = context.execution_options.get("stream_results")  # and works on for as long as it is read
+        streams = context.execution_options.get("stream_results")  # such a statement runs for as long as it is read
         reading = settings.EXPORT_TIMEOUT if streams else 0
         conn.info["deadline"] = monotonic() + statement_timeout + reading
 
@@ -103,12 +103,12 @@ def create_engine(settings: Settings, **options: Any) -> AsyncEngine:
 
 
 def create_migration_engine(settings: Settings) -> AsyncEngine:
-    """An engine for a migration, which may take its time and makes tables anew that others refer to."""
+    """Returns an engine for a migration, which may take long and recreates tables that others refer to."""
     return _create_engine(settings, MIGRATION_TIMEOUT, poolclass=NullPool)
 
 
 def time_after(seconds: float) -> ColumnElement[str]:
-    """The time, so many seconds from now, as `UtcDateTime` writes it."""
+    """Returns the time in so many seconds, as `UtcDateTime` writes it."""
     return func.strftime("%Y-%m-%d %H:%M:%f000", "now", f"{seconds:+.3f} seconds", type_=String())
 
 
@@ -120,7 +120,7 @@ async def ping(connection: AsyncConnection) -> None:
 async def migration_connection(settings: Settings) -> AsyncIterator[AsyncConnection]:
     """Yields a connection for migrations, while no other replica has one. The caller manages its transactions.
 
-    The lock is another file's, since a migration may end a transaction and begin the next.
+    The lock is on another file, since a migration may end a transaction and begin the next.
     """
     engine = create_migration_engine(settings)
     file = f"{engine.url.database}-migration"
@@ -143,7 +143,7 @@ def _create_engine(settings: Settings, timeout: float, **options: Any) -> AsyncE
 
 
 def _let_readers_read(dbapi_connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
-    """While somebody writes; the file keeps this mode."""
+    """Lets connections read while another one writes. The file keeps this mode."""
     _execute(dbapi_connection, "PRAGMA journal_mode = WAL")
 
 
@@ -158,16 +158,16 @@ def _execute(dbapi_connection: DBAPIConnection, statement: str) -> None:
 
 
 def _begin(connection: Connection) -> None:
-    """Takes the one lock for writing at once: a transaction that first reads and then writes could not get it later."""
+    """Takes the only write lock at once, since a transaction that reads before it writes might not get it later."""
     driver: Any = connection.connection.driver_connection
-    if driver.isolation_level is None:  # each statement stands alone
+    if driver.isolation_level is None:  # with autocommit, each statement runs by itself
         return
     begin = "BEGIN" if is_read_only(connection) else "BEGIN IMMEDIATE"
     connection.exec_driver_sql(begin, execution_options=WRITABLE)
 
 
 def _add_sqlstate(context: ExceptionContext) -> None:
-    """Has the error say what PostgreSQL's would, with the table and the constraint that it names."""
+    """Adds to the error what PostgreSQL would report: the SQLSTATE, the table, the constraint and the detail."""
     error = context.original_exception
     if not isinstance(error, sqlite3.Error):
         return

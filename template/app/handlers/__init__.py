@@ -1,1 +1,1 @@
-"""Your handlers of messages: every module here is found by being here. docs/outbox.md shows how to write one."""
+"""Your handlers of messages: every module of this package is discovered. docs/outbox.md shows how to write one."""

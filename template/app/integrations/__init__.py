@@ -1,4 +1,4 @@
-"""What options add to the application: one package each, found by being here.
+"""The integrations, which options add to the application: each is a package, and is discovered by its location.
 
 A package has a module `integration` with the hooks that it needs:
 

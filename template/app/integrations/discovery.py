@@ -18,7 +18,7 @@ def install_integrations(app: FastAPI, settings: Settings) -> None:
 
 
 async def run_integrations(app: FastAPI, stack: AsyncExitStack) -> None:
-    """Enters what runs while the application does; the stack leaves it."""
+    """Enters `running` of each option that has one; the stack leaves it."""
     for integration in _integrations():
         if hasattr(integration, "running"):
             await stack.enter_async_context(integration.running(app, app.state.settings))

@@ -11,7 +11,7 @@ CONTENT_TOO_LARGE = 413
 
 
 class BodyLimitMiddleware:
-    """Refuses at once by Content-Length, and a chunked body as soon as it has passed the limit."""
+    """Refuses a body at once by its Content-Length, and a chunked body as soon as it exceeds the limit."""
 
     def __init__(self, app: ASGIApp, max_body_size: int) -> None:
         self.app = app

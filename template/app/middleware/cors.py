@@ -1,4 +1,4 @@
-"""Which other origins a browser may call from."""
+"""Configures the other origins that a browser may call from."""
 
 from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
@@ -15,7 +15,7 @@ def add_cors(app: FastAPI, settings: Settings) -> None:
         CORSMiddleware,
         allow_origins=settings.CORS_ORIGINS,
         allow_credentials=settings.CORS_ALLOW_CREDENTIALS,
-        # Whoever may GET may HEAD, with a token as well.
+        # Where GET is allowed, so is HEAD, also for a request with a token.
         allow_methods=[*settings.CORS_ALLOW_METHODS, *(["HEAD"] if "GET" in settings.CORS_ALLOW_METHODS else [])],
         allow_headers=settings.CORS_ALLOW_HEADERS,
         expose_headers=[REQUEST_ID_HEADER, "Location", "ETag", "Retry-After", "Content-Disposition"],

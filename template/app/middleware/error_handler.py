@@ -27,7 +27,7 @@ from app.middleware.routes import allowed_methods, route_template
 MAX_ERRORS = 20
 MAX_FIELD_LENGTH = 100
 
-# Responses that say when to ask again, in seconds: where nobody knows better, soon (RFC 6585, 4; RFC 9110, 15.6.4).
+# Responses with `Retry-After`: one second, unless the error gives another value (RFC 6585, 4; RFC 9110, 15.6.4).
 RETRIED = (429, 503)
 
 
@@ -125,6 +125,6 @@ async def _outage(request: Request, error: Exception) -> Response:
 
 
 def _field(location: Iterable[Any]) -> str:
-    """`("body", "items", 0, "price")` is `items.0.price`: where the value came from says nothing to a form."""
+    """Turns `("body", "items", 0, "price")` into `items.0.price`, since a form has no use for the first part."""
     parts = [str(part) for part in location]
     return ".".join(parts[1:] or parts)[:MAX_FIELD_LENGTH]

@@ -1,4 +1,4 @@
-"""One log line a request."""
+"""Writes one log line per request."""
 
 from contextlib import suppress
 from time import perf_counter
@@ -25,7 +25,7 @@ class LoggingMiddleware:
         try:
             await self.app(scope, receive, send)
         finally:
-            with suppress(Exception):  # of a sink that is to raise: the response was sent, and its connection stays
+            with suppress(Exception):  # a sink may raise, but the response was sent, and its connection must stay
                 logger.bind(
                     method=scope["method"],
                     route=route_template(scope),

@@ -1,4 +1,4 @@
-"""The only middleware that wraps `send`; each further one would cost every request the same again."""
+"""The only middleware that wraps `send`: each further one would add the same cost to every request."""
 
 from collections.abc import Awaitable
 
@@ -7,7 +7,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from app.core.context import request_id
 from app.middleware.request_id import HEADER
 
-# What a browser must not do with any response (OWASP REST Security Cheat Sheet).
+# Headers that restrict what a browser does with any response (OWASP REST Security Cheat Sheet).
 SECURITY_HEADERS = [
     (b"x-content-type-options", b"nosniff"),
     (b"x-frame-options", b"DENY"),
@@ -38,11 +38,11 @@ AnswerMiddleware = ResponseMiddleware  # deprecated: this name goes in 0.6.0
 
 
 def has_begun(scope: Scope) -> bool:
-    """Whether a part of the response was sent."""
+    """Returns whether a part of the response was sent."""
     return _STATUS in scope
 
 
 def status_of(scope: Scope) -> int:
-    """The status of the response; 500, which the server sends by itself, if the application sent none."""
+    """Returns the status of the response, or the 500 that the server sends by itself if the application sent none."""
     status: int = scope.get(_STATUS, 500)
     return status

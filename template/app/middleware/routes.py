@@ -9,7 +9,7 @@ from starlette.types import Scope
 
 
 def route_template(scope: Scope) -> str | None:
-    """The path of the route that served this request, such as `/api/v1/users/{user_id}`; None where none did."""
+    """Returns the path of the route that served this request, like `/api/v1/users/{user_id}`, or None if none did."""
     return _templates(scope["app"]).get(id(scope.get("route")))
 
 

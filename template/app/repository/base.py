@@ -1,4 +1,4 @@
-"""What every repository can do. All SQL lives in this package."""
+"""The base of all repositories. SQL belongs in repositories only."""
 
 import operator as compare
 from collections.abc import AsyncGenerator, Callable, Collection, Hashable, Mapping, Sequence
@@ -44,14 +44,14 @@ class Slice[Model]:
 
     @property
     def total_pages(self) -> int | None:
-        """How many pages there are, or None where `total` is."""
+        """The number of pages, or None if `total` is None."""
         return None if self.total is None else -(-self.total // self.limit)
 
 
 class Repository[Model: Entity]:
-    """Reads and writes the records of one model that lie within `scope`.
+    """Reads and writes the records of one model that are within `scope`.
 
-    Nothing here commits: the session belongs to the request.
+    No method commits: the session belongs to the request.
     """
 
     model: type[Model]
@@ -60,7 +60,7 @@ class Repository[Model: Entity]:
     # Who may read the records when others refer to them. The routers say who may read them by themselves.
     readers: ClassVar[Readers] = Readers.NOBODY
 
-    # None if this class builds its statements by rules of its own, which may hold values of one caller.
+    # None if this class overrides how statements are built, since they may then hold values of one caller.
     _statements: ClassVar[dict[Hashable, Any] | None]
     # False if a subclass overrides `_order`: its list has page numbers only.
     _has_cursors: ClassVar[bool]
@@ -120,12 +120,12 @@ class Repository[Model: Entity]:
         matches = self._matches(query)
         shape = ("list", query.sort_by, query.sort_order, query.count)
         page = self._page(query, matches) if matches else self._shared(shape, lambda: self._page(query))
-        # One record more than the page has, which tells whether another page follows.
+        # The limit is one record more than the page has, to see whether another page follows.
         window = {"page_limit": query.limit + 1, "page_offset": (query.page - 1) * query.limit}
         if not query.count:
             return self._slice(query, (await self.session.scalars(page, window)).all(), None)
 
-        # One statement for both; only a page past the end has no row that could carry the total.
+        # One statement returns the page and the total; only a page past the end has no row that could carry the total.
         rows = (await self.session.execute(page, window)).all()
         count = rows[0][1] if rows else 0 if query.page == 1 else await self.session.scalar(self._total(matches))
         return self._slice(query, [row[0] for row in rows], count)
@@ -151,7 +151,7 @@ class Repository[Model: Entity]:
         return self._slice(query, records, total)
 
     async def stream(self, query: Filters) -> Batches[Model]:
-        """Yields all records that match, in batches, from a cursor of the database: the session is a transaction."""
+        """Yields all records that match, in batches, from a database cursor, so the session needs a transaction."""
         statement = self._page(query, self._matches(query)).limit(None).offset(None)
         result = await self.session.stream_scalars(statement, execution_options={"yield_per": BATCH})
         try:
@@ -213,9 +213,9 @@ class Repository[Model: Entity]:
                 raise ConflictError(BROKEN_REFERENCE.format(key.parent.key.replace("_", " ")))
 
     def _shared[Statement](self, shape: Hashable, build: Callable[[], Statement]) -> Statement:
-        """The statement of this shape, built once for all instances that have nothing but their session.
+        """Returns the statement of this shape, built once for all instances that have no attribute but `session`.
 
-        Building it costs as much as running it.
+        Building a statement costs as much as running it.
         """
         if self._statements is None or vars(self).keys() != {"session"}:
             return build()
@@ -278,6 +278,6 @@ COMPARISONS: Mapping[Operator, Callable[[InstrumentedAttribute[Any], Any], Colum
     "null": lambda column, is_null: column.is_(None) if is_null else column.is_not(None),
 }
 
-# What decides how a statement reads, and what a subclass declares as plain values.
+# The members that decide how a statement is built, and those that a subclass declares as plain values.
 _RULES = ("scope", "_live", "_select", "_page", "_total", "_matches", "_order", "_keyset", "_shared")
 _DECLARED = ("model", "sortable", "searchable")

@@ -16,7 +16,7 @@ from app.domain.schemas.cursor import InvalidCursorError, Position
 
 @dataclass(frozen=True)
 class Keyset:
-    """Records by one column, and those with the same value by their ID, so that no record is on two pages.
+    """Orders records by one column, and those with the same value by their ID, so that no record is on two pages.
 
     Null sorts as the largest value on every database.
     """
@@ -27,7 +27,7 @@ class Keyset:
 
     @property
     def order(self) -> Sequence[ColumnElement[Any]]:
-        """What the list is ordered by."""
+        """The expressions by which the list is ordered."""
         if self.ascending:
             order = self.column.asc()
             return order.nulls_last() if self._is_nullable else order, self.identity.asc()
@@ -35,14 +35,15 @@ class Keyset:
         return order.nulls_first() if self._is_nullable else order, self.identity.desc()
 
     def position(self, record: Entity) -> Position:
-        """Returns where this record lies in the order."""
+        """Returns the position of this record in the order."""
         value = getattr(record, self.column.key)
         return Position(self._adapter.dump_python(value, mode="json"), str(record.id))
 
     def after(self, *, null: bool) -> Sequence[ColumnElement[bool]]:
-        """The records that follow a position, as ranges in their order. An index serves each of them, not their union.
+        """Returns a condition for each range of records that follow a position, in the order of the ranges.
 
-        `null` says whether the position has no value; `values` has the parameters of what is returned.
+        An index serves each range, but not their union. `null` says whether the position has no value; `values` returns
+        the parameters of the conditions.
         """
         record_id = bindparam("after_id", type_=self.identity.type)
         if null:
@@ -58,7 +59,7 @@ class Keyset:
         return [key > here, self.column.is_(None)] if self._is_nullable else [key > here]
 
     def values(self, position: Position) -> dict[str, Any]:
-        """Raises InvalidCursorError."""
+        """Returns the parameters of `after` for this position. Raises InvalidCursorError."""
         try:
             value = None if position.value is None else self._adapter.validate_python(position.value)
         except ValidationError:

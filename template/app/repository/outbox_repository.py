@@ -14,23 +14,23 @@ from app.core.session import after_commit
 from app.domain.messages import Message
 from app.domain.models.outbox_message import AT_ONCE, OutboxMessage
 
-# In bytes. What is longer belongs into a table of its own, and its ID into the message.
+# In bytes. Longer data belongs in a separate table, and only its ID in the message.
 MAXIMUM_SIZE = 64 * 1024
 MAXIMUM_KEY_LENGTH = 200
 MAXIMUM_ERROR_LENGTH = 500
 
-# How many that were delivered long ago one statement removes.
+# How many old messages one statement removes.
 BATCH = 1000
 
-# What delivers in this process, to be told of each commit that wrote a message.
+# Called after each commit that wrote a message, to wake the loop that delivers in this process.
 listeners: set[Callable[[], None]] = set()
 
 
 async def put_message(session: AsyncSession, message: Message, *, key: str | UUID | None = None) -> None:
     """Has the message delivered once this transaction is committed, and never if it is rolled back.
 
-    Messages with the same key are delivered one after the other, in their order. It is delivered at least once: what
-    its handler does a second time must change nothing. Raises UnprocessableError if it is too large.
+    Messages with the same key are delivered one after the other, in their order. A message is delivered at least once:
+    its handler must be idempotent. Raises UnprocessableError if the message is too large.
     """
     payload = message.model_dump_json()
     if (size := len(payload.encode())) > MAXIMUM_SIZE:
@@ -50,7 +50,7 @@ async def _tell_listeners() -> None:
 
 @dataclass(frozen=True)
 class Claim:
-    """A message that this process may deliver until its lease ends. Nobody else has its ID with this attempt."""
+    """A message that this process may deliver until its lease ends. No other claim has the same ID and attempt."""
 
     id: int
     attempt: int
@@ -63,12 +63,12 @@ class Claim:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a claim: it was delivered, or failed and is due after `delay` seconds, or parked without one."""
+    """The outcome of a claim: delivered, failed and due again in `delay` seconds, or parked if there is no `delay`."""
 
     claim: Claim
     error: str | None = None
     delay: float | None = None
-    # Nobody tried: the process was told to stop.
+    # The attempt does not count: the process was asked to stop.
     released: bool = False
 
 
@@ -79,13 +79,13 @@ class OutboxRepository:
         self.session = session
 
     async def is_due(self, but: Collection[str] = ()) -> bool:
-        """Whether there may be something to claim, `but` of these kinds. It only reads."""
+        """Returns whether there may be a message to claim, except of the kinds in `but`. It only reads."""
         return bool(await self.session.scalar(select(exists().where(*_due(but)))))
 
     async def claim(self, limit: int, lease: float, but: Collection[str] = ()) -> list[Claim]:
-        """Takes as many as that for `lease` seconds: the first of each key, whatever other processes do not have.
+        """Claims up to `limit` messages for `lease` seconds: those that are due and free, of each key only the first.
 
-        Those `but` of these kinds are left alone.
+        Messages of the kinds in `but` are left alone.
         """
         due = _claimable(but).limit(limit).with_for_update(skip_locked=True, of=OutboxMessage).cte("due")
         claimed = (
@@ -99,7 +99,7 @@ class OutboxRepository:
         return sorted((Claim(*row) for row in rows), key=lambda claim: claim.id)
 
     async def settle(self, outcomes: Sequence[Outcome]) -> None:
-        """Writes down what became of claims, except of those that were lost meanwhile."""
+        """Stores the outcomes of claims, except those that were lost in the meantime."""
         delivered = [outcome for outcome in outcomes if outcome.error is None and not outcome.released]
         if delivered:
             connection = await self.session.connection()
@@ -122,9 +122,9 @@ class OutboxRepository:
         await self._update(*mine, OutboxMessage.delivered_at.is_(None), **values)
 
     async def clean(self, keep: float, furthest: float) -> None:
-        """Removes what was delivered more than `keep` seconds ago.
+        """Removes messages that were delivered more than `keep` seconds ago.
 
-        What is due in more than `furthest` seconds was written before a clock jumped back: it is due now.
+        A message due in more than `furthest` seconds was written before a clock jumped back: it becomes due now.
         """
         old = select(OutboxMessage.id).where(OutboxMessage.delivered_at <= time_after(-keep)).limit(BATCH)
         erase = delete(OutboxMessage).where(OutboxMessage.id.in_(old.with_for_update(skip_locked=True)))
@@ -155,19 +155,19 @@ def _due(but: Collection[str]) -> tuple[ColumnElement[bool], ...]:
 
 
 def _claimable(but: Collection[str]) -> Any:
-    """The messages that are due, save those before which another one of their key waits, is tried, or is parked."""
+    """Returns the due messages, except those behind another of their key that waits, is being tried or is parked."""
     other = aliased(OutboxMessage)
     before = exists().where(
         other.key == OutboxMessage.key,
         other.delivered_at.is_(None),
-        # One with a greater number may be under way, if it was committed first.
+        # A message with a greater ID may be under way, if it was committed first.
         or_(other.id < OutboxMessage.id, other.due_at > time_after(0)),
     )
     return select(OutboxMessage.id).where(*_due(but), ~before).order_by(OutboxMessage.due_at, OutboxMessage.id)
 
 
 _table: Any = OutboxMessage.__table__
-# Past the unit of work, and without asking for the ID: a request that puts a message should hardly notice.
+# This bypasses the unit of work and does not return the ID, so that a message costs a request next to nothing.
 _PUT = insert(_table).values(due_at=AT_ONCE).inline()
 _DELIVERED = (
     update(_table)

@@ -13,18 +13,18 @@ _UNDELIVERED = OutboxMessage.delivered_at.is_(None)
 
 @dataclass(frozen=True)
 class OutboxState:
-    """How many messages there are of each kind."""
+    """How many messages there are in each state."""
 
     waiting: int
-    # Of those that wait: tried already, in vain.
+    # Those of the waiting messages that have failed already.
     failing: int
     parked: int
-    # When the oldest one that waits was written, if one does.
+    # When the oldest waiting message was written, or None if none waits.
     oldest: datetime | None
 
 
 class OutboxStateRepository:
-    """What is in the outbox, for people who look after it."""
+    """Reads the state of the outbox and replays messages, for the people who operate it."""
 
     def __init__(self, session: AsyncSession) -> None:
         self.session = session
@@ -40,12 +40,12 @@ class OutboxStateRepository:
         return OutboxState(*(await self.session.execute(counts.where(_UNDELIVERED))).one())
 
     async def parked(self, limit: int) -> Sequence[OutboxMessage]:
-        """The first that were parked."""
+        """Returns parked messages, at most `limit`, the oldest first."""
         parked = select(OutboxMessage).where(_UNDELIVERED, OutboxMessage.parked_at.is_not(None))
         return (await self.session.scalars(parked.order_by(OutboxMessage.id).limit(limit))).all()
 
     async def replay(self, message_id: int | None = None) -> int:
-        """Has one that was parked, or all of them, tried anew. Returns how many."""
+        """Has one parked message, or all of them, tried again, and returns their number."""
         parked = update(OutboxMessage).where(_UNDELIVERED, OutboxMessage.parked_at.is_not(None))
         if message_id is not None:
             parked = parked.where(OutboxMessage.id == message_id)

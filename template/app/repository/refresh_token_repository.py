@@ -13,7 +13,7 @@ from app.domain.models.user import User
 
 # How many sessions of a user are shown.
 LIST_LIMIT = 100
-# A token that is used or revoked keeps nothing of where that was.
+# A token that is used or revoked keeps no data about its device.
 _NO_DEVICE: Mapping[str, Any] = {"user_agent": None, "client": None}
 
 
@@ -44,31 +44,31 @@ class RefreshTokenRepository:
         return await self.session.scalar(select(RefreshToken).where(RefreshToken.token_hash == token_hash))
 
     async def use(self, token_hash: str) -> bool:
-        """Takes the token out of use, for the first caller only: it is one statement."""
+        """Marks the token as used. Returns True to one caller at most, since it is a single statement."""
         statement = update(RefreshToken).where(RefreshToken.token_hash == token_hash, *_current(utc_now()))
         used = statement.values(used_at=utc_now(), **_NO_DEVICE).returning(RefreshToken.id)
         return await self.session.scalar(used) is not None
 
     async def get_user(self, user_id: UUID, session_id: UUID) -> User | None:
-        """The user of a session, if both may still be here."""
+        """Returns the user of a session, or None if the session has ended or the user is inactive or deleted."""
         values = {"user_id": user_id, "session_id": session_id, "now": utc_now()}
         return await self.session.scalar(_USER_OF_SESSION, values)
 
     async def list_current(self, user_id: UUID, *, first: UUID | None = None) -> Sequence[RefreshToken]:
-        """The current token of each session of the user: of the `first` one, then of those that were used last."""
+        """Returns the current token of each session of the user: of the session `first`, then of the last used."""
         tokens = select(RefreshToken).where(RefreshToken.user_id == user_id, *_current(utc_now()))
         order = (RefreshToken.session_id == first).desc(), RefreshToken.created_at.desc(), RefreshToken.id.desc()
         return (await self.session.scalars(tokens.order_by(*order).limit(LIST_LIMIT))).all()
 
     async def is_current(self, user_id: UUID, session_id: UUID) -> bool:
-        """Whether the user has this session, and it has not ended."""
+        """Returns whether the user has this session and it has not ended."""
         own = (RefreshToken.user_id == user_id, RefreshToken.session_id == session_id, *_current(utc_now()))
         return await self.session.scalar(select(RefreshToken.id).where(*own)) is not None
 
     async def hold(self, user_id: UUID) -> None:
-        """Lets nobody sign in as this user, or refresh a token, until the end of the transaction.
+        """Keeps anybody from signing in as this user, or refreshing a token, until the end of the transaction.
 
-        Whoever is in the middle of it is waited for, so that what is revoked next includes the new token.
+        It waits for a sign-in or refresh that is under way, so that a revocation that follows includes the new token.
         """
         await self.session.execute(select(User.id).where(User.id == user_id).with_for_update(key_share=True))
 
@@ -81,12 +81,12 @@ class RefreshTokenRepository:
         await self._revoke(RefreshToken.user_id == user_id, *(() if but is None else (RefreshToken.session_id != but,)))
 
     async def commit(self) -> None:
-        """Keeps what was done so far, whatever the response will be."""
+        """Commits the changes so far, even if the response will be an error."""
         await self.session.commit()
 
     async def _revoke(self, *conditions: ColumnElement[bool]) -> None:
         live = select(RefreshToken.id).where(*conditions, RefreshToken.revoked_at.is_(None))
-        # In one order for everybody, so that nobody waits for whoever waits for them.
+        # Every transaction locks these rows in the same order, so that none deadlocks with another.
         locked = live.order_by(RefreshToken.id).with_for_update(key_share=True).cte("live")
         revoked = update(RefreshToken).where(RefreshToken.id.in_(select(locked.c.id)))
         await self.session.execute(revoked.values(revoked_at=utc_now(), **_NO_DEVICE))
@@ -96,7 +96,7 @@ def _current(now: datetime | BindParameter[datetime]) -> tuple[ColumnElement[boo
     return (RefreshToken.used_at.is_(None), RefreshToken.revoked_at.is_(None), RefreshToken.expires_at > now)
 
 
-# Every request that is signed in runs it, so that it is built once.
+# This is built only once, since every request with a session runs it.
 _ALIVE = exists().where(
     RefreshToken.session_id == bindparam("session_id"), RefreshToken.user_id == User.id, *_current(bindparam("now"))
 )

@@ -1,4 +1,4 @@
-"""Records that are found by a slug: a few words of theirs, as a person can read them in a path."""
+"""Records that are found by a slug: a few words from the record that a person can read in a path."""
 
 from secrets import token_hex
 from typing import Any, ClassVar
@@ -9,16 +9,16 @@ from sqlalchemy import select
 from app.domain.models.base import Slugged
 from app.repository.base import Repository
 
-# In characters. What makes a slug unique comes on top.
+# In characters, without the ending that makes a slug unique.
 LENGTH = 64
-# What a path has in the place of a slug.
+# The words that other paths have in the place of a slug.
 RESERVED = {"export"}
 
 
 class SluggedRepository[Model: Slugged](Repository[Model]):
     """A repository whose `create` makes the slug of a record from its field `slug_source`.
 
-    It is unique among the records that are not deleted, and stays when the field changes.
+    The slug is unique among the records that are not deleted, and stays the same when the field changes.
     """
 
     slug_source: ClassVar[str]

@@ -11,7 +11,7 @@ from app.core.exceptions import ConflictError
 from app.domain.models.base import utc_now
 from app.domain.models.stored_response import StoredResponse
 
-# How many that have expired each new one takes away, where there are any.
+# How many expired responses each new one removes at most.
 BATCH = 10
 
 # Seconds.
@@ -27,11 +27,11 @@ class StoredResponseRepository:
         self.session = session
 
     async def claim(self, response_id: str, fingerprint: str, expires_at: datetime, found: Found) -> None:
-        """Takes this ID as soon as the transaction begins, or hands what is stored under it to `found`, which raises.
+        """Claims this ID when the transaction begins, or passes the response stored under it to `found`, which raises.
 
-        The transaction begins with the first statement: nothing is locked while a password is hashed. What `found`
-        raises comes from that statement, as does ConflictError while another request has the ID: nobody waits. If the
-        transaction has begun already, all of this happens here.
+        The transaction begins with its first statement, so that nothing is locked while a password is hashed. That
+        statement raises the error of `found`, or ConflictError while another request has the ID: no request waits. If
+        the transaction has begun already, all of this happens in this call.
         """
         values = {"id": response_id, "fingerprint": fingerprint, "expires_at": expires_at}
         lock = int.from_bytes(bytes.fromhex(response_id[:16]), signed=True)
@@ -71,7 +71,8 @@ def _claim(connection: Connection, values: dict[str, Any], found: Found) -> None
         connection.execute(_ERASE, values)
 
 
-# Only who gets the lock writes, so that nobody waits for a row of others, and what was committed meanwhile conflicts.
+# Only the request that gets the lock writes, so that none waits for the row of another. A row that was committed in the
+# meantime conflicts.
 # A row with status 0 belongs to a request that ended without a response.
 _CLAIM = text(f"""
     INSERT INTO stored_responses (id, fingerprint, status, headers, body, expires_at)
@@ -89,7 +90,7 @@ _CLAIM = text(f"""
 _STORED = select(StoredResponse.fingerprint, StoredResponse.status, StoredResponse.headers, StoredResponse.body).where(
     StoredResponse.id == bindparam("id"), StoredResponse.status != 0, StoredResponse.expires_at > bindparam("now")
 )
-# Past the unit of work, whose updates of many rows cost several times as much.
+# This bypasses the unit of work, whose updates of many rows cost several times as much.
 _table: Any = StoredResponse.__table__
 _KEEP = (
     update(_table)

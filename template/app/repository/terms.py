@@ -1,4 +1,4 @@
-"""What a request demands of a change besides its values: the version that the record must have, and merging."""
+"""The terms that a request sets for a change besides its values: the version that the record must have, and merging."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -20,8 +20,8 @@ _TERMS = "terms"
 class Terms:
     """The terms of one change.
 
-    `accepts` says whether a record of this version may be changed. Where `merge_limit` is given, objects are merged
-    into those that are there, up to this size in bytes; otherwise they take their place.
+    `accepts` says whether a record of this version may be changed. With `merge_limit`, objects are merged into the
+    stored ones, up to this size in bytes; without it, they replace them.
     """
 
     accepts: Callable[[int], bool] | None = None
@@ -40,10 +40,10 @@ class Terms:
 
 
 def hold_terms(session: AsyncSession, record_id: UUID, terms: Terms) -> None:
-    """Has the next `update` or `delete` of this record in this session hold the terms, whichever repository it is of.
+    """Applies the terms to the next `update` or `delete` of this record in this session, by any repository.
 
-    They travel with the session, so that no service and no repository has to pass them on. A commit fails if nothing
-    held them, such as a repository that overrides `update` or `delete`.
+    They travel with the session, so that no service and no repository has to pass them on. A commit fails if they were
+    not applied, as when a repository overrides `update` or `delete` without them.
     """
     if _TERMS not in session.info:
         session.info[_TERMS] = {}
@@ -57,6 +57,6 @@ def _require_held(session: Session) -> None:
 
 
 def take_terms(session: AsyncSession, record_id: UUID) -> Terms | None:
-    """The terms of the change that is about to happen; for those after it there are none."""
+    """Returns the terms of the change that is about to happen, and removes them, since no later change has them."""
     held: dict[UUID, Terms] = session.info.get(_TERMS, {})
     return held.pop(record_id, None)

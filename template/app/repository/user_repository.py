@@ -26,13 +26,13 @@ class UserRepository(Repository[User]):
     )
 
     async def get_by_email(self, email: str) -> User | None:
-        """`email` as `normalize_email` spells it."""
+        """Returns the user, or None. `email` must be in the form that `normalize_email` returns."""
         return await self.session.scalar(select(User).where(User.email == email, self.scope))
 
     async def lock(self, user_id: UUID, *, alone: bool = False) -> User | None:
-        """The user as it is now, if it is active; it stays so until the end of the transaction.
+        """Returns the user as it is now, if it is active, and keeps it so until the end of the transaction.
 
-        `alone` makes others wait who lock it as well.
+        With `alone`, other transactions that lock the user wait.
         """
         return await self.session.scalar(
             select(User).where(User.id == user_id, User.is_active, self.scope).with_for_update(read=not alone),
@@ -40,7 +40,7 @@ class UserRepository(Repository[User]):
         )
 
     async def lock_admins(self) -> Sequence[UUID]:
-        """All active administrators; until the end of the transaction nobody else can make them fewer."""
+        """Returns the IDs of all active administrators. Nobody else can make them fewer until the transaction ends."""
         admins = select(User.id).where(User.role == Role.ADMIN, User.is_active, self.scope)
         return (await self.session.scalars(admins.order_by(User.id).with_for_update())).all()
 

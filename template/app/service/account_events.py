@@ -5,10 +5,10 @@ from app.domain.models.user import User
 
 
 class AccountEvents:
-    """Called within the transaction of each event. This class does nothing; the option `mail` sends mails."""
+    """Methods called within the transaction of each event. This class does nothing; the option `mail` sends mails."""
 
     async def registered(self, user: User) -> None:
-        """Called after somebody has created an account of their own."""
+        """Called after somebody has registered."""
 
     async def invited(self, user: User) -> None:
         """Called after an administrator has created a user without a password."""

@@ -38,7 +38,7 @@ class AuthService:
         self.events = events or AccountEvents()
 
     async def authenticate(self, email: str, password: str) -> User:
-        """Whose e-mail address and password these are.
+        """Returns the user with this e-mail address and password.
 
         Raises UnauthorizedError, the same and after the same time for an unknown user, a wrong password and an
         inactive user.
@@ -63,17 +63,17 @@ class AuthService:
         return await self._issue(Identity(user.id, uuid7()), utc_now() + self.session_lifetime)
 
     async def login(self, email: str, password: str) -> TokenResponse:
-        """Begins a session of whom `authenticate` finds. Raises UnauthorizedError and ForbiddenError."""
+        """Begins a session of the user that `authenticate` returns. Raises UnauthorizedError and ForbiddenError."""
         return await self.begin_session(await self.authenticate(email, password))
 
     async def refresh(self, token: str) -> TokenResponse:
-        """Exchanges a refresh token for a new pair; the session ends when it was always going to.
+        """Exchanges a refresh token for a new pair of tokens. This does not prolong the session.
 
-        A token that is used again was stolen, then or now, so that its session ends (RFC 9700, 4.14.2).
+        If a token is used twice, one of the two uses is a thief's, so that its session ends (RFC 9700, 4.14.2).
         Raises UnauthorizedError.
         """
         known = await self.refresh_tokens.get(digest(token))
-        # The lock has a change of the password wait for the new token, which it then revokes as well.
+        # The lock makes a change of the password wait for the new token, which the change then revokes as well.
         if known is None or await self.users.lock(known.user_id) is None:
             raise UnauthorizedError("The refresh token is not valid.")
         if not await self.refresh_tokens.use(known.token_hash):

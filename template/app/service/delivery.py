@@ -32,7 +32,7 @@ class Deliverer:
         self._handlers = handlers
 
     async def deliver(self, claim: Claim) -> Outcome:
-        """Raises nothing: a handler that fails is an outcome, and so is one that is cancelled."""
+        """Returns the outcome, and raises nothing, even if the handler fails or is cancelled."""
         request_id.set(claim.request_id)
         log = logger.bind(kind=claim.kind, message_id=claim.id, attempt=claim.attempt)
         started = perf_counter()
@@ -68,7 +68,7 @@ class Deliverer:
         is_final = isinstance(error, DeliveryError) and error.final
         if is_final or claim.attempt >= self._settings.OUTBOX_ATTEMPTS:
             return Outcome(claim, error=_reason(error))
-        # Half of it is left to chance, so that what failed together is not tried together.
+        # Half of the delay is random, so that messages that failed together are not tried together.
         delay = min(2.0**claim.attempt, LONGEST_DELAY) * random.uniform(0.5, 1)  # noqa: S311 (no secret)
         return Outcome(claim, error=_reason(error), delay=delay)
 
@@ -78,7 +78,7 @@ def _said(outcome: Outcome) -> str:
 
 
 def _message(kind: type[Message], payload: str) -> Message:
-    """Raises DeliveryError, which names fields but no values, where another version wrote something else."""
+    """Raises DeliveryError, which names fields but no values, if another version stored the message in another form."""
     try:
         return kind.model_validate_json(payload)
     except ValidationError as error:
@@ -87,7 +87,7 @@ def _message(kind: type[Message], payload: str) -> Message:
 
 
 def _reason(error: Exception) -> str:
-    """What may be stored: of an error that is not ours its kind and its place, since its text may hold a secret."""
+    """Returns what to store: of an error that is not ours only its type and place, since its text may hold a secret."""
     if isinstance(error, DeliveryError):
         return str(error)
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename.startswith(f"{ROOT}/app/")]

@@ -1,4 +1,4 @@
-"""Who handles which message of the outbox."""
+"""The registry of handlers, one for each kind of message in the outbox."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -12,9 +12,9 @@ from app.domain.messages import Message
 
 @dataclass(frozen=True)
 class Delivery:
-    """What a handler may use, and what it may know of this delivery."""
+    """One delivery of a message, with the settings and the database for its handler."""
 
-    # The same each time this message is delivered, and no other message's.
+    # The same each time this message is delivered, and different for every other message.
     id: int
     attempt: int
     settings: Settings
@@ -22,9 +22,9 @@ class Delivery:
 
 
 class DeliveryError(Exception):
-    """Why a message cannot be delivered now, or ever if that is `final`.
+    """Raised when a message cannot be delivered now, or ever if `final` is true.
 
-    The sentence is stored and shown by `make outbox`: it must hold no secret. Of any other error only its kind and its
+    The reason is stored and shown by `make outbox`: it must hold no secret. Of any other error only its type and its
     place are stored.
     """
 
@@ -35,12 +35,12 @@ class DeliveryError(Exception):
 
 type Handler[Kind] = Callable[[Kind, Delivery], Awaitable[None]]
 
-# By the kind of the message.
+# The class and the handler of each kind of message.
 HANDLERS: dict[str, tuple[type[Message], Handler[Any]]] = {}
 
 
 def handles[Kind: Message](kind: type[Kind]) -> Callable[[Handler[Kind]], Handler[Kind]]:
-    """Makes of a function the one handler of this kind of message. Raises ValueError where there is one already."""
+    """Registers a function as the only handler of this kind of message. Raises ValueError if there is one already."""
 
     def register(handler: Handler[Kind]) -> Handler[Kind]:
         if kind.kind in HANDLERS:

@@ -21,19 +21,19 @@ from app.service.handlers import HANDLERS, Handler
 # How many messages one process delivers at a time.
 CONCURRENCY = 20
 
-# All of these are in seconds: what the loop waits before it looks, so that a busy process delivers several at once.
+# All of these are in seconds: how long the loop waits before it looks, so that a busy process delivers several at once.
 GATHERING = 0.02
 # How long a delivered message can still be seen, and how often older ones are removed.
 KEPT = 24 * 3600.0
 CLEANING_INTERVAL = 60.0
 # How long the loop waits at most before it tries an unavailable database again.
 LONGEST_PAUSE = 30.0
-# What deliveries get to end, and after that the statements of the loop.
+# How long deliveries may take to end, and after them the statements of the loop.
 GRACE = 5.0
 
 
 class Watcher(Protocol):
-    """Who is told of each delivery that ended, and now and then of what there is. It must not raise."""
+    """Receives the outcome of each attempt, and now and then the state of the outbox. It must not raise."""
 
     def ended(self, outcome: Outcome) -> None:
         """Takes the outcome of one attempt."""
@@ -43,13 +43,13 @@ class Watcher(Protocol):
 
 
 class Outbox:
-    """One instance a process."""
+    """Delivers the messages of the outbox. A process has one instance."""
 
     def __init__(self, settings: Settings, database: Database) -> None:
-        # A test or an integration may add some of its own.
+        # Tests and integrations may add handlers.
         self.handlers: ChainMap[str, tuple[type[Message], Handler[Any]]] = ChainMap({}, HANDLERS)
         self.watchers: list[Watcher] = []
-        # The kinds that this process leaves to others, or to later: of these, no attempt is counted.
+        # The kinds of messages that this process leaves to others, or for later. No attempt is counted for them.
         self.left_alone: set[str] = set()
         self._settings = settings
         self._database = database
@@ -62,7 +62,7 @@ class Outbox:
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Delivers within the block. At its end, deliveries get a few seconds; what does not end is left to others."""
+        """Delivers within the block. At its end, deliveries have a few seconds; others take over the rest."""
         self._stopping.clear()
         self._woken.set()
         listeners.add(self._woken.set)
@@ -74,7 +74,7 @@ class Outbox:
             await self._end(loop)
 
     async def deliver(self) -> list[Outcome]:
-        """Delivers what is due, one message after the other, until nothing is: for tests, where no loop runs."""
+        """Delivers messages, one after the other, until none is due. It is for tests, where no loop runs."""
         outcomes: list[Outcome] = []
         while claims := await self._exchange(1):
             await self._deliver(claims[0])
@@ -129,7 +129,7 @@ class Outbox:
             delivery.add_done_callback(self._ended)
 
     async def _exchange(self, limit: int) -> list[Claim]:
-        """Writes down what became of earlier claims, and makes new ones."""
+        """Stores the outcomes of earlier claims, and makes new claims."""
         outcomes = list(self._outcomes)
         async with self._database.transaction() as session:
             outbox = OutboxRepository(session)
@@ -144,7 +144,7 @@ class Outbox:
         for watcher in self.watchers:
             watcher.ended(outcome)
         if outcome.delay is not None:
-            # A second later than the database will say, so that it says so.
+            # A second later than the message is due, so that it is due by the clock of the database as well.
             asyncio.get_running_loop().call_later(outcome.delay + 1, self._woken.set)
 
     def _ended(self, delivery: asyncio.Task[None]) -> None:
@@ -172,7 +172,7 @@ def _warn(error: Exception) -> None:
 
 
 async def _wait(event: asyncio.Event, seconds: float) -> bool:
-    """Whether it came to pass in this time."""
+    """Returns whether the event was set within this time."""
     try:
         async with asyncio.timeout(seconds):
             return await event.wait()

@@ -16,7 +16,7 @@ class SessionService:
         self.refresh_tokens = refresh_tokens
 
     async def list(self, caller: Identity) -> list[SessionResponse]:
-        """The one that asks, then those that were used last."""
+        """Returns the session of this request, then the others, latest use first."""
         tokens = await self.refresh_tokens.list_current(caller.user_id, first=caller.session_id)
         return [_shown(token, caller) for token in tokens]
 
@@ -28,7 +28,7 @@ class SessionService:
         await self.refresh_tokens.revoke(session_id)
 
     async def end_others(self, caller: Identity) -> None:
-        """Ends all sessions of the caller but the one that asks."""
+        """Ends all sessions of the caller except the one of this request."""
         await self.refresh_tokens.hold(caller.user_id)
         await self.refresh_tokens.revoke_all(caller.user_id, but=caller.session_id)
 

@@ -1,1 +1,1 @@
-"""Your tasks: every module here is found by being here. docs/tasks.md shows how to write one."""
+"""Your tasks: every module of this package is discovered. docs/tasks.md shows how to write one."""

@@ -30,7 +30,7 @@ class Job:
 
 
 def job(*, every: timedelta | None = None) -> Callable[[Work], Job]:
-    """Makes a task of a function and gives it back as a job."""
+    """Registers a function as a task, and returns it as a job."""
     warnings.warn("app.tasks.job is now broker.task; the old name goes in 0.6.0.", DeprecationWarning, stacklevel=2)
 
     def decorate(work: Work) -> Job:

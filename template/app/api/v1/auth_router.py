@@ -61,8 +61,8 @@ async def login(
 
     `username` is the e-mail address. Send the access token as `Authorization: Bearer ...` for the next `expires_in`
     seconds, then exchange the refresh token for a new pair. A wrong address, a wrong password and an inactive account
-    have the same response. Failed attempts are limited per client and account. Who may not sign in yet, since the
-    application asks for a verified address, gets a 403.
+    get the same response. Failed attempts are limited per client and account. If the application requires a verified
+    address, a user who has not verified it yet gets a 403.
     """
     async with attempt:
         user = await service.authenticate(form.username, form.password)
@@ -83,7 +83,7 @@ async def refresh(data: RefreshRequest, service: AuthServiceDep) -> TokenRespons
 async def logout(data: RefreshRequest, service: AuthServiceDep) -> None:
     """Ends the session of this refresh token.
 
-    Access tokens of the session stop working as well. A session that has ended already has the same response.
+    Access tokens of the session stop working as well. The response is the same if the session has ended already.
     """
     await service.logout(data.refresh_token)
 

@@ -16,7 +16,7 @@ router = APIRouter(prefix="/health", tags=["health"])
 
 @router.get("")
 async def live(request: Request) -> HealthResponse:
-    """Responds while the process runs. It touches nothing else, so that an outage elsewhere restarts nobody."""
+    """Responds while the process runs. It depends on nothing else, so that an outage elsewhere causes no restart."""
     settings = settings_of(request)
     return HealthResponse(version=settings.VERSION, environment=settings.ENVIRONMENT)
 

@@ -27,24 +27,24 @@ SessionServiceDep = Annotated[SessionService, Depends(get_session_service)]
 
 @router.get("")
 async def list_my_sessions(identity: IdentityDep, service: SessionServiceDep) -> list[SessionResponse]:
-    """Lists where the user is signed in: this session first, then those that were used last, at most 100.
+    """Lists the sessions of the user: this session first, then the most recently used ones, at most 100.
 
-    `last_used_at`, `user_agent` and `client` are from when the session last got tokens. A client may call itself
-    anything: show it as text.
+    `last_used_at`, `user_agent` and `client` are recorded when the session gets tokens. A client may send anything as
+    its `user_agent`: show it as text.
     """
     return await service.list(identity)
 
 
 @router.delete("", status_code=204)
 async def end_my_other_sessions(identity: IdentityDep, service: SessionServiceDep) -> None:
-    """Ends all sessions of the user but this one, at once."""
+    """Ends all other sessions of the user at once."""
     await service.end_others(identity)
 
 
 @router.delete("/{session_id}", status_code=204, responses=errors(404, 422))
 async def end_my_session(session_id: UUID, identity: IdentityDep, service: SessionServiceDep) -> None:
-    """Ends one session of the user, at once; this one is signed out.
+    """Ends one session of the user at once. To end this session is to sign out.
 
-    A session that has ended, and one of somebody else, are 404.
+    The response is a 404 if the session has ended already or belongs to somebody else.
     """
     await service.end(identity, session_id)

@@ -44,7 +44,7 @@ router = APIRouter(
 
 
 class UserIdConvertor(StringConvertor):
-    """Matches any ID but `me` and `export`, so that a method which these lack is 405 and reaches no user."""
+    """Matches any ID but `me` and `export`, so that a method that these lack gets a 405 and does not reach a user."""
 
     regex = "(?!(?:me|export)(?:/|$))[^/]+"
 
@@ -116,7 +116,7 @@ async def change_my_password(
 ) -> None:
     """Sets a new password, and ends all other sessions of this user.
 
-    The current password is needed. Failed attempts are limited as those of signing in.
+    The current password is required. Failed attempts are limited like failed sign-ins.
     """
     async with attempt:
         await service.change_password(current_user, identity.session_id, data)
@@ -161,7 +161,7 @@ async def get_user(
     service: UserServiceDep,
     etag: ETagDep,
 ) -> UserResponse:
-    """Returns one user. Without a role that may see others, everybody but oneself is 404."""
+    """Returns one user. A caller whose role may not see other users gets a 404 for all of them."""
     if current_user.id != user_id and current_user.role is Role.USER:
         raise NotFoundError  # the same as for a user that does not exist
     return UserResponse.model_validate(etag.show(await service.get(user_id)))
@@ -176,7 +176,7 @@ async def update_user(
 ) -> UserResponse:
     """Changes the fields that are sent, and leaves the others as they are (a merge patch, RFC 7396).
 
-    Who gets another role, or is deactivated, is affected at the next request. The last administrator stays one.
+    A new role or a deactivation takes effect at the next request of the user. The last administrator stays one.
     """
     change.expect(user_id)
     return UserResponse.model_validate(change.show(await service.update(user_id, data)))

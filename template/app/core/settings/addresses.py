@@ -6,14 +6,14 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, ip_address, ip_netw
 _EMBEDDING = [
     ip_network(prefix) for prefix in ("::ffff:0:0/96", "::ffff:0:0:0/96", "64:ff9b::/96", "64:ff9b:1::/48", "::/96")
 ]
-# The network 0.0.0.0/8 has no clients: `::1` embeds nothing.
+# The network 0.0.0.0/8 has no clients, so that `::1` embeds no address.
 _FIRST_CLIENT = 1 << 24
 
 
 def plain(address: str) -> IPv4Address | IPv6Address:
-    """Returns the address, and the IPv4 address in place of an IPv6 address that embeds it.
+    """Returns the address, or the IPv4 address that an IPv6 address embeds.
 
-    The client can choose none of these forms freely, unlike an interface ID. Raises ValueError for what is no address.
+    A client cannot choose these forms freely, unlike an interface ID. Raises ValueError if this is not an address.
     """
     found = ip_address(address)
     return _embedded(found) or found if isinstance(found, IPv6Address) else found

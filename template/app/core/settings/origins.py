@@ -15,7 +15,7 @@ SPECIAL = frozenset({"*", "null"})
 
 
 def origin(value: str) -> str:
-    """Returns the origin in the form that browsers send. Raises ValueError for what can be none."""
+    """Returns the origin in the form that browsers send. Raises ValueError if the value cannot be an origin."""
     text = value.strip().lower()
     if text in SPECIAL:
         return text

@@ -56,12 +56,12 @@ def async_url(value: str) -> str:
     several = SEVERAL_HOSTS.search(text)
     try:
         url = make_url(SEVERAL_HOSTS.sub(r"\1", text))
-    except NO_URL:  # which repeats a part of it
+    except NO_URL:  # the error repeats a part of the URL
         raise ValueError(FORM) from None
     query = dict(_parameters(url.query))
     hosts = query.pop("host", "") or (several[2] if several else unquote(url.host or ""))
     if "," in hosts or hosts.startswith("/"):
-        # SQLAlchemy has several hosts, and the folder of a socket, in the query alone.
+        # SQLAlchemy accepts several hosts, and the folder of a socket, only in the query.
         ports = query.pop("port", str(url.port or ""))
         url = URL.create(DRIVER, url.username, url.password, database=url.database)
         query |= _places(hosts, ports)

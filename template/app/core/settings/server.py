@@ -33,7 +33,7 @@ def _without_last_slash(value: object) -> object:
 
 
 class ServerSettings(BaseSettings):
-    """Read from the environment, else from `.env`, else from a mounted secret file."""
+    """The settings of the server, read from the environment, else from `.env`, else from a mounted secret file."""
 
     model_config = SettingsConfigDict(
         env_file=ENV_FILE,
@@ -68,7 +68,7 @@ class ServerSettings(BaseSettings):
 
 
 def read_settings[Kind: BaseSettings](kind: type[Kind]) -> Kind:
-    """Raises SystemExit with one line for each wrong setting, never with its value."""
+    """Returns the settings. Raises SystemExit with one line for each wrong setting, never with its value."""
     try:
         _refuse_other_encodings(kind)
         return kind()

@@ -1,4 +1,4 @@
-"""DATABASE_URL of a file, with or without the name of a driver."""
+"""Reads DATABASE_URL for a file, with or without the name of a driver."""
 
 import re
 

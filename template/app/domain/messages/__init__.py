@@ -1,4 +1,4 @@
-"""What the outbox carries: a class for each kind of message, in a module here. docs/outbox.md shows one."""
+"""The messages of the outbox: a class for each kind, in a module of this package. docs/outbox.md shows one."""
 
 from typing import Any, ClassVar
 
@@ -6,10 +6,10 @@ from pydantic import BaseModel, ConfigDict
 
 
 class Message(BaseModel):
-    """Something to be done once a transaction has committed. Its fields are stored until it is done.
+    """Work to be done once a transaction has committed. Its fields are stored until it is done.
 
-    It is stored under its kind, which is the name of the class: whoever renames the class gives it the old name, by
-    `class NewName(Message, kind="OldName")`, for as long as messages of the old one may wait.
+    A message is stored under its kind, which is the name of the class. A class that is renamed keeps the old name as
+    its kind, by `class NewName(Message, kind="OldName")`, for as long as messages may wait under that name.
     """
 
     model_config = ConfigDict(frozen=True)

@@ -1,4 +1,4 @@
-"""What all models share."""
+"""The base classes of all models, and helpers to declare columns and indexes."""
 
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -51,7 +51,7 @@ def _return_version(mapper: Mapper[Versioned], _: type[Versioned]) -> None:
 
 
 class Entity(Versioned, Base):
-    """A record with an identity and a life: created, updated, and at last marked as deleted."""
+    """A record with an ID and a life cycle: it is created, updated, and finally marked as deleted."""
 
     __abstract__ = True
 
@@ -70,7 +70,7 @@ class Slugged(Entity):
 
 
 def choice(kind: type[StrEnum], name: str) -> Enum:
-    """A column that holds one of these values, which a constraint of this name checks."""
+    """Returns the type of a column that holds one of these values, which a constraint of this name checks."""
     values = [member.value for member in kind]
     length = max(16, *map(len, values))
     return Enum(
@@ -79,6 +79,6 @@ def choice(kind: type[StrEnum], name: str) -> Enum:
 
 
 def live_index(name: str, *columns: str, unique: bool = False) -> Index:
-    """An index over the records that are not deleted: a deleted one neither takes a name nor costs a search."""
+    """Returns an index of the records that are not deleted: a deleted one neither blocks a name nor slows a search."""
     live = text("deleted_at IS NULL")
     return Index(name, *columns, unique=unique, postgresql_where=live, sqlite_where=live)

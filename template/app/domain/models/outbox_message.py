@@ -6,7 +6,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from app.domain.models.base import Base
 
-# When a message is due that was never tried: no clock decides about that one.
+# The due time of a message to be tried at once: so long ago that no clock can delay it.
 AT_ONCE = datetime(1970, 1, 1, tzinfo=UTC)
 
 _UNDELIVERED = text("delivered_at IS NULL")
@@ -22,23 +22,24 @@ class OutboxMessage(Base):
         Index("ix_outbox_waiting", "due_at", "id", postgresql_where=_WAITING, sqlite_where=_WAITING),
         Index("ix_outbox_key", "key", "id", postgresql_where=_UNDELIVERED, sqlite_where=_UNDELIVERED),
         Index("ix_outbox_delivered", "delivered_at", postgresql_where=_DELIVERED, sqlite_where=_DELIVERED),
-        # A number is never given twice, not even after the last row went.
+        # SQLite must never give an ID twice, not even after the row with the greatest one was deleted.
         {"sqlite_autoincrement": True},
     )
 
-    # From a sequence of the database: what is written after a commit has a greater one, whatever clocks say.
+    # A sequence of the database gives the IDs, so that a message that is written after the commit of another has a
+    # greater one, whatever clocks say.
     id: Mapped[int] = mapped_column(sa.BigInteger().with_variant(sa.Integer(), "sqlite"), primary_key=True)
     kind: Mapped[str] = mapped_column(sa.String(100))
-    # Messages with the same one are delivered in their order.
+    # Messages with the same key are delivered in their order.
     key: Mapped[str | None] = mapped_column(sa.String(200))
     # JSON; empty once it is delivered.
     payload: Mapped[str] = mapped_column(sa.Text())
-    # Of the request that wrote it, for the log.
+    # The ID of the request that wrote the message, for the log.
     request_id: Mapped[str | None] = mapped_column(sa.String(64))
     created_at: Mapped[datetime] = mapped_column(server_default=sa.func.now())
     # How often a process began to deliver it.
     attempts: Mapped[int] = mapped_column(default=0, server_default=text("0"))
-    # When it may be tried. While a process delivers it, that is when the process has lost its claim.
+    # When the message may be tried. While a process delivers it, this is when the claim of that process ends.
     due_at: Mapped[datetime] = mapped_column(default=AT_ONCE)
     error: Mapped[str | None] = mapped_column(sa.String(500))
     parked_at: Mapped[datetime | None]

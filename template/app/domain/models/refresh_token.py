@@ -16,7 +16,7 @@ WITH_TIME = 7
 
 
 class RefreshToken(Versioned, Base):
-    """One of the tokens that a session, from sign-in to sign-out, has had in turn."""
+    """One of the refresh tokens that a session has, one after the other, from sign-in to sign-out."""
 
     __tablename__ = "refresh_tokens"
     __table_args__ = (Index("ix_refresh_tokens_current", "session_id", postgresql_where=CURRENT, sqlite_where=CURRENT),)
@@ -29,13 +29,13 @@ class RefreshToken(Versioned, Base):
     expires_at: Mapped[datetime] = mapped_column(index=True)
     used_at: Mapped[datetime | None]
     revoked_at: Mapped[datetime | None]
-    # Of whoever got this token, until it is used or revoked.
+    # The device that got this token, until the token is used or revoked.
     user_agent: Mapped[str | None] = mapped_column(String(LONGEST_USER_AGENT))
     client: Mapped[str | None] = mapped_column(String(LONGEST_CLIENT))
 
     @property
     def session_created_at(self) -> datetime:
-        """When its session began, which a UUIDv7 tells, to the millisecond."""
+        """The time at which the session began: a UUIDv7 contains it, to the millisecond."""
         if self.session_id.version != WITH_TIME:
             return self.created_at
         return datetime.fromtimestamp((self.session_id.int >> 80) / 1000, UTC)

@@ -7,13 +7,13 @@ from app.domain.models.base import Base
 
 
 class StoredResponse(Base):
-    """What a request with an `Idempotency-Key` got, for when it comes again."""
+    """The response to a request with an `Idempotency-Key`, to be sent again if the request is repeated."""
 
     __tablename__ = "stored_responses"
 
-    # Of the caller, the method, the path and the key.
+    # A hash of the caller, the method, the path and the key.
     id: Mapped[str] = mapped_column(sa.String(64), primary_key=True)
-    # Of the body, which may hold a password: a keyed hash.
+    # A keyed hash of the body, since the body may hold a password.
     fingerprint: Mapped[str] = mapped_column(sa.String(64))
     status: Mapped[int]
     headers: Mapped[dict[str, str]] = mapped_column(sa.JSON())

@@ -8,7 +8,7 @@ from pydantic_core import PydanticCustomError
 
 
 class RequestModel(BaseModel):
-    """What a client sends. A field that is not known is refused, not dropped."""
+    """Data that a client sends. An unknown field is refused, not dropped."""
 
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
@@ -18,12 +18,12 @@ UNSET: Any = Field(default_factory=lambda: None)
 
 
 class ResponseModel(BaseModel):
-    """What a client gets. Fields are read from models by name."""
+    """Data that a client receives. Its fields are read from the attributes of a model, by name."""
 
     model_config = ConfigDict(from_attributes=True)
 
 
-# PostgreSQL stores neither, and an unpaired surrogate has no UTF-8 form.
+# PostgreSQL stores neither NUL nor an unpaired surrogate, and the latter has no form in UTF-8.
 _UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 
 

@@ -26,13 +26,13 @@ Expand = Annotated[
     BeforeValidator(_split),
     Field(description="References to return as whole records, with commas between them."),
 ]
-# A reference in a response, which has it only if `expand` names it. No attribute of a model is called like the alias:
-# a relationship of the same name is not read.
+# A reference in a response, which contains it only if `expand` names it. No attribute of a model can have the alias as
+# its name, so that a relationship with the name of the field is not read.
 Expanded = Annotated[Reference | MISSING | None, Field(validation_alias="expanded by name")]
 
 
 class Filters(RequestModel):
-    """Which records a list has, and in which order. A resource narrows `sort_by` to the keys that it allows."""
+    """The filters and the order of a list. A resource narrows `sort_by` to the keys that it allows."""
 
     sort_by: str = "created_at"
     sort_order: Literal["asc", "desc"] = "desc"
@@ -51,13 +51,13 @@ class Filters(RequestModel):
 
 
 class SearchFilters(Filters):
-    """Searching as well, for a resource with text to search in."""
+    """Filters with a search, for a resource that has text to search in."""
 
     search: Annotated[Search | None, Field(description="Part of a text field, in any case.")] = None
 
 
 class ListQuery(Filters):
-    """A page of a list: by its number, or after a cursor, which costs the same at any depth."""
+    """The query for a page of a list: by its number, or after a cursor, which costs the same at any depth."""
 
     page: Annotated[int, Field(ge=1, le=10_000)] = 1
     limit: Annotated[int, Field(ge=1, le=100)] = 20
@@ -78,11 +78,11 @@ class ListQuery(Filters):
 
 
 class SearchQuery(SearchFilters, ListQuery):
-    """A page of a list that can be searched."""
+    """The query for a page of a list that can be searched."""
 
 
 class ExportQuery(Filters):
-    """The whole of a list, as a file."""
+    """The query for a whole list, as a file."""
 
     format: Annotated[
         Literal["csv", "ndjson"],
@@ -109,7 +109,7 @@ class MessageResponse(ResponseModel):
 
 
 class FieldError(ResponseModel):
-    """What is wrong with one field of a request. It never repeats the value."""
+    """An error in one field of a request. It never repeats the value."""
 
     field: str
     message: str

@@ -1,4 +1,4 @@
-"""Cursors: where a page of a list ends, as text that only this application can write."""
+"""Cursors, which mark where a page of a list ends, as text that only this application can write."""
 
 import hmac
 import json
@@ -11,7 +11,7 @@ from pydantic_core import CoreSchema, core_schema
 
 from app.core.exceptions import UnprocessableError
 
-# Bytes of the signature that a cursor carries: more than anybody can try.
+# How many bytes of its signature a cursor carries: too many to guess.
 _SIGNATURE = 16
 
 
@@ -23,7 +23,7 @@ class InvalidCursorError(UnprocessableError):
 
 
 class Position(NamedTuple):
-    """A record in a list: what it is sorted by, as JSON, and its ID, which breaks ties."""
+    """The position of a record in a list: the value that it is sorted by, as JSON, and its ID, which breaks ties."""
 
     value: Any
     record_id: str
@@ -74,7 +74,7 @@ class Cursor:
         return Position(*json.loads(payload))
 
     def _signed(self, payload: bytes, key: bytes) -> str:
-        # The same keys sign access tokens, whose text begins otherwise.
+        # The same keys sign access tokens, whose signed text begins differently.
         signature = hmac.digest(key, b"\0".join((b"cursor", self._list_name, payload)), "sha256")[:_SIGNATURE]
         return urlsafe_b64encode(payload + signature).decode().rstrip("=")
 

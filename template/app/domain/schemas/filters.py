@@ -2,8 +2,8 @@
 
     due__gte: AtLeast[Date] = MISSING
 
-The name says which column is compared, the type how. `Own` is for a filter that is no comparison: a method of the
-repository, named `filter_` and the parameter, says which records it finds.
+The name of the field says which column is compared, and its type says how. `Own` is for a filter that is not a
+comparison: a method of the repository, named `filter_` and the parameter, says which records it finds.
 """
 
 from collections.abc import Iterator, Mapping
@@ -40,7 +40,7 @@ AtMost = Annotated[Value | MISSING, Filter("le"), Field(description="This value,
 IsNull = Annotated[bool | MISSING, Filter("null"), Field(description="Whether there is no value.")]
 Own = Annotated[Value | MISSING, Filter("own")]
 
-# What JSON takes as a number or as true and false comes as text in a query.
+# A query has numbers and booleans as text, which the strict types of JSON bodies refuse.
 Number = Annotated[int, Field(ge=-(2**31), le=2**31 - 1)]
 BigNumber = Annotated[int, Field(ge=-(2**63), le=2**63 - 1)]
 

@@ -38,12 +38,12 @@ def _all_places(value: Decimal) -> str:
 PlainDecimal = Annotated[Decimal, PlainSerializer(_all_places, return_type=str, when_used="json")]
 Boolean = StrictBool
 Integer = Annotated[int, Field(strict=True, ge=-(2**31), le=2**31 - 1), BeforeValidator(_whole)]
-# Beyond these, many clients read another number than was written (RFC 8259, 6).
+# Beyond these limits, many clients read a different number than the one that was written (RFC 8259, 6).
 BigInteger = Annotated[int, Field(strict=True, ge=-(2**53) + 1, le=2**53 - 1), BeforeValidator(_whole)]
 Float = Annotated[float, Field(strict=True)]
 Slug = Annotated[str, Field(min_length=1, max_length=80), Storable]
 Text = Annotated[str, Field(min_length=1, max_length=10_000), Storable]
-# RFC 3986 names more schemes; a client of ours can follow these, and no other does harm.
+# These are the schemes that clients can follow; others that RFC 3986 allows may do harm.
 Url = Annotated[str, StringConstraints(pattern=r"^https?://[!-.0-~][!-~]*$", max_length=2000)]
 
 
@@ -60,7 +60,7 @@ def _written_as(form: str) -> BeforeValidator:
 
 
 def _in_utc(value: dt.datetime) -> dt.datetime:
-    """The first and the last hours of all years may be of another one in UTC, which does not exist."""
+    """Returns the time in UTC. Raises ValueError if its year is then 0 or 10000, which Python does not have."""
     try:
         return value.astimezone(dt.UTC)
     except OverflowError:
@@ -85,7 +85,7 @@ DateTime = Annotated[
 
 
 def _storable_json(value: dict[str, Any]) -> dict[str, Any]:
-    """What PostgreSQL takes as JSON: no NUL, no unpaired surrogate, nothing infinite, at any depth."""
+    """Raises ValueError for NUL, unpaired surrogates and non-finite numbers at any depth: PostgreSQL refuses them."""
     remaining: list[Any] = [value]
     while remaining:
         match remaining.pop():
@@ -105,10 +105,10 @@ JsonObject = Annotated[dict[str, Any], AfterValidator(_storable_json)]
 
 @dataclass(frozen=True)
 class Digits:
-    """For a Decimal of so many digits, so many of them after the point.
+    """Limits a Decimal to `precision` digits, `scale` of them after the point.
 
-    A string is taken exactly or refused. A JSON number is binary in most clients, and rounded to the scale; a query has
-    `text` only.
+    A string is taken exactly or refused. A JSON number is rounded to the scale, since it is binary in most clients.
+    With `text`, the JSON schema allows strings only, as a query has them.
     """
 
     precision: int
@@ -134,6 +134,6 @@ class Digits:
     def _rounded(self, value: object) -> object:
         if isinstance(value, bool):
             raise PydanticCustomError("decimal_type", "Must be a number, or a string with one")
-        # A float may have 309 digits, of which Python rounds 28.
+        # A float may have 309 digits, but Python rounds a Decimal of 28 at most.
         is_roundable = isinstance(value, float) and abs(value) < 10**self.precision
         return round(Decimal(repr(value)), self.scale) if is_roundable else value

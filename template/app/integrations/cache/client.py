@@ -15,13 +15,13 @@ from redis.exceptions import RedisError
 
 from app.core.config import Settings
 
-# Of an outage only one request in so many seconds takes notice.
+# In seconds. During an outage, only one request in this time tries the cache.
 PAUSE = 1.0
 MAXIMUM_CONNECTIONS = 50
 
-# Seconds for which an entry is kept. It bounds how long a change stays unseen that could not be told to the cache.
+# Seconds for which an entry is kept. They bound how long an entry is stale if it could not be invalidated.
 LIFETIME = 60
-# Seconds in which a reader has to bring what it went for.
+# How long a reader may take to read a value and store it, in seconds.
 LEASE_LIFETIME = 5
 LEASE = b"lease:"
 
@@ -36,21 +36,21 @@ OUTAGES = (RedisError, OSError, TimeoutError)
 
 
 class CacheUnavailableError(Exception):
-    """The cache did not do it, or not in time."""
+    """Raised when the cache fails, or does not respond in time."""
 
 
 class Codec[Value](Protocol):
-    """How a value is kept."""
+    """Converts a value to the bytes that are kept, and back."""
 
     def dump(self, value: Value) -> bytes:
-        """Returns what is kept."""
+        """Returns the bytes to keep."""
 
     def load(self, kept: bytes) -> Value:
         """Returns the value. Raises ValueError for what `dump` did not write."""
 
 
 class Cache:
-    """One instance, and one pool of connections, a process. It connects when it is first used."""
+    """The cache. A process has one instance, with one pool of connections, and connects when it is first used."""
 
     def __init__(self, settings: Settings) -> None:
         self._timeout = settings.CACHE_TIMEOUT
@@ -74,7 +74,7 @@ class Cache:
 
     @asynccontextmanager
     async def in_time(self) -> AsyncIterator[Redis]:
-        """For one command. Raises CacheUnavailableError: in time, and at once while an outage is known."""
+        """Yields the client for one command. Raises CacheUnavailableError in time, or at once during a known outage."""
         if self._is_down:
             if monotonic() < self._next_attempt:
                 raise CacheUnavailableError
@@ -104,10 +104,10 @@ class Cache:
     async def read_through[Value](
         self, key: str, codec: Codec[Value], read: Callable[[], Awaitable[Value | None]]
     ) -> Value | None:
-        """What is kept under the key, else what `read` finds, which is then kept.
+        """Returns the value that is kept under the key, or else the result of `read`, which is then kept.
 
-        Who finds nothing leaves a lease, and stores a value only in its place; `forget` removes either. So what was
-        read before a change cannot be stored after `forget` has told of it, however late its reader is.
+        A reader that finds nothing leaves a lease, and stores its value only in place of that lease; `forget` removes
+        either. So a value that was read before a change cannot be stored after `forget`, however late its reader is.
         """
         lease = LEASE + uuid4().bytes
         try:
@@ -117,7 +117,7 @@ class Cache:
             return await read()
         kept = before if isinstance(before, bytes) else None
         if kept is not None and not kept.startswith(LEASE):
-            with suppress(ValueError):  # written by another version of us: of no use until it has expired
+            with suppress(ValueError):  # another version of the application wrote it: it is useless until it expires
                 return codec.load(kept)
         value = await read()
         if kept is None and value is not None:
@@ -129,7 +129,7 @@ class Cache:
     async def forget(self, key: str) -> None:
         """Invalidates the key. Call it after the commit and before responding.
 
-        It is tried even while an outage is known. Where it fails, an entry that is there stays for `LIFETIME` at most.
+        It is tried even during a known outage. If it fails, an existing entry stays for `LIFETIME` at most.
         """
         self._next_attempt = 0
         with suppress(CacheUnavailableError):

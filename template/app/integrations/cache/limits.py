@@ -8,7 +8,7 @@ from app.integrations.cache.client import Cache, CacheUnavailableError
 
 
 class SharedStorage(RedisStorage):
-    """In the cache; while that is down, in the memory of this process, so that a limit holds in each of them."""
+    """Counts in the cache; while that is down, in the memory of each process, so that a limit still holds in each."""
 
     def __init__(self, cache: Cache) -> None:
         self._cache = cache
@@ -25,7 +25,7 @@ class SharedStorage(RedisStorage):
             return await self._own.acquire_entry(key, limit, expiry, amount)
 
     async def get_moving_window(self, key: str, limit: int, expiry: int) -> tuple[float, int]:
-        """Returns when the window began, and how many it has."""
+        """Returns when the window began, and how many entries it has."""
         try:
             async with self._cache.in_time():
                 return await super().get_moving_window(key, limit, expiry)

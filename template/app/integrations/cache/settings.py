@@ -8,7 +8,7 @@ from pydantic import AfterValidator, BaseModel, PositiveFloat, SecretStr
 
 
 def _redis_url(url: SecretStr) -> SecretStr:
-    """Valkey and Redis speak the same protocol, and the client knows one name of it."""
+    """Valkey and Redis speak the same protocol, but the client knows only the scheme of Redis."""
     scheme, separator, place = url.get_secret_value().partition("://")
     value = re.sub(r"^valkey", "redis", scheme.lower()) + separator + place
     if not re.match(r"rediss?://[^/?]+(/\d+)?(\?|$)", value):
@@ -24,12 +24,12 @@ class CacheSettings(BaseModel):
 
     @property
     def cache_url(self) -> str:
-        """Raises SystemExit, with a sentence that says what to do, when there is no cache to use."""
+        """The URL of the cache. Raises SystemExit, with a sentence that says what to do, if there is none."""
         if self.CACHE_URL is None:
             raise SystemExit("CACHE_URL is not set: set it, or use `make dev`, which starts a local Valkey.")
         return self.CACHE_URL.get_secret_value()
 
     def unsafe(self) -> Iterator[str]:
-        """Yields what is wrong with them in production."""
+        """Yields what is wrong with these settings in production."""
         if self.CACHE_URL is None:
             yield "CACHE_URL must be set"

@@ -19,21 +19,21 @@ class KeptUser(UserResponse):
 
 
 class PublicFields:
-    """What is kept of a user is what clients may see of it, and never the hash of the password."""
+    """Keeps the fields of a user that clients may see, and never the hash of the password."""
 
     def dump(self, value: User) -> bytes:
         """Returns the user as JSON."""
         return KeptUser.model_validate(value).model_dump_json().encode()
 
     def load(self, kept: bytes) -> User:
-        """The user, detached: to read a field that is not kept raises DetachedInstanceError."""
+        """Returns the user, detached: reading a field that is not kept raises DetachedInstanceError."""
         user = User(**KeptUser.model_validate_json(kept).model_dump())
         make_transient_to_detached(user)
         return user
 
 
 class CachedUserRepository(UserRepository):
-    """Reads one user through the cache. What decides about access does not pass here: it is read anew each time."""
+    """Reads single users through the cache. Decisions about access do not use it: they read the database each time."""
 
     def __init__(self, session: AsyncSession, cache: Cache) -> None:
         super().__init__(session)

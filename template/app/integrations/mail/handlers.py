@@ -40,7 +40,7 @@ async def send_invitation(message: Invitation, delivery: Delivery) -> None:
 
 @handles(VerifyEmail)
 async def send_verification(message: VerifyEmail, delivery: Delivery) -> None:
-    """Sends a link by which the address is verified, unless it is."""
+    """Sends a link that verifies the address, unless it is verified already."""
     user = await _user(delivery, message.user_id)
     if user is not None and user.email_verified_at is None:
         await _send_link(delivery, "verify_email", user, Purpose.VERIFY)
@@ -97,6 +97,6 @@ async def _send_link(
 
 async def _send(delivery: Delivery, template: str, to: str, user: User, **values: object) -> None:
     message = letter(delivery.settings, to, template, name=user.full_name, **values)
-    # The same each time it is delivered, so that a mailbox can tell.
+    # The ID is the same for each delivery, so that a mailbox can recognise duplicates.
     message["Message-ID"] = f"<{delivery.id}.{template}@{delivery.settings.MAIL_FROM.email.rpartition('@')[2]}>"
     await send(delivery.settings, message, to)

@@ -23,7 +23,7 @@ LIFETIME = timedelta(days=2)
 
 
 class Purpose(StrEnum):
-    """What a link is for, which is also the page of the frontend that it leads to."""
+    """The purpose of a link, which is also the page of the frontend that it leads to."""
 
     RESET = "reset-password"
     INVITATION = "accept-invitation"
@@ -33,7 +33,7 @@ class Purpose(StrEnum):
 
 @dataclass(frozen=True)
 class Link:
-    """What a valid token says."""
+    """The content of a valid token."""
 
     user_id: UUID
     state: str
@@ -63,7 +63,7 @@ class Links:
         return f"{self._settings.FRONTEND_URL}/{purpose}#token={token}"
 
     def read(self, token: str, *purposes: Purpose) -> Link:
-        """Raises UnauthorizedError, which does not say why."""
+        """Returns the content of the token. Raises UnauthorizedError, which does not say why."""
         try:
             claims = verify(token, self._settings.signing_keys, CLAIMS, leeway=LEEWAY)
             if claims["typ"] in purposes:

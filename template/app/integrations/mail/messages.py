@@ -29,7 +29,7 @@ class VerifyEmail(MailMessage):
 class ConfirmEmail(MailMessage):
     """A link to confirm a new address, sent to it.
 
-    `state` is the result of `state_of` when the user asked: a mail that is late must not outlive a new password.
+    `state` is the result of `state_of` when the user asked: a late mail must not work after a new password is set.
     """
 
     user_id: UUID

@@ -16,19 +16,19 @@ STARTTLS = {"true": True, "false": False, "": None}
 
 @dataclass(frozen=True)
 class SmtpServer:
-    """Where mails are handed over, and how."""
+    """The server that sends mails, and how to connect to it."""
 
     hostname: str
     port: int
     username: str | None = None
     password: str | None = None
     use_tls: bool = False
-    # Whether to insist on STARTTLS; None takes it where it is offered.
+    # Whether to insist on STARTTLS; None uses it if the server offers it.
     start_tls: bool | None = None
 
 
 def smtp_server(url: str) -> SmtpServer:
-    """Raises ValueError, which repeats no part of the URL."""
+    """Returns the server of this URL. Raises ValueError, which repeats no part of the URL."""
     try:
         parts = urlsplit(url)
         query = dict(parse_qsl(parts.query, strict_parsing=bool(parts.query)))
@@ -75,7 +75,7 @@ class MailSettings(BaseModel):
     SIGN_IN_NOTICE: bool = False
 
     def unsafe(self) -> Iterator[str]:
-        """Yields what is wrong with them in production."""
+        """Yields what is wrong with these settings in production."""
         if self.SMTP_URL is None:
             return
         if "MAIL_FROM" not in self.model_fields_set:

@@ -11,7 +11,7 @@ from app.service.handlers import DeliveryError
 
 # In seconds, for each step of the conversation.
 TIMEOUT = 10.0
-# The server will never take what it refuses with such a code (RFC 5321, 4.2.1).
+# A server that refuses a mail with this code, or a higher one, will never take it (RFC 5321, 4.2.1).
 PERMANENT = 500
 
 

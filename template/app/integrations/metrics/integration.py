@@ -28,7 +28,7 @@ async def running(app: FastAPI, _: Settings) -> AsyncIterator[None]:
     yield
 
 
-# In a thread: with many workers and series it takes its time, in which requests go on.
+# It runs in a thread, so that requests go on: it may take long with many workers and series.
 def _metrics(request: Request) -> Response:
     if not _may_read(request):
         raise HTTPException(404)

@@ -11,7 +11,7 @@ from app.integrations.metrics.registry import DURATION, IN_PROGRESS, REQUESTS
 from app.middleware.response import status_of
 from app.middleware.routes import route_template
 
-# A client chooses paths and methods as it likes: what we do not know is one label, or each would be a series for ever.
+# Clients choose paths and methods freely: all unknown ones share a label, or each would be a series for ever.
 _METHODS = frozenset(HTTPMethod)
 OTHER_METHOD = "other"
 UNKNOWN_ROUTE = "unknown"
@@ -42,6 +42,6 @@ class MetricsMiddleware:
 
 @cache
 def _series(method: str, route: str, status: int) -> tuple[Counter, Histogram]:
-    """Kept, since to look for a series among its like costs more than to count."""
+    """Returns the series from a cache, since looking one up costs more than counting."""
     labels = (method, route, str(status))
     return REQUESTS.labels(*labels), DURATION.labels(*labels)

@@ -1,6 +1,6 @@
-"""Where the workers of one server count together.
+"""The folder in which the workers of one server count together.
 
-Apart from `registry.py`, since Prometheus' library looks for the folder when it is imported.
+This module is separate from `registry.py`, since Prometheus' library looks for the folder when it is imported.
 """
 
 import atexit
@@ -12,9 +12,9 @@ VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 
 
 def share_metrics(workers: int) -> None:
-    """Gives the workers that this process starts a folder to count in, which goes when it ends.
+    """Gives the workers that this process starts a folder to count in, which is removed when this process ends.
 
-    One process alone needs none: it counts in memory.
+    A single process needs none: it counts in memory.
     """
     if is_shared() or workers == 1:
         return

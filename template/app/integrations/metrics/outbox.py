@@ -8,7 +8,7 @@ from app.domain.models.base import utc_now
 from app.repository.outbox_repository import Outcome
 from app.repository.outbox_state_repository import OutboxState
 
-# All processes count the same table: whoever was the last to do so is right.
+# All processes count the same table, so that the most recent count is right.
 _LAST: Final = "mostrecent"
 
 ATTEMPTS = Counter("outbox_attempts", "Attempts to deliver a message.", ("kind", "outcome"))
@@ -18,14 +18,14 @@ OLDEST = Gauge("outbox_oldest_seconds", "For how long the oldest of them has wai
 
 
 class OutboxMetrics:
-    """Tells Prometheus what the outbox does."""
+    """Reports to Prometheus on the outbox."""
 
     def ended(self, outcome: Outcome) -> None:
         """Counts an attempt by its outcome."""
         ATTEMPTS.labels(outcome.claim.kind, _named(outcome)).inc()
 
     def counted(self, state: OutboxState) -> None:
-        """Takes over what the table holds."""
+        """Sets the gauges to the counts of the table."""
         WAITING.set(state.waiting)
         PARKED.set(state.parked)
         OLDEST.set((utc_now() - state.oldest).total_seconds() if state.oldest else 0)

@@ -23,7 +23,7 @@ from sqlalchemy.pool import ConnectionPoolEntry, Pool
 
 from app.integrations.metrics.multiprocess import VARIABLE, is_shared
 
-# When each series began would be a series of its own.
+# The time at which each series began would be another series.
 disable_created_metrics()  # type: ignore[no-untyped-call]  # nor do the others below have types
 
 _OF_REQUESTS = ("method", "route", "status")
@@ -53,7 +53,7 @@ def _give_back(_: object, entry: ConnectionPoolEntry) -> None:
 
 
 def _info(entry: ConnectionPoolEntry) -> dict[Any, Any]:
-    assert entry.record_info is not None  # but for what was detached from its pool
+    assert entry.record_info is not None  # None only for a connection that was detached from its pool
     return entry.record_info
 
 
@@ -83,7 +83,7 @@ def _has_content(file: Path) -> bool:
 
 
 def _forget_dead_workers() -> None:
-    """Takes back what a worker that was killed had in progress. What it counted stays."""
+    """Removes the live gauges of killed workers, such as requests in progress. Their counters stay."""
     for file in _folder().glob("gauge_live*_*.db"):
         worker = int(file.stem.rpartition("_")[2])
         if not _is_alive(worker):

@@ -1,7 +1,7 @@
-"""Tells Sentry of errors that nobody foresaw: what the log has with a traceback.
+"""Reports unexpected errors to Sentry: those that the log has with a traceback.
 
-Refusals and outages are no such errors. Of a request it is told what the log is told (method, route, ID), never what
-was sent with it: no integration of Sentry's looks at requests, statements or the values of variables.
+Refusals and outages are not among them. A report has the same fields of a request as the log (method, route, ID), and
+never what was sent with it: no integration of Sentry looks at requests, statements or the values of variables.
 """
 
 import re
@@ -13,10 +13,10 @@ from sentry_sdk.types import Event, Hint
 from app.core.config import DISTRIBUTION, Settings
 from app.core.logging import Message, Record, context_fields
 
-# How long the end of the process waits for Sentry to take what is left, in seconds.
+# How long the process waits at its end for Sentry to take the remaining reports, in seconds.
 FLUSH_TIMEOUT = 2.0
 
-# Libraries whose errors repeat the values that they were given, and what must not leave in the words of the others.
+# Libraries whose errors repeat the values that they were given, and what to remove from the text of all others.
 REPEATING = ("aiosqlite", "asyncpg", "pydantic", "sqlalchemy", "sqlite3")
 _PRIVATE = re.compile(r"[^\s\"'<>(=]+@[^\s\"'<>)]+|eyJ[\w-]+\.[\w.-]+|(?i:bearer)\s+\S+")
 
@@ -40,7 +40,7 @@ def start_sentry(settings: Settings) -> None:
 
 
 def stop_sentry() -> None:
-    """Sends what is left, as far as Sentry takes it in time."""
+    """Sends the remaining reports, as far as Sentry takes them in time."""
     sentry_sdk.get_client().close(FLUSH_TIMEOUT)
 
 

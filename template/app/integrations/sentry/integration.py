@@ -16,7 +16,7 @@ def install(_: FastAPI, settings: Settings) -> None:
 
 @asynccontextmanager
 async def running(_: FastAPI, __: Settings) -> AsyncIterator[None]:
-    """Sends what is left when the process ends."""
+    """Sends the remaining reports when the process ends."""
     try:
         yield
     finally:

@@ -1,1 +1,1 @@
-"""Taskiq: what is done beside the requests, in processes of its own. docs/tasks.md describes it."""
+"""Taskiq: background tasks, which run in separate processes. docs/tasks.md describes it."""

@@ -1,4 +1,4 @@
-"""What tasks ask for, as Taskiq's dependencies."""
+"""The Taskiq dependencies that tasks use."""
 
 from collections.abc import AsyncGenerator
 from typing import Annotated
@@ -10,7 +10,7 @@ from app.core.database import Database
 
 
 async def get_session(context: Annotated[Context, TaskiqDepends()]) -> AsyncGenerator[AsyncSession]:
-    """The transaction of a task: committed when the task has succeeded, before its message is acknowledged.
+    """Yields a session whose transaction commits when the task has succeeded, before its message is acknowledged.
 
     Any error rolls it back.
     """

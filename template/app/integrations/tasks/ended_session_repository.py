@@ -11,17 +11,17 @@ BATCH = 1000
 
 
 class EndedSessionRepository:
-    """The refresh tokens that nobody can use any more. One that is gone is refused as one that was revoked."""
+    """The refresh tokens that nobody can use any more. A deleted one is refused like one that was revoked."""
 
     def __init__(self, session: AsyncSession) -> None:
         self.session = session
 
     async def delete_revoked(self, user_id: UUID) -> int:
-        """How many there were to delete; at most `BATCH`."""
+        """Deletes at most `BATCH` revoked tokens of this user, and returns how many."""
         return await self._delete(RefreshToken.user_id == user_id, RefreshToken.revoked_at.is_not(None))
 
     async def delete_expired(self) -> int:
-        """How many there were to delete, revoked ones included; at most `BATCH`."""
+        """Deletes at most `BATCH` expired or revoked tokens, and returns how many."""
         return await self._delete(or_(RefreshToken.expires_at <= utc_now(), RefreshToken.revoked_at.is_not(None)))
 
     async def commit(self) -> None:
@@ -29,7 +29,7 @@ class EndedSessionRepository:
         await self.session.commit()
 
     async def _delete(self, *conditions: ColumnElement[bool]) -> int:
-        # Several workers side by side take different ones.
+        # Workers that run at the same time take different rows.
         batch = select(RefreshToken.id).where(*conditions).limit(BATCH).with_for_update(skip_locked=True)
         deleted = delete(RefreshToken).where(RefreshToken.id.in_(batch)).returning(RefreshToken.id)
         return len((await self.session.scalars(deleted)).all())

@@ -1,4 +1,4 @@
-"""The rules about what sessions leave behind."""
+"""The rules about the data that sessions leave behind."""
 
 from uuid import UUID
 
@@ -6,17 +6,17 @@ from app.integrations.tasks.ended_session_repository import EndedSessionReposito
 
 
 class EndedSessionService:
-    """Each batch is committed by itself, so that to be stopped in the middle costs nothing."""
+    """Erases ended sessions. Each batch is committed by itself, so that an interruption loses nothing."""
 
     def __init__(self, sessions: EndedSessionRepository) -> None:
         self.sessions = sessions
 
     async def erase(self, user_id: UUID) -> None:
-        """What is left of the sessions of this user that were ended."""
+        """Erases what is left of the sessions of this user that were ended."""
         while await self.sessions.delete_revoked(user_id):
             await self.sessions.commit()
 
     async def erase_all(self) -> None:
-        """What is left of all sessions that were ended, or have expired."""
+        """Erases what is left of all sessions that were ended or have expired."""
         while await self.sessions.delete_expired():
             await self.sessions.commit()

@@ -1,7 +1,7 @@
-"""Erases what sessions have left behind: when and for how long somebody was here is nobody's business afterwards.
+"""Erases what sessions leave behind: when and for how long somebody was signed in is nobody's business afterwards.
 
-Whoever changes a password, or deletes or deactivates a user, ends sessions and has theirs erased at once. The schedule
-erases all of them, with those that expired and those whose erasure was given up.
+A change of a password, or the deletion or deactivation of a user, ends sessions and erases them at once. The schedule
+erases all ended sessions, including those that expired and those whose erasure was given up.
 """
 
 from datetime import timedelta
@@ -31,7 +31,7 @@ async def erase_all_sessions(session: AsyncSession = TaskiqDepends(get_session))
 
 
 class ErasingRefreshTokenRepository(RefreshTokenRepository):
-    """Has the sessions erased that it ended, once that is committed."""
+    """Has the sessions that `revoke_all` ends erased, once that is committed."""
 
     async def revoke_all(self, user_id: UUID, *, but: UUID | None = None) -> None:
         """Ends the sessions, and has their traces erased once that is committed."""

@@ -1,4 +1,4 @@
-"""What surrounds every task, in the process that sends it and in the one that runs it."""
+"""The middleware of every task, in the process that sends it and in the one that runs it."""
 
 from contextvars import ContextVar
 from inspect import iscoroutinefunction
@@ -15,7 +15,7 @@ _started_at: ContextVar[float] = ContextVar("started_at")
 
 
 class LogMiddleware(TaskiqMiddleware):
-    """Writes one line for each task that succeeded. Its lines carry the ID of the request that sent it."""
+    """Writes one line for each task that succeeded. All lines of a task carry the ID of the request that sent it."""
 
     @override
     def pre_send(self, message: TaskiqMessage) -> TaskiqMessage:

@@ -1,4 +1,4 @@
-"""Sends tasks by way of the outbox: once the transaction is committed, whatever is away by then."""
+"""Sends tasks by way of the outbox: once the transaction is committed, even if the broker is unavailable then."""
 
 from typing import Any
 
@@ -15,10 +15,10 @@ from app.service.handlers import Delivery, DeliveryError, handles
 
 
 class TaskMessage(Message, kind="task"):
-    """A task and what it is called with, as JSON: what `kiq` takes."""
+    """A task and its arguments as JSON, in the form that `kiq` takes."""
 
     name: str
-    # Of Taskiq, the same however often the task is sent.
+    # Taskiq's ID of the task, the same however often the task is sent.
     id: str
     labels: dict[str, Any]
     positional: list[Any]
@@ -48,7 +48,7 @@ async def put_task(
 
 @handles(TaskMessage)
 async def send_task(message: TaskMessage, _: Delivery) -> None:
-    """Of whatever version of the application: by its name, which a worker of that version knows."""
+    """Sends the task by its name: it may be of another version of the application, whose workers know it."""
     kicker = AsyncKicker[..., None](message.name, broker, message.labels).with_task_id(message.id)
     try:
         await kicker.kiq(*message.positional, **message.named)

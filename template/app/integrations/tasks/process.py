@@ -15,14 +15,14 @@ _application = AsyncExitStack()
 async def start_application(state: TaskiqState) -> None:
     """Enters the database and the integrations, and configures the log."""
     main = import_module("app.main")  # not before: it imports the broker
-    # Taskiq's commands have it report every message; like other libraries it shall report trouble only.
+    # Taskiq's commands make its logger report every message; like other libraries, it should report only problems.
     logging.getLogger("taskiq").setLevel(logging.NOTSET)
     await _application.enter_async_context(main.running(main.app))
     state.providers = main.app.state.providers
 
 
 async def stop_application(_: TaskiqState) -> None:
-    """Ends what the application runs beside requests."""
+    """Leaves everything that `start_application` entered."""
     await _application.aclose()
 
 
@@ -34,6 +34,6 @@ async def start_worker(state: TaskiqState) -> None:
 
 
 async def stop_worker(state: TaskiqState) -> None:
-    """Ends the worker's own part."""
+    """Stops the application in a worker."""
     await stop_application(state)
     logger.info("worker stopped")

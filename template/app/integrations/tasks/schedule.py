@@ -19,7 +19,7 @@ LONG_AGO = timedelta(days=365)
 
 
 class SharedSchedule(LabelScheduleSource):
-    """Sends what is due once, whichever number of schedulers run: the first one to say so in Valkey does it."""
+    """Sends each task that is due once, however many schedulers run: the first one to say so in Valkey sends it."""
 
     broker: StreamBroker
 
@@ -35,7 +35,7 @@ class SharedSchedule(LabelScheduleSource):
         for identifier, task in self.schedules.items():
             if task.interval is not None and task.cron is None and task.time is None:
                 self._periods[identifier] = _as_timedelta(task.interval)
-                # Valkey knows when it was last sent: whoever asks each second sends it after an outage, too.
+                # Valkey knows when the task was last sent. Asking each second sends it soon after an outage as well.
                 task.interval = 1
 
     @override
@@ -62,7 +62,7 @@ class SharedSchedule(LabelScheduleSource):
         return Redis(connection_pool=self.broker.connection_pool)
 
     def _name_schedules(self) -> None:
-        """All schedulers call a schedule by the same name; Taskiq's would be random."""
+        """Gives a schedule the same name in all schedulers; Taskiq's names would be random."""
         for name, task in self.broker.get_all_tasks().items():
             for number, schedule in enumerate(task.labels.get("schedule", ())):
                 schedule.setdefault("schedule_id", f"{name}:{number}" if number else name)
@@ -73,7 +73,7 @@ def _as_timedelta(interval: int | timedelta) -> timedelta:
 
 
 def _turn(task: ScheduledTask) -> tuple[str, timedelta]:
-    """The key that stands for this turn of the schedule, and how long it is kept."""
+    """Returns the key of this turn of the schedule, and how long it is kept."""
     key = f"schedule:{task.schedule_id}"
     if task.cron is not None:
         return f"{key}:{datetime.now(UTC):%Y-%m-%dT%H:%M}", MINUTE_IS_OVER

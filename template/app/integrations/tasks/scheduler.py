@@ -17,7 +17,7 @@ scheduler = TaskiqScheduler(broker, [SharedSchedule(broker)])
 
 @broker.on_event(TaskiqEvents.CLIENT_STARTUP)
 async def start_scheduler(state: TaskiqState) -> None:
-    """Starts to report that the scheduler is alive."""
+    """Starts the application in a scheduler."""
     if not broker.is_scheduler_process:
         return
     # Taskiq's command shuts down when it is cancelled, but does not handle SIGTERM, which stops containers.
@@ -30,7 +30,7 @@ async def start_scheduler(state: TaskiqState) -> None:
 
 @broker.on_event(TaskiqEvents.CLIENT_SHUTDOWN)
 async def stop_scheduler(state: TaskiqState) -> None:
-    """Ends that report."""
+    """Stops the application in a scheduler."""
     if broker.is_scheduler_process:
         await stop_application(state)
         logger.info("scheduler stopped")

@@ -1,4 +1,4 @@
-"""Sends tasks where nobody can wait, or be told that it failed."""
+"""Sends tasks where the caller can neither wait nor handle a failure."""
 
 import asyncio
 from typing import Any

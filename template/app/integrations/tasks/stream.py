@@ -1,4 +1,4 @@
-"""The stream that tasks pass through: a message stays in it until its task has succeeded, whatever is killed."""
+"""The stream that tasks pass through: a message stays in it until its task succeeds, even if a worker is killed."""
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
@@ -60,7 +60,7 @@ class _FailureMiddleware(TaskiqMiddleware):
 
     @override
     def on_error(self, message: TaskiqMessage, result: TaskiqResult[Any], exception: BaseException) -> None:
-        # Either another message has taken the place of this one, or the task wants to see it never again.
+        # Either another message has replaced this one, or the task has rejected it for good.
         is_settled = isinstance(result.error, NoResultError | TaskRejectedError)
         _has_failed.set(not is_settled)
 
@@ -81,7 +81,7 @@ class StreamBroker(RedisStreamBroker):
             # All workers are one consumer: which of them got a message does not matter, only when.
             consumer_group_name="workers",
             consumer_name="worker",
-            # From the first message on, even if it was sent before there ever was a worker.
+            # The group begins with the first message, even if it was sent before any worker ran.
             consumer_id="0",
             # Messages that were fetched together would become overdue while they wait for each other.
             xread_count=1,
@@ -108,7 +108,7 @@ class StreamBroker(RedisStreamBroker):
     @override
     async def startup(self) -> None:
         _ = self.connection_pool  # a missing setting is reported now
-        # Not that of RedisStreamBroker, which fails while Valkey is down.
+        # This skips `startup` of RedisStreamBroker, which fails while Valkey is down.
         await super(RedisStreamBroker, self).startup()
 
     @override
@@ -149,7 +149,7 @@ class StreamBroker(RedisStreamBroker):
             wait = await self._overdue_after(client, identifier) * 2 ** (attempts - 1)
             if pending["time_since_delivered"] < wait:
                 continue
-            # Of several workers one gets it: for the others it has just been delivered.
+            # Only one of several workers gets the message: for the others it has just been delivered.
             claimed: Any = await client.xclaim(self.queue_name, group, self.consumer_name, wait, [identifier])
             for _, fields in claimed:
                 if attempts >= MAXIMUM_ATTEMPTS:
@@ -159,7 +159,7 @@ class StreamBroker(RedisStreamBroker):
                     yield message
 
     async def _overdue_after(self, client: Redis, identifier: bytes) -> int:
-        """Milliseconds, at least twice as many as the task may take: one that still runs is never overdue."""
+        """Returns milliseconds, at least twice as many as the task may take: one that still runs is never overdue."""
         limit = self._settings().JOB_TIMEOUT
         entries: Any = await client.xrange(self.queue_name, identifier, identifier)
         for _, fields in entries:
@@ -167,7 +167,7 @@ class StreamBroker(RedisStreamBroker):
         return int(2000 * limit)
 
     def _known(self, identifier: bytes, fields: dict[bytes, bytes]) -> AckableMessage | None:
-        """None for a task that this worker does not know: the message stays for a worker of another version."""
+        """Returns None for a task that this worker does not know: the message stays for a worker of another version."""
         name = self._message(fields).task_name
         if self.find_task(name) is None:
             logger.bind(job=name).warning("a job is not known here")

@@ -1,7 +1,7 @@
 """Traces, by OpenTelemetry: each request, with the calls to database and cache that it waited for.
 
-A collector that is slow or away costs no request anything: spans wait in a bounded queue, a thread sends them, and
-what finds no room is dropped.
+A collector that is slow or unavailable delays no request: spans wait in a bounded queue, from which a thread sends
+them, and are dropped if the queue is full.
 """
 
 from collections.abc import Mapping, Sequence
@@ -24,7 +24,7 @@ from app.core.config import DISTRIBUTION, Settings
 from app.core.logging import CONTEXT
 from app.integrations.tracing.statements import trace_statements
 
-# How long the end of the process waits for the collector to take what is left, in seconds.
+# How long the process waits at its end for the collector to take the remaining spans, in seconds.
 FLUSH_TIMEOUT = 3.0
 
 
@@ -42,7 +42,7 @@ def start_tracing(settings: Settings) -> None:
 
 
 def stop_tracing() -> None:
-    """Sends what is left, as far as the collector takes it in time."""
+    """Sends the remaining spans, as far as the collector takes them in time."""
     provider = trace.get_tracer_provider()
     if isinstance(provider, TracerProvider):
         shutdown = Thread(target=provider.shutdown, daemon=True)
@@ -66,7 +66,7 @@ def _provider(settings: Settings, endpoint: str) -> TracerProvider:
 
 
 class _Sampler(TraceIdRatioBased):
-    """Begins no trace with a call to another service: what readiness asks of them belongs to no request."""
+    """Begins no trace with a call to another service: those of the readiness check belong to no traced request."""
 
     @override
     def should_sample(
@@ -85,7 +85,7 @@ class _Sampler(TraceIdRatioBased):
 
 
 class _QueryRemover(SpanProcessor):
-    """A query string holds what somebody typed."""
+    """Removes query strings, since they hold what somebody typed."""
 
     @override
     def on_start(self, span: Span, parent_context: Context | None = None) -> None:
@@ -94,7 +94,7 @@ class _QueryRemover(SpanProcessor):
 
 
 def _trace_fields() -> Mapping[str, object]:
-    """The trace that a line of the log belongs to."""
+    """Returns the IDs of the trace and the span that a line of the log belongs to."""
     context = trace.get_current_span().get_span_context()
     if not context.is_valid:
         return {}

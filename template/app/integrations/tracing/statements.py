@@ -1,6 +1,6 @@
 """One span for each SQL statement, whatever the database.
 
-Own code, since OpenTelemetry's instrumentation of SQLAlchemy does not know SQLAlchemy 2.1.
+This is our own code, since OpenTelemetry's instrumentation of SQLAlchemy does not support SQLAlchemy 2.1.
 """
 
 from typing import Any
