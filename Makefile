@@ -1,11 +1,11 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/sh
 
-# uv, or a copy of it from the package index where it is not installed.
+# uv, or a copy of it from the package index if it is not installed.
 UV := $(shell uv --version >/dev/null 2>&1 && command -v uv || echo .local/uv/bin/uv)
 RUN := $(UV) run --quiet
 
-# It would have Python compile every module again at every start, and Copier take twice its time.
+# With this variable, Python would compile every module again at every start, and Copier would take twice as long.
 unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help

@@ -1,4 +1,4 @@
-"""The questions of copier.yml, as what others depend on: names, types and choices, which may only grow."""
+"""The questions of copier.yml as a contract: names, types and choices, which others depend on and may only grow."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -7,7 +7,7 @@ Contract = dict[str, dict[str, Any]]
 
 
 def contract(template: Mapping[str, Any]) -> Contract:
-    """What can be answered; what is only computed is nobody's business."""
+    """Returns the questions that can be answered, without those that are only computed."""
     return {
         name: {"type": kind(question), "choices": choices(question)}
         for name, question in template.items()
@@ -26,7 +26,7 @@ def choices(question: Mapping[str, Any]) -> list[Any]:
 
 
 def taken_away(old: Contract, new: Contract) -> Iterator[str]:
-    """One sentence for each thing that an answer of yesterday no longer fits."""
+    """Yields a sentence for each change that may make an earlier answer invalid."""
     for name, question in old.items():
         if name not in new:
             yield f"The question {name} is gone."

@@ -1,6 +1,6 @@
 """Writes the tables of docs/answers.md from copier.yml: python -m scripts.answers_page
 
-The values, the defaults and the order are those of copier.yml; what an answer does is said here.
+The values, the defaults and the order come from copier.yml. What an answer does is described here.
 """
 
 import re
@@ -18,7 +18,7 @@ PROFILES = ("minimal", "standard", "full")
 TEXT = "one line, at most {} characters"
 NAME = "lower-case letters, digits, {}"
 
-# What the answer does, and where there are no choices, what it may be and how its default comes about.
+# What the answer does, and if it has no choices, which values are valid and where its default comes from.
 ANSWERS: dict[str, tuple[str, ...]] = {
     "kind": ("which template of this repository is rendered; not asked",),
     "profile": ("the defaults of the options below; asked once",),
@@ -59,13 +59,13 @@ Question = dict[str, Any]
 
 
 def listed(questions: dict[str, Question]) -> str:
-    """A row for each question, in their order."""
+    """Returns a table with a row for each question, in their order."""
     rows = [_row(name, question) for name, question in questions.items()]
     return "\n".join(["| answer | values | default | what it does |", "|---|---|---|---|", *rows])
 
 
 def profiles(questions: dict[str, Question]) -> str:
-    """What each profile chooses."""
+    """Returns a table of the defaults that each profile chooses."""
     chosen = [_chosen(questions, profile) for profile in PROFILES]
     rows = [
         f"| {name} | {' | '.join(_code(answers[name]) for answers in chosen)} |"
@@ -76,7 +76,7 @@ def profiles(questions: dict[str, Question]) -> str:
 
 
 def page() -> str:
-    """What the page should hold."""
+    """Returns the page with up-to-date tables."""
     template = yaml.safe_load((ROOT / "copier.yml").read_text(encoding="utf-8"))
     asked = {name: question for name, question in template.items() if name in ANSWERS}
     resource = {name: question for name, question in asked.items() if "resource" in str(question.get("when"))}

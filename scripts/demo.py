@@ -57,7 +57,7 @@ def step(text: str) -> None:
 
 
 def admin() -> tuple[str, str]:
-    """The administrator of the demo, whose password stays the same as long as its database."""
+    """Returns the administrator's e-mail address and password, which stays the same as long as the demo's database."""
     if not ADMIN_PASSWORD.exists():
         ADMIN_PASSWORD.parent.mkdir(parents=True, exist_ok=True)
         ADMIN_PASSWORD.write_text(secrets.token_urlsafe(12), encoding="utf-8")
@@ -81,13 +81,13 @@ def free_port() -> int:
 
 
 def settings(project: Path) -> set[str]:
-    """The names of all that a backend can be told by its environment."""
+    """Returns the names of all settings that a backend takes from its environment."""
     example = (project / ".env.example").read_text(encoding="utf-8")
     return set(re.findall(r"^# ?([A-Z][A-Z0-9_]+)=", example, re.MULTILINE))
 
 
 def environment(**extra: str) -> Mapping[str, str]:
-    """Ours, without what would lead the demo to another environment or database, or give it other settings."""
+    """Returns our environment, without variables that would give the demo another environment, database or setting."""
     foreign = {"VIRTUAL_ENV", "UV_PROJECT", "MAKEFLAGS", "MAKELEVEL", "MFLAGS"} | settings(DEMO)
     return {name: value for name, value in os.environ.items() if name.upper() not in foreign} | extra
 
@@ -100,7 +100,7 @@ def make(target: str, **extra: str) -> None:
 
 @contextmanager
 def serving(port: int) -> Iterator[str]:
-    """Runs `make dev`, in a group of its own so that nothing of it stays behind."""
+    """Runs `make dev` in a separate process group, so that none of its processes stays behind."""
     process = subprocess.Popen(
         ["make", "--no-print-directory", "dev"],
         cwd=DEMO,

@@ -1,6 +1,6 @@
-"""`make drift DIRS='../a ../b'`: which version each project has, and how far it is from what that renders.
+"""`make drift DIRS='../a ../b'`: prints the version of each project, and how far the project is from its render.
 
-As a table, or with FORMAT=json for a program. The status is 1 when it is not known of one of them.
+It prints a table, or JSON for a program with FORMAT=json. The exit status is 1 if any project cannot be compared.
 """
 
 import json
@@ -20,7 +20,7 @@ from copier import run_copy
 
 ROOT = Path(__file__).resolve().parents[1]
 ANSWERS = ".copier-answers.yml"
-UNCOMPARED = {ANSWERS, "README.md"}  # the record, and what is given once
+UNCOMPARED = {ANSWERS, "README.md"}  # the record, and the file that is rendered only once
 
 
 @dataclass
@@ -28,9 +28,9 @@ class Drift:
     project: str
     version: str = ""
     behind: int = 0  # releases that are newer
-    files: int = 0  # of the template that differ, or are not there
-    lines: int = 0  # that came or went in them
-    fault: str = ""  # why nothing of this is known
+    files: int = 0  # of the template that differ, or are missing
+    lines: int = 0  # that were added or removed in them
+    fault: str = ""  # why the project cannot be compared
 
 
 def main(folders: list[str]) -> None:
@@ -66,13 +66,13 @@ def drift(folder: str) -> Drift:
 
 
 def rendered_name(path: Path, rendered: Path) -> str:
-    """Empty for what is not compared."""
+    """Returns the name in the project, or an empty string if the file is not compared."""
     name = str(path.relative_to(rendered))
     return "" if name in UNCOMPARED else name
 
 
 def changed_lines(old: Path, new: Path) -> int | None:
-    """None where the project has the file as it was rendered."""
+    """Returns None if the project has the file as it was rendered."""
     before, after = old.read_bytes(), new.read_bytes() if new.is_file() else b""
     if before == after and new.is_file():
         return None
@@ -81,7 +81,7 @@ def changed_lines(old: Path, new: Path) -> int | None:
 
 
 def newer(version: str) -> list[str]:
-    """The releases that the version does not include."""
+    """Returns the releases that the version does not include."""
     return [tag for tag in git("tag", "--no-merged", version).split() if re.fullmatch(r"v?\d+(\.\d+)*", tag)]
 
 

@@ -7,12 +7,12 @@ Move = tuple[str, str]
 
 
 def declared(text: str) -> list[Move]:
-    """From where to where, oldest first."""
+    """Returns the old and the new path of each move, oldest first."""
     return [(move["from"], move["to"]) for move in tomllib.loads(text).get("move", [])]
 
 
 def destination(name: str, moves: Sequence[Move]) -> str:
-    """Where a file lies after all moves."""
+    """Returns the path of a file after all moves."""
     for old, new in moves:
         if name == old:
             name = new
@@ -20,7 +20,7 @@ def destination(name: str, moves: Sequence[Move]) -> str:
 
 
 def undeclared(renames: str, moves: Sequence[Move]) -> Iterator[str]:
-    """One sentence for each rename, of those that `git diff --name-status` lists, that no chain of moves leads to."""
+    """Yields a sentence for each rename in the output of `git diff --name-status` that no chain of moves explains."""
     for line in renames.splitlines():
         old, new = map(rendered, line.split("\t")[1:])
         if destination(old, moves) != new:
@@ -28,5 +28,5 @@ def undeclared(renames: str, moves: Sequence[Move]) -> Iterator[str]:
 
 
 def rendered(path: str) -> str:
-    """The name that a file of the template has in a project."""
+    """Returns the name that a file of the template has in a project."""
     return path.removeprefix("template/").removesuffix(".jinja")

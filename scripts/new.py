@@ -1,4 +1,4 @@
-"""`make new`: renders from this clone, asking; says what is wrong in one sentence.
+"""`make new`: asks the questions and renders from this clone. If that fails, says why in one sentence.
 
 python -m scripts.new DESTINATION [ANSWER=VALUE ...]
 """
@@ -16,14 +16,14 @@ ROOT = Path(__file__).resolve().parents[1]
 
 
 def questions(kind: str = "project") -> set[str]:
-    """The names of all answers that copier.yml knows for this kind."""
+    """Returns the names of all answers that copier.yml knows for this kind."""
     template = yaml.safe_load((ROOT / "copier.yml").read_text(encoding="utf-8"))
     asked_when = {name: question.get("when") for name, question in template.items() if not name.startswith("_")}
     return {name for name, when in asked_when.items() if when in (None, f"{{{{ kind == '{kind}' }}}}")}
 
 
 def copy_working_tree(directory: Path) -> None:
-    """Everything that is here, committed or not, but for what git ignores."""
+    """Copies all files of this clone, committed or not, except for those that git ignores."""
     listing = ["git", "ls-files", "-co", "--exclude-standard"]
     for name in subprocess.run(listing, cwd=ROOT, capture_output=True, text=True, check=True).stdout.splitlines():
         if (ROOT / name).is_file():
@@ -32,7 +32,7 @@ def copy_working_tree(directory: Path) -> None:
 
 
 def render(destination: str, answers: dict[str, str]) -> None:
-    """Raises SystemExit with one sentence when it cannot."""
+    """Renders the backend. Raises SystemExit with one sentence if it cannot."""
     if not destination:
         sys.exit("Say where the backend shall go: make new DEST=../my-backend")
     if unknown := answers.keys() - questions():

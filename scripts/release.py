@@ -19,7 +19,7 @@ MAIN = "origin/main"
 
 
 def main(version: str) -> None:
-    """Raises SystemExit with one sentence when it may not be released."""
+    """Raises SystemExit with one sentence if the commit cannot be released."""
     released = tomllib.loads(RELEASES.read_text(encoding="utf-8")).get("release", [])
     refuse_version(version, [release["version"] for release in released])
     refuse_commit()
@@ -55,7 +55,7 @@ def refuse_commit() -> None:
 
 
 def summary(version: str) -> str:
-    """The first line of the version's section in the changelog, which says what changes for projects."""
+    """Returns the first line of the version's section in the changelog, which says what changes for projects."""
     changelog = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
     section = re.search(rf"^## {re.escape(version)} \(\d{{4}}-\d\d-\d\d\)\n\n([^-\n#].*)\n", changelog, re.MULTILINE)
     if not section:
@@ -64,7 +64,7 @@ def summary(version: str) -> str:
 
 
 def refuse_changes(last: str) -> None:
-    """What the last release promised still holds."""
+    """Raises SystemExit with one sentence if a promise of the last release no longer holds."""
     if faults := list(taken_away(contract_at(last), contract_at("HEAD"))):
         sys.exit(f"Answers are only added: {faults[0]}")
     if changed := git("diff", "--name-only", "--diff-filter=a", last, "HEAD", "--", "template/alembic/versions"):
@@ -83,13 +83,13 @@ def refuse_behaviour(version: str, last: str) -> None:
 
 
 def behaviour_at(commit: str) -> list[Change]:
-    """None where the commit is older than behaviour.toml."""
+    """Returns an empty list if the commit is older than behaviour.toml."""
     name = f"{commit}:behaviour.toml"
     return declared_changes(git("show", name)) if succeeds("cat-file", "-e", name) else []
 
 
 def files_ever() -> list[str]:
-    """Those of a project, by the names that they have and had."""
+    """Returns all names that files of the template have or had in a project."""
     names = git("log", "--format=", "--name-only", "--diff-filter=A", "--no-renames", "--", "template").split("\n")
     return sorted({rendered(name) for name in names})
 
@@ -99,13 +99,13 @@ def contract_at(commit: str) -> Contract:
 
 
 def moves_at(commit: str) -> list[Move]:
-    """None where the commit is older than moves.toml."""
+    """Returns an empty list if the commit is older than moves.toml."""
     name = f"{commit}:moves.toml"
     return declared(git("show", name)) if succeeds("cat-file", "-e", name) else []
 
 
 def renames_since(commit: str) -> str:
-    """The files of the template that git finds under another name, however many there are."""
+    """Returns the files of the template that git finds under another name, however many there are."""
     similar = ("--find-renames=50%", "--no-rename-empty", "-l0", "--diff-filter=R", "--name-status")
     return git("-c", "core.quotePath=off", "diff", *similar, commit, "HEAD", "--", "template")
 

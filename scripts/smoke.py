@@ -26,7 +26,7 @@ class Smoke:
         body: object = None,
         form: Mapping[str, str] | None = None,
     ) -> httpx2.Response:
-        """Raises SystemExit when the answer has another status."""
+        """Returns the response. Raises SystemExit if it has another status."""
         answer = self.client.request(method, PREFIX + path, json=body, data=form)
         if answer.status_code != status:
             raise SystemExit(f"{method} {path} answered {answer.status_code} instead of {status}: {answer.text}")
@@ -34,7 +34,7 @@ class Smoke:
         return answer
 
     def sign_in(self, email: str, password: str) -> str:
-        """Sends the access token from now on; gives the refresh token."""
+        """Sends the access token with every request from now on, and returns the refresh token."""
         pair = self.call("POST", "/auth/login", 200, form={"username": email, "password": password}).json()
         self.client.headers["Authorization"] = f"Bearer {pair['access_token']}"
         return str(pair["refresh_token"])

@@ -1,4 +1,4 @@
-"""What the scripts share that use the database once: they wait for it, and fail with a sentence."""
+"""Helpers of scripts that use the database once: they wait for it, and fail with a sentence if it is not available."""
 
 import asyncio
 import sys
@@ -13,17 +13,17 @@ from app.core.database_errors import OUTAGES, reason
 
 UNAVAILABLE: tuple[type[Exception], ...] = (DBAPIError, *OUTAGES)
 
-# In seconds. No request waits for a script, so that a database which is busy or just starts is no failure.
+# In seconds. No request waits for a script, so it can wait for a database that is busy or just starting.
 PATIENCE = 30.0
 
 
 def patient_database(settings: Settings) -> Database:
-    """Returns the database, with that much time for a connection."""
+    """Returns the database, with at least `PATIENCE` seconds to get a connection."""
     return Database(settings.model_copy(update={"DB_POOL_TIMEOUT": max(PATIENCE, settings.DB_POOL_TIMEOUT)}))
 
 
 def say(work: Coroutine[None, None, str]) -> None:
-    """Prints what it returns. Raises SystemExit with a sentence if the database is not available."""
+    """Runs the work and prints its result. Raises SystemExit with a sentence if the database is not available."""
     print(asyncio.run(_or_a_sentence(work)))
 
 

@@ -1,4 +1,4 @@
-"""Asks the application in this container whether it responds; the exit status says it.
+"""Checks whether the application in this container responds. The exit status is 0 if it does.
 
 python -m scripts.healthcheck [/health/ready [ATTEMPTS]]
 """
@@ -27,11 +27,11 @@ def healthy(port: int, path: str, host: str = "127.0.0.1", timeout: float = 2) -
 
 
 def main(path: str = "/health", attempts: str = "1") -> int:
-    """Asks so many times, a second apart, until the response is good. Returns the exit status."""
+    """Asks up to `attempts` times, a second apart, until the response is good. Returns the exit status."""
     settings = read_settings(ServerSettings)
     host = ON_THIS_MACHINE.get(settings.HOST, settings.HOST)
     api = settings.ROOT_PATH + settings.API_V1_PREFIX
-    # Compose says which port of the machine leads to ours.
+    # Compose sets the port of the host that leads to ours.
     outside = f"http://127.0.0.1:{os.environ.get('PUBLISHED_PORT', settings.PORT)}"
     for attempt in range(int(attempts)):
         time.sleep(min(attempt, 1))

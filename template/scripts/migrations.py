@@ -1,8 +1,8 @@
-"""What `make migrate-*` runs: Alembic's commands, and in plain words what to do when one of them fails.
+"""Runs Alembic's commands for `make migrate-*`, and says in plain words what to do when one of them fails.
 
     python -m scripts.migrations up | down | create | merge
 
-What they need is in the environment: a sentence of a user is nothing for make or a shell to expand.
+Arguments come from the environment, so that neither make nor a shell expands what a user wrote.
 """
 
 import os
@@ -35,7 +35,7 @@ def configuration() -> Config:
 
 
 def up() -> None:
-    """Raises SystemExit with what to do, and with what Alembic says, when it cannot; so do the others."""
+    """Raises SystemExit, with advice and with Alembic's own message, if it fails; so do the other commands."""
     with explained():
         command.upgrade(configuration(), "head")
 
@@ -68,7 +68,7 @@ def create_from_environment() -> None:
 
 @contextmanager
 def explained() -> Iterator[None]:
-    """Raises SystemExit with what to do, where we know it, and then with what Alembic or the database says."""
+    """Turns errors into SystemExit, with advice if there is any, and the message of Alembic or the database."""
     try:
         yield
     except CommandError as error:

@@ -18,7 +18,7 @@ USAGE = "make migrate-create name=add_invoices"
 
 
 def create(config: Config, name: str, *, rename: str = "", lose: bool = False) -> None:
-    """Raises SystemExit with what to do, and nothing written, when it should not be written."""
+    """Writes the migration. Raises SystemExit, with advice and with nothing written, if it should not be written."""
     faults: list[str] = []
 
     def process(_: object, __: object, directives: list[ops.MigrationScript]) -> None:
@@ -30,10 +30,10 @@ def create(config: Config, name: str, *, rename: str = "", lose: bool = False) -
 
 
 def write(config: Config, name: str, *, faults: Iterable[str] = (), **options: Any) -> None:
-    """`options` are those of Alembic's command. Raises SystemExit with the first fault."""
+    """Writes the migration. `options` are those of Alembic's command. Raises SystemExit with the first fault."""
     if fault := name_fault(name):
         sys.exit(fault)
-    with redirect_stdout(io.StringIO()):  # of Alembic's steps
+    with redirect_stdout(io.StringIO()):  # Alembic prints its steps
         written = command.revision(config, name, **options)
     if fault := next(filter(None, faults), ""):
         sys.exit(fault)
@@ -42,7 +42,7 @@ def write(config: Config, name: str, *, faults: Iterable[str] = (), **options: A
 
 
 def name_fault(name: str) -> str:
-    """A sentence, or nothing when the name will do."""
+    """Returns what is wrong with the name, or an empty string if it is valid."""
     if not name.strip():
         return f"Say what it does: {USAGE}"
     if not name.isprintable() or not any(map(str.isalnum, name)) or len(name) > LONGEST_NAME:
@@ -51,7 +51,7 @@ def name_fault(name: str) -> str:
 
 
 def process_changes(script: ops.MigrationScript, rename: str) -> str:
-    """A sentence, or nothing when there is something to write."""
+    """Completes the script. Returns why it is not to be written, or an empty string if it is."""
     upgrade, downgrade = script.upgrade_ops, script.downgrade_ops
     assert upgrade is not None
     assert downgrade is not None
@@ -64,7 +64,7 @@ def process_changes(script: ops.MigrationScript, rename: str) -> str:
 
 
 def rename_column(upgrade: ops.UpgradeOps, rename: str) -> bool:
-    """Turns a dropped column and an added one into one with another name; whether there were such."""
+    """Turns a dropped and an added column into a renamed one. Returns whether there was such a pair."""
     for table in tables(upgrade):
         for dropped, added in pairs(table):
             if rename == name_of_pair(dropped, added):
@@ -75,7 +75,7 @@ def rename_column(upgrade: ops.UpgradeOps, rename: str) -> bool:
 
 
 def renaming(table: ops.ModifyTableOps, dropped: ops.DropColumnOp, added: ops.AddColumnOp) -> list[ops.ModifyTableOps]:
-    """What is of the old name goes first, and so comes back last; each step by itself, as SQLite needs it."""
+    """Drops indexes and constraints first, so that a downgrade restores them last. SQLite needs separate steps."""
     renamed = RenameColumnOp(table.table_name, dropped.column_name, modify_name=added.column.name)
     renamed.existing_type = dropped.to_column().type
     renamed.existing_nullable = dropped.to_column().nullable
@@ -87,7 +87,7 @@ def renaming(table: ops.ModifyTableOps, dropped: ops.DropColumnOp, added: ops.Ad
 
 class RenameColumnOp(ops.AlterColumnOp):
     def reverse(self) -> Self:
-        """Alembic's own does not give the name back."""
+        """Alembic's own method does not restore the name."""
         renamed = type(self)(self.table_name, str(self.modify_name), modify_name=self.column_name)
         renamed.existing_type, renamed.existing_nullable = self.existing_type, self.existing_nullable
         return renamed
@@ -98,7 +98,7 @@ def tables(upgrade: ops.UpgradeOps) -> list[ops.ModifyTableOps]:
 
 
 def pairs(table: ops.ModifyTableOps) -> Iterator[tuple[ops.DropColumnOp, ops.AddColumnOp]]:
-    """A dropped column and an added one each, of the same kind."""
+    """Yields each pair of a dropped and an added column of the same kind."""
     added = [change for change in table.ops if isinstance(change, ops.AddColumnOp)]
     for dropped in table.ops:
         if isinstance(dropped, ops.DropColumnOp):
@@ -115,7 +115,7 @@ def name_of_pair(dropped: ops.DropColumnOp, added: ops.AddColumnOp) -> str:
 
 
 def loss_of(script: ops.MigrationScript, *, lose: bool) -> str:
-    """What would be gone, and what to do; nothing when nothing would, or when it may."""
+    """Returns what would be lost and what to do, or an empty string if nothing would be, or if it may be."""
     upgrade = script.upgrade_ops
     assert upgrade is not None
     losses = sorted(lost(upgrade.ops))
@@ -144,7 +144,7 @@ def lost(changes: Iterable[ops.MigrateOperation]) -> Iterator[str]:
 
 
 def may_round(old: Any, new: Any) -> bool:
-    """Whether values may change with the type; text that is too long is an error, and stays."""
+    """Whether values may change with the type. Text that is too long is never cut: it is an error, and stays."""
     if new is None or isinstance(new, String):
         return False
     return not (isinstance(old, Integer) and isinstance(new, Integer | Numeric))

@@ -1,4 +1,4 @@
-"""Says what the outbox holds, and has parked messages tried anew: `python -m scripts.outbox [ID | all]`."""
+"""Shows the state of the outbox, or has parked messages tried again: `python -m scripts.outbox [ID | all]`."""
 
 import sys
 from collections.abc import Iterator, Sequence
@@ -11,12 +11,12 @@ from scripts.database import patient_database, say
 # How many parked messages are shown.
 SHOWN = 20
 
-# A database counts to here.
+# The largest ID that a database can hold, since IDs are 64-bit integers.
 GREATEST_ID = 2**63 - 1
 
 
 def message_id(given: str) -> int | None:
-    """None stands for all of them. Raises SystemExit with a sentence for anything else."""
+    """Returns the ID, or None for all messages. Raises SystemExit with a sentence for any other text."""
     if given == "all":
         return None
     if given.isascii() and given.isdigit() and int(given) <= GREATEST_ID:
@@ -25,7 +25,7 @@ def message_id(given: str) -> int | None:
 
 
 async def replay(settings: Settings, given: str) -> str:
-    """Says what was done. Raises SystemExit when there is no such message."""
+    """Returns a sentence that says what was done. Raises SystemExit when there is no such message."""
     chosen = message_id(given)
     database = patient_database(settings)
     try:

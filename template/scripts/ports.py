@@ -4,7 +4,7 @@ import socket
 
 
 def free_port() -> int:
-    """A port that nothing listens on at the moment."""
+    """Returns a port that nothing listens on at the moment."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         port: int = listener.getsockname()[1]

@@ -1,4 +1,4 @@
-"""Writes the migration by which PostgreSQL finds parts of words in an index: `make migrate-search table=users`.
+"""Writes a migration for an index in which PostgreSQL finds parts of words: `make migrate-search table=users`.
 
 The index holds trigrams, which serve every search of three letters or more (PostgreSQL documentation, pg_trgm).
 """
@@ -35,7 +35,7 @@ DOWNGRADE = 'op.drop_index("ix_{table}_search", "{table}", if_exists=True)'
 
 
 def main() -> None:
-    """Raises SystemExit with what to do when there is no such table, or nothing that is searched in it."""
+    """Writes the migration. Raises SystemExit with advice if there is no such table, or its list has no search."""
     searched = dict(searchable())
     table = os.environ.get("SEARCH_TABLE", "")
     if table not in searched:
@@ -55,7 +55,7 @@ def main() -> None:
 
 
 def searchable() -> Iterator[tuple[str, list[str]]]:
-    """The tables whose lists are searched, and the columns of each."""
+    """Yields each table whose list can be searched, with the columns that a search looks at."""
     modules_of("app.repository")
     for repository in Repository.__subclasses__():
         if repository.searchable:

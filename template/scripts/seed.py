@@ -14,7 +14,7 @@ from scripts.database import patient_database, say
 
 
 def first_admin(settings: Settings) -> UserCreate:
-    """Raises SystemExit with a sentence when the settings do not describe a user."""
+    """Returns the administrator of the settings. Raises SystemExit with a sentence if they do not describe a user."""
     if settings.FIRST_ADMIN_EMAIL is None or settings.FIRST_ADMIN_PASSWORD is None:
         sys.exit("Nothing to seed: set FIRST_ADMIN_EMAIL and FIRST_ADMIN_PASSWORD, in the environment or in .env.")
     try:
@@ -30,7 +30,7 @@ def first_admin(settings: Settings) -> UserCreate:
 
 
 async def seed(settings: Settings) -> str:
-    """Says what was done."""
+    """Returns a sentence that says what was done."""
     admin = first_admin(settings)
     database = patient_database(settings)
     try:

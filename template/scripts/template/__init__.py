@@ -1,1 +1,1 @@
-"""What keeps the project in touch with its template."""
+"""The commands that keep the project in touch with its template."""

@@ -1,6 +1,7 @@
-"""Gives a resource from before there were records one of its own. `make resource-adopt` calls it.
+"""Writes a record for a resource that was made before there were records. `make resource-adopt` calls it.
 
-The version that made the files is the one whose render is most like them; from there they are brought to the project's.
+It assumes that the version whose render is most like the files has made them, and updates them from there to the
+project's version.
 """
 
 import os
@@ -58,7 +59,7 @@ def adopt(answers: dict[str, str]) -> None:
 
 
 def most_alike(project: Origin, answers: dict[str, str], versions: Versions) -> tuple[str, Files]:
-    """Returns the version that made the files, and what it made."""
+    """Returns the version whose render is most like the files, and that render."""
     renders = ((version, rendered(replace(project, version=version), answers)) for version in candidates(versions))
     found = [(likeness(files), version, files) for version, files in renders if files]
     _, version, files = max(found, key=lambda each: each[0])
@@ -66,7 +67,7 @@ def most_alike(project: Origin, answers: dict[str, str], versions: Versions) -> 
 
 
 def require_columns(name: str, files: Files) -> None:
-    """Raises SystemExit with one sentence when the fields are not those of the model that is there."""
+    """Raises SystemExit with one sentence if no model has the table, or the table lacks the column of a field."""
     recorded = recorded_origin(files[path_of(name)].content)
     assert recorded
     plural = recorded.answers["plural"]
@@ -80,14 +81,14 @@ def require_columns(name: str, files: Files) -> None:
 
 
 def candidates(versions: Versions) -> list[str]:
-    """The versions that the project has been at, the newest first, and the released ones: history may be incomplete."""
+    """Returns the project's past versions, newest first, then all released ones, since history may be incomplete."""
     recorded = map(origin_at, git("log", "--format=%H", "--", ANSWERS).split())
     names = [each.version for each in recorded if each] + versions.released
     return [name for name in dict.fromkeys(names) if versions.knows(name)]
 
 
 def rendered(project: Origin, answers: dict[str, str]) -> Files:
-    """Nothing where that version cannot do it."""
+    """Returns no files if an earlier version cannot render them. Raises SystemExit if the project's version cannot."""
     try:
         return render(project, answers, [*referred(answers), path_of(answers["resource"])])
     except SystemExit:
@@ -97,7 +98,7 @@ def rendered(project: Origin, answers: dict[str, str]) -> Files:
 
 
 def likeness(files: Files) -> float:
-    """From 0 to 1, on the average of the files."""
+    """Returns the average similarity of the Python files, from 0 to 1."""
     pairs = [(lines(file), lines(read(ROOT / name))) for name, file in files.items() if name.endswith(".py")]
     return sum(SequenceMatcher(None, *pair, autojunk=False).ratio() for pair in pairs) / len(pairs)
 

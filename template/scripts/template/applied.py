@@ -1,4 +1,4 @@
-"""Refuses to take migrations away that the database has: without them, it could not go back."""
+"""Refuses to remove migrations that the database has applied: without their files, it could not revert them."""
 
 import os
 import re
@@ -16,7 +16,7 @@ LOCAL = ("postgres", "app.db")
 
 
 def require_not_applied(names: Sequence[str], then: str) -> None:
-    """Raises SystemExit with what to run before the command that asks."""
+    """Raises SystemExit if the database has one of the migrations, with what to run before the command `then`."""
     paths = {ROOT / name for name in names if name.startswith("alembic/versions/")}
     found = list(applied(paths)) if paths and has_database() else []
     if found:
@@ -28,14 +28,14 @@ def require_not_applied(names: Sequence[str], then: str) -> None:
 
 
 def has_database() -> bool:
-    """Whether there is one to ask: asking would make a local one."""
+    """Whether there is a database to ask. If there were none, asking would create a local one."""
     settings = (ROOT / ".env").read_text("utf-8", errors="replace") if (ROOT / ".env").is_file() else ""
     is_named = "DATABASE_URL" in os.environ or re.search(r"^\s*DATABASE_URL\s*=", settings, re.MULTILINE)
     return bool(is_named) or any((ROOT / ".local" / name).exists() for name in LOCAL)
 
 
 def applied(paths: set[Path]) -> Iterator[Script]:
-    """Those that the database has, the newest first."""
+    """Yields the migrations of these files that the database has, newest first."""
     script = ScriptDirectory.from_config(Config(ROOT / "alembic.ini"))
     for each in script.iterate_revisions(tuple(current()), "base"):
         if Path(each.path).resolve() in paths:
@@ -43,7 +43,7 @@ def applied(paths: set[Path]) -> Iterator[Script]:
 
 
 def current() -> list[str]:
-    """Where the database is. Says so where that cannot be known, and goes on: nothing depends on a database."""
+    """Returns the revisions of the database. If it cannot be asked, says so and returns none: it is optional."""
     command = [sys.executable, "-m", "scripts.local", sys.executable, "-m", "alembic", "current"]
     process = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     if process.returncode != 0:
@@ -53,7 +53,7 @@ def current() -> list[str]:
 
 
 def targets(found: Sequence[Script]) -> Iterator[str]:
-    """Each takes back one of them and all that follows, and nothing beside."""
+    """Yields targets for a downgrade. Each takes back one of the migrations and all that follow it, and no others."""
     going = {each.revision for each in found}
     for each in found:
         before = [down for down in each._versioned_down_revisions if down]  # noqa: SLF001 (the public one has two types)

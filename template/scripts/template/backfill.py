@@ -1,4 +1,4 @@
-"""Values for the rows that are there when a column becomes required."""
+"""Values for the existing rows when a column becomes required."""
 
 import datetime as dt
 import json
@@ -20,7 +20,7 @@ from scripts.template.tables import importing_from, project_with
 
 
 def fills(difference: Difference, backfill: str, resource: str, files: Files) -> dict[str, str]:
-    """The values by their columns, as Python code. Raises SystemExit with one sentence when one is missing or wrong."""
+    """Returns Python code by column. Raises SystemExit with one sentence if a value is missing or wrong."""
     values = parsed(backfill, difference.required)
     for column in difference.required:
         if is_unique(difference, column):
@@ -31,7 +31,7 @@ def fills(difference: Difference, backfill: str, resource: str, files: Files) ->
 
 
 def parsed(backfill: str, required: list[str]) -> dict[str, str]:
-    """`due=2026-01-01 note='two words'`; a reference may go by its field or by its column."""
+    """Parses `due=2026-01-01 note='two words'`. A reference can be named by its field or by its column."""
     columns = {label: column for column in required for label in (column, column.removesuffix("_id"))}
     values = {}
     for word in split(backfill):
@@ -57,7 +57,7 @@ def is_unique(difference: Difference, column: str) -> bool:
 
 
 def refuse_unique(difference: Difference, column: str) -> None:
-    """Where the column is there already, its rows have values of their own, which the database checks."""
+    """Raises SystemExit for a new column. An existing one has its own values, which the database checks."""
     if column in [new.name for new in difference.added]:
         sys.exit(
             f"{column} is unique and required, so that no value fills it in all rows of {difference.table}: "
@@ -66,7 +66,7 @@ def refuse_unique(difference: Difference, column: str) -> None:
 
 
 def asked(column: str, table: str) -> str:
-    """From a person who sits there."""
+    """Asks the user for the value. Raises SystemExit with one sentence if there is no terminal, or no input."""
     question = f"{column} is required: what do the rows get that {table} has already? "
     if sys.stdin.isatty() and (value := input(question)):
         return value
@@ -77,7 +77,7 @@ def asked(column: str, table: str) -> str:
 
 
 def coded(values: Mapping[str, str], resource: str, files: Files) -> dict[str, str]:
-    """Checks the values as requests are checked."""
+    """Validates the values like those of a request, and returns them as Python code."""
     with project_with(files) as folder, importing_from(folder):
         schemas = import_module(f"app.domain.schemas.{resource}")
         class_name = "".join(word.capitalize() for word in resource.split("_"))
@@ -87,7 +87,7 @@ def coded(values: Mapping[str, str], resource: str, files: Files) -> dict[str, s
 
 
 def value_of(column: str, value: str, field: FieldInfo) -> Any:
-    """What is written is a string, or JSON where the type takes no string."""
+    """Reads the value as a string, or as JSON if the type takes no string. Raises SystemExit if neither is valid."""
     kind: Any = Annotated[field.annotation, field]
     fault = ""
     for text in (json.dumps(value), value):

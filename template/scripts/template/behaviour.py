@@ -12,19 +12,19 @@ from scripts.template.records import Record, all_records
 
 @dataclass(frozen=True)
 class Change:
-    """A change of behaviour, and the conditions under which it concerns a project; an empty one always holds."""
+    """A change of behaviour, and the conditions under which it concerns a project. An empty condition always holds."""
 
     since: str
     says: str
     option: str = ""  # name=value
     edited: str = ""  # a file of the template, or a folder
-    resource: str = ""  # name=value of one that the project has; * for any
+    resource: str = ""  # name=value of a resource that the project has; * for any
 
 
 def parsed(text: str) -> list[Change]:
     """Raises ValueError or TypeError if the text is not valid.
 
-    Conditions that only later versions know are ignored: the project is told rather too much than too little.
+    Ignores conditions that only later versions know: it is better to say too much than too little.
     """
     known = {field.name for field in fields(Change)}
     entries = tomllib.loads(text).get("change", [])

@@ -1,4 +1,4 @@
-"""Commits an update to a branch of its own, in a copy. `make update branch=1` has it run there."""
+"""Commits an update to a separate branch. `make update branch=1` runs it in a copy of the project."""
 
 import os
 import subprocess
@@ -31,13 +31,13 @@ def main() -> None:
 
 
 def name() -> str:
-    """The one that was asked for, or one by the version."""
+    """Returns the name of the branch: the one that was asked for, or else one that contains the version."""
     asked = os.environ.get("UPDATE_BRANCH", "1")
     return PREFIX + origin().version if asked == "1" else asked
 
 
 def lock() -> bool:
-    """Whether the lock file still holds what the project declares."""
+    """Renews the lock file if pyproject.toml has changed. Returns False if that fails."""
     if not git("ls-files", "--", "uv.lock") or not git("diff", "--name-only", "HEAD", "--", "pyproject.toml"):
         return True
     command = [os.environ.get("UV", "uv"), "lock", "--quiet"]

@@ -16,7 +16,7 @@ from scripts.template.rules import followed, given
 
 @dataclass(frozen=True)
 class Request:
-    """What `make resource` was told; empty where it was told nothing."""
+    """The arguments of `make resource`. Those that were not given are empty."""
 
     name: str = ""
     fields: str = ""
@@ -39,7 +39,7 @@ class Request:
 
 
 def planned_change(record: Record, request: Request) -> Plan:
-    """Raises SystemExit with one sentence when it cannot be done, or loses data that nobody said may go."""
+    """Plans the change. Raises SystemExit with one sentence if it is impossible, or loses data without yes=1."""
     if request.plural not in {"", record.plural}:
         sys.exit(f"The plural of a resource stays as it is, which is {record.plural}.")
     if request.key not in {"", record.key}:
@@ -69,14 +69,14 @@ def planned_change(record: Record, request: Request) -> Plan:
 
 
 def require_less_open(record: Record, project: Origin, theirs: Files) -> None:
-    """Raises SystemExit with one sentence if a resource below this one would be open to more people than itself."""
+    """Raises SystemExit with one sentence if a resource below this one would be open to more people than this one."""
     for child in all_records():
         if child.parent == record.name:
             render(project, child.answers, [*referred(child.answers), child.path], theirs)
 
 
 def wanted(record: Record, request: Request, renames: Mapping[str, str]) -> str:
-    """The whole new list of fields."""
+    """Returns the whole new list of fields."""
     if not request.fields:
         return edited(record.fields, add=request.add, drop=request.drop, renames=renames)
     if request.add or request.drop:
@@ -87,7 +87,7 @@ def wanted(record: Record, request: Request, renames: Mapping[str, str]) -> str:
 
 
 def rules(record: Record, request: Request, renames: Mapping[str, str], fields: str) -> dict[str, str]:
-    """The rules over several fields: those that were given, else those that the resource has."""
+    """Returns the rules over several fields: those that were given, or else those that the resource has."""
     found = {}
     for answer in RULES:
         if new := getattr(request, answer):

@@ -8,7 +8,7 @@ BEGIN, END = "<<<<<<< before updating", ">>>>>>> after updating"
 
 
 def marked(name: str) -> list[range]:
-    """The lines of each, counted from 1; none in a file that is no text, or that one side deleted."""
+    """Returns the lines of each conflict, counted from 1. A binary file, or one that one side deleted, has none."""
     return list(ranges(lines_of(name)))
 
 
@@ -23,13 +23,13 @@ def ranges(lines: list[str]) -> Iterator[range]:
 
 
 def place(name: str) -> str:
-    """The file, and where in it to look."""
+    """Returns the name of the file, and the lines of its conflicts."""
     found = [f"{lines[0]} to {lines[-1]}" for lines in marked(name)]
     return f"{name} (lines {', '.join(found)})" if found else name
 
 
 def marked_text(name: str) -> str:
-    """The lines themselves."""
+    """Returns the text of each conflict, below the line where it begins."""
     lines = lines_of(name)
     return "\n".join(
         "\n".join([f"{name}, line {part[0]}:", *(f"    {lines[number - 1]}".rstrip() for number in part), ""])

@@ -7,7 +7,7 @@ from pathlib import Path
 from scripts.template.project import ANSWERS, ROOT, fresh_render, origin
 from scripts.template.versions import versions_of
 
-# What the template gives once, and is the project's from then on.
+# Files that the template renders once, and that belong to the project from then on.
 SEEDED = {"README.md"}
 
 
@@ -24,7 +24,7 @@ def main() -> None:
 
 
 def copy_of_template_files(template: Path, ours: Path) -> None:
-    """The project's own versions of them, in a folder beside; none of what is not compared."""
+    """Copies the project's versions of the files to `ours`, and removes those that are not compared from `template`."""
     ours.mkdir()
     for path in [path for path in template.rglob("*") if path.is_file()]:
         name = path.relative_to(template)

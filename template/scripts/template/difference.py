@@ -1,4 +1,4 @@
-"""What lies between two states of a table."""
+"""The difference between two states of a table."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -12,12 +12,12 @@ Columns = list[Column[Any]]
 
 @dataclass(frozen=True)
 class Difference:
-    """None stands for a table that does not exist."""
+    """A table before and after a change. None means that it does not exist."""
 
     before: Table | None
     after: Table | None
     renames: Mapping[str, str] = field(default_factory=dict)  # from old columns to new ones
-    fills: Mapping[str, str] = field(default_factory=dict)  # what rows without a value get, as Python code
+    fills: Mapping[str, str] = field(default_factory=dict)  # the values for rows that have none, as Python code
 
     @property
     def table(self) -> str:
@@ -48,18 +48,18 @@ class Difference:
 
     @property
     def required(self) -> list[str]:
-        """The columns for which the rows that are there may lack a value."""
+        """The columns for which existing rows may lack a value."""
         new = [column.name for column in self.added if not column.nullable and column.server_default is None]
         return new + [new.name for old, new in self.pairs if old.nullable and not new.nullable]
 
     @property
     def narrowed(self) -> Iterator[tuple[Column[Any], Column[Any]]]:
-        """The columns whose new type may not hold what the old one did."""
+        """The columns whose new type may not hold every value of the old one."""
         return ((old, new) for old, new in self.pairs if not holds(new.type, old.type))
 
 
 def without(table: Table | None, columns: Columns) -> Columns:
-    # Comparing columns makes SQL.
+    # By identity: a comparison of columns is an SQL expression.
     known = {id(column) for column in columns}
     return [column for column in table.columns if id(column) not in known] if table is not None else []
 
@@ -80,5 +80,5 @@ def holds(new: TypeEngine[Any], old: TypeEngine[Any]) -> bool:
 
 
 def digits(kind: Numeric[Any]) -> int:
-    """Those before the point."""
+    """Returns the number of digits before the decimal point."""
     return (kind.precision or 0) - (kind.scale or 0)

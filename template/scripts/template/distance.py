@@ -1,4 +1,4 @@
-"""How far the project is from a render of its template, in files and lines."""
+"""The distance of the project from a render of its template, in files and lines."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,8 +11,8 @@ from scripts.template.project import ROOT
 
 @dataclass(frozen=True, order=True)
 class Distance:
-    lines: int  # that came or went
-    files: int  # that differ, the missing ones among them
+    lines: int  # that were added or removed
+    files: int  # that differ, including the missing ones
     of: int
 
     def __str__(self) -> str:

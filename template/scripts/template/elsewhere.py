@@ -13,7 +13,7 @@ from scripts.template.versions import address
 
 
 def run_elsewhere(module: str) -> None:
-    """Runs the module of the copy in it, and says what that says. Raises SystemExit with its refusal."""
+    """Runs the module in a copy of the project, and prints its output. Raises SystemExit with its error if it fails."""
     command = [sys.executable, "-m", module]
     with nothing_changed(), copy_of_project() as copy:
         process = subprocess.run(command, cwd=copy, capture_output=True, text=True, check=False)
@@ -24,7 +24,7 @@ def run_elsewhere(module: str) -> None:
 
 @contextmanager
 def copy_of_project() -> Iterator[Path]:
-    """What is committed, in a working tree of its own, which goes again."""
+    """Yields a temporary working tree that contains the last commit of the project."""
     top = Path(git("rev-parse", "--show-toplevel").rstrip("\n"))
     with TemporaryDirectory(dir=top.parent if is_relative(origin().source) else None) as tree:
         command = ["git", *WITHOUT_HOOKS, "worktree", "add", "--quiet", "--detach", tree, "HEAD"]
@@ -38,6 +38,6 @@ def copy_of_project() -> Iterator[Path]:
 
 
 def is_relative(source: str) -> bool:
-    """Whether the template is named by a path that leads to it from beside the project only."""
+    """Whether the template's address is a relative path, which is valid only in the project or beside it."""
     where = Path(address(source))
     return not where.is_absolute() and (ROOT / where).is_dir()

@@ -1,4 +1,4 @@
-"""The list of fields, as `make resource` takes it. Whether the fields are right, the template says."""
+"""The list of fields, as `make resource` takes it. The template checks whether the fields are valid."""
 
 import re
 import sys
@@ -10,12 +10,12 @@ def names_of(fields: str) -> list[str]:
 
 
 def types_of(fields: str) -> dict[str, str]:
-    """The name of each field's type."""
+    """Maps each field to the name of its type."""
     return dict(re.findall(r"(\w+):(\w+)\S*", fields))
 
 
 def renamed_columns(before: str, after: str, renames: Mapping[str, str]) -> dict[str, str]:
-    """From each column to its new name. Raises SystemExit with one sentence when another one has that name."""
+    """Maps each renamed column to its new name. Raises SystemExit with one sentence if another column has that name."""
     known = columns_of(before)
     columns = {known[old]: columns_of(after)[new] for old, new in renames.items()}
     if taken := [new for old, new in columns.items() if new != old and new in known.values()]:
@@ -24,13 +24,13 @@ def renamed_columns(before: str, after: str, renames: Mapping[str, str]) -> dict
 
 
 def columns_of(fields: str) -> dict[str, str]:
-    """The column of each field: a reference to a customer is customer_id."""
+    """Maps each field to its column: that of a reference called customer is customer_id."""
     pairs = (field.partition(":")[::2] for field in fields.split())
     return {name: f"{name}_id" if kind.startswith("ref(") else name for name, kind in pairs}
 
 
 def edited(fields: str, *, add: str, drop: str, renames: Mapping[str, str]) -> str:
-    """Raises SystemExit with one sentence when a field that is dropped does not exist, or is renamed as well."""
+    """Returns the new list. Raises SystemExit with one sentence if a dropped field is unknown, or renamed as well."""
     dropped = drop.split()
     require_known(fields, dropped, "dropped")
     if both := [name for name in dropped if name in renames]:
@@ -41,7 +41,7 @@ def edited(fields: str, *, add: str, drop: str, renames: Mapping[str, str]) -> s
 
 
 def parsed_renames(fields: str, rename: str) -> dict[str, str]:
-    """From each name to the new one. Raises SystemExit with one sentence when it is unknown, or written otherwise."""
+    """Maps old names to new ones. Raises SystemExit with one sentence if a name is unknown, or a rename malformed."""
     renames: dict[str, str] = {}
     for word in rename.split():
         if not (pair := re.fullmatch(r"([^:]+):([^:]+)", word)):

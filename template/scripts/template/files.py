@@ -1,4 +1,4 @@
-"""Files as git keeps them: what they hold, and whether they can be run."""
+"""Files as git stores them: their content, and whether they are executable."""
 
 import signal
 from collections.abc import Callable, Iterator, Mapping
@@ -31,12 +31,12 @@ def write(path: Path, file: File) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(file.content)
     mode = path.stat().st_mode
-    # Whoever may read it may run it.
+    # All who may read the file may run it.
     path.chmod(mode | (mode & 0o444) >> 2 if file.executable else mode & ~0o111)
 
 
 def committed(commit: str, name: str) -> File | None:
-    """The project's file as that commit has it."""
+    """Returns the project's file as of that commit, or None if the commit does not have it."""
     if not (entry := git("ls-tree", commit, "--", name)):
         return None
     mode, _, blob = entry.split()[:3]
@@ -45,9 +45,9 @@ def committed(commit: str, name: str) -> File | None:
 
 @contextmanager
 def staged(files: Mapping[str, File | None]) -> Iterator[Callable[[], None]]:
-    """Writes the files beside the project, so that a full disk is met before anything has changed.
+    """Writes the files to a temporary folder, so that a full disk shows before anything in the project has changed.
 
-    Yields what puts them into it; None deletes a file.
+    Yields a function that moves them into the project. None deletes a file.
     """
     (ROOT / ".local").mkdir(exist_ok=True)  # ignored by git, and on the same disk
     with TemporaryDirectory(dir=ROOT / ".local") as folder:
@@ -68,7 +68,7 @@ def put(folder: Path, files: Mapping[str, File | None]) -> None:
 
 @contextmanager
 def uninterrupted() -> Iterator[None]:
-    """Ctrl-C has no effect within."""
+    """Ignores Ctrl-C within the block."""
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         yield

@@ -17,13 +17,13 @@ from scripts.template.tables import Tables, tables_at, tables_in
 
 @dataclass(frozen=True)
 class Followed:
-    """What the update did to the project's own parts."""
+    """The effects of an update on the project's own resources, tables and migrations."""
 
     resources: list[str]
-    merge: str = ""  # the migration that merges the template's and the project's
-    migration: str = ""  # the one that changes the tables
-    clashes: Sequence[str] = ()  # the tables that had a column `version` of their own
-    fault: str = ""  # why nobody knows whether the tables changed
+    merge: str = ""  # the migration that merges those of the template and of the project
+    migration: str = ""  # the migration that changes the tables
+    clashes: Sequence[str] = ()  # the project's tables that already had a column `version`
+    fault: str = ""  # why it is not known whether the tables changed
 
     def __bool__(self) -> bool:
         return bool(self.resources or self.merge or self.migration or self.clashes)
@@ -86,7 +86,7 @@ def own_changes(update: Update, now: Tables) -> list[Difference]:
 
 
 def is_taken_over(change: Difference) -> bool:
-    """Whether `version` of `Entity` replaces a column that the project called so."""
+    """Whether the column `version` of `Entity` replaces a column of the project with the same name."""
     return any(new.name == "version" and default(old) != default(new) for old, new in change.pairs)
 
 

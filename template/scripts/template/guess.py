@@ -1,4 +1,4 @@
-"""What the questions of the template were answered with, as far as the project shows it."""
+"""Guesses the answers to the template's questions from the files of the project."""
 
 import re
 import tomllib
@@ -7,7 +7,7 @@ from typing import Any
 
 from scripts.template.project import ROOT
 
-# Each option, its value, and a dependency or a path that only it brings; the first that is there counts.
+# Each option, its value, and a dependency or a path that only this value brings. The first match counts.
 SIGNS = [
     ("database", "sqlite", "aiosqlite"),
     ("database", "postgresql", "asyncpg"),
@@ -23,7 +23,7 @@ OFF: Mapping[str, Any] = {"cache": "none", "tasks": "none", "mail": "none", "kub
 
 
 def guessed() -> dict[str, Any]:
-    """What it does not show is left out."""
+    """Returns the answers, without those that the project does not show."""
     path = ROOT / "pyproject.toml"
     declared = tomllib.loads(path.read_text("utf-8")) if path.is_file() else {}
     project = declared.get("project", {})
@@ -45,7 +45,7 @@ def identity(project: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def title() -> str | None:
-    """By which the application calls itself; it stood in the settings once."""
+    """Returns the title of the application, which was in its settings in earlier versions."""
     for name, pattern in (
         ("pyproject.toml", r'^title = (".*")$'),
         ("app/core/config.py", r'PROJECT_NAME: str = (".*")$'),

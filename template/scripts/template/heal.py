@@ -8,12 +8,12 @@ from scripts.template.moves import Carried, Moves, Update, carry
 from scripts.template.project import ANSWERS, ROOT, Origin, fresh_render, recorded_origin
 from scripts.template.versions import Versions
 
-# Copier writes the file anew at every update, and so takes the line away.
+# Copier rewrites the file at every update, and so removes this line.
 RECORD = "# Your changes followed the files that the template moved, up to "
 
 
 def record(version: str) -> None:
-    """Where the project resolves a conflict as the template has it, the files do not show that it was done."""
+    """Notes that edits followed the moves: if conflicts are resolved in the template's favour, no file shows it."""
     with (ROOT / ANSWERS).open("a", encoding="utf-8") as answers:
         answers.write(f"{RECORD}{version}\n")
 
@@ -25,7 +25,7 @@ def in_progress(project: Origin) -> bool:
 
 
 def heal(update: Update, versions: Versions) -> Carried | None:
-    """None where the update needs no healing, or its earlier version cannot be rendered any more."""
+    """Returns None if the update needs no healing, or if its earlier version cannot be rendered any more."""
     moves = versions.moves_between(update.before.version, update.after.version)
     if is_recorded(update) or not moves or not (carried := carried_over(update, moves)):
         return None
@@ -43,7 +43,7 @@ def carried_over(update: Update, moves: Moves) -> Carried | None:
 
 
 def last_update(project: Origin, versions: Versions) -> Update | None:
-    """None where there was none, or the template does not know any more where it began."""
+    """Returns None if there was no update, or if the template no longer has the version from which it began."""
     until = "" if in_progress(project) else git("log", "-1", "--format=%H", "-G^_commit:", "--", ANSWERS).strip()
     commit = f"{until}^" if until else "HEAD"
     before = origin_at(commit)
@@ -54,7 +54,7 @@ def last_update(project: Origin, versions: Versions) -> Update | None:
 
 
 def is_recorded(update: Update) -> bool:
-    """Whether the changes have followed its moves."""
+    """Whether there is a record that the project's changes followed the moves of this update."""
     line = f"{RECORD}{update.after.version}"
     if not update.until:
         return line in (ROOT / ANSWERS).read_text(encoding="utf-8").splitlines()

@@ -11,21 +11,21 @@ from scripts.template.git import git
 from scripts.template.project import ROOT
 
 JOURNAL = ROOT / ".local/template-update.json"  # ignored by git
-LOCK = "uv.lock"  # what `make install` writes, at any time
-# What reading the note raises where there is none, or another program wrote it.
+LOCK = "uv.lock"  # `make install` may write it at any time
+# Raised by reading the journal if there is none, or if another program wrote it.
 UNREADABLE = (OSError, ValueError)
 
 Digests = dict[str, str]
 
 
 class Entry(TypedDict):
-    commit: str  # on top of which the update was made
+    commit: str  # the one on top of which the update was made
     files: Digests | None
 
 
 @contextmanager
 def noted() -> Iterator[None]:
-    """For what changes a project in which all is committed: whatever differs afterwards, it wrote."""
+    """Notes what the block writes. Everything must be committed before, so whatever differs afterwards is its work."""
     write({"commit": head(), "files": None})
     try:
         yield
@@ -46,12 +46,12 @@ def is_open() -> bool:
 
 
 def is_broken_off() -> bool:
-    """Whether it began, and did not end: the machine stopped, or somebody killed it."""
+    """Whether an update began and did not end, because the machine stopped or somebody killed it."""
     return is_open() and written() is None and bool(differing())
 
 
 def written() -> Digests | None:
-    """What each of the files was after the update; None where that was not noted."""
+    """Returns the digest of each file after the update, or None if they were not noted."""
     found = entry()
     return found["files"] if found else None
 
@@ -70,14 +70,14 @@ def write(found: Entry) -> None:
 
 
 def differing() -> list[str]:
-    """The files that are not as they are committed, but for the lock file."""
+    """Returns the files that differ from the last commit, except for the lock file."""
     changed = git("diff", "--name-only", "--no-renames", "--relative", "HEAD", "--", ".").splitlines()
     new = git("ls-files", "--others", "--exclude-standard", "--", ".").splitlines()
     return sorted({*changed, *new} - {LOCK})
 
 
 def digest(name: str) -> str:
-    """Empty for a file that is not there."""
+    """Returns an empty string for a file that does not exist."""
     file = read(ROOT / name)
     return sha256(file.mode.encode() + file.content).hexdigest() if file else ""
 

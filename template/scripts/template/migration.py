@@ -1,4 +1,4 @@
-"""Migrations from what changed in the models: unlike Alembic's own comparison, they need no database."""
+"""Writes migrations from changes in the models. Unlike Alembic's own comparison, this needs no database."""
 
 import os
 from collections.abc import Iterator, Sequence
@@ -45,7 +45,10 @@ def write_migration(message: str, differences: Sequence[Difference]) -> str:
 
 
 def merge_heads() -> str:
-    """A migration that comes with an update follows the template's last one, and so does the project's first."""
+    """Merges several heads: a migration of an update and the project's first one both follow the template's last one.
+
+    Returns the name of the new migration, or an empty string if there is only one head.
+    """
     config = Config(ROOT / "alembic.ini")
     if len(ScriptDirectory.from_config(config).get_heads()) == 1:
         return ""
@@ -58,7 +61,7 @@ def named(script: Script | None) -> str:
 
 
 def body(difference: Difference) -> str:
-    """The code that leads from one state of the table to the other; empty where they are equal."""
+    """Returns the code that leads from one state of the table to the other. It is empty if they are equal."""
     return "\n".join(filter(None, steps(difference)))
 
 
@@ -77,7 +80,7 @@ def steps(difference: Difference) -> Iterator[str]:
 
 
 def columns(difference: Difference) -> Iterator[ops.MigrateOperation]:
-    """What goes makes room for a name; a column that is to be filled can be null until it is."""
+    """Drops columns first, to free their names. A column that is to be filled is nullable until it is filled."""
     for column in difference.dropped:
         yield ops.DropColumnOp(difference.table, column.name)
     for old, new in difference.pairs:
@@ -101,7 +104,7 @@ def alteration(old: Column[Any], new: Column[Any], *, is_nullable: bool | None) 
 
 
 def requirements(difference: Difference) -> Iterator[ops.MigrateOperation]:
-    """What waits until the rows are filled."""
+    """Yields the NOT NULL constraints, which have to wait until the rows are filled."""
     assert difference.after is not None
     for column in (difference.after.columns[name] for name in difference.fills):
         if not column.nullable:
@@ -109,7 +112,7 @@ def requirements(difference: Difference) -> Iterator[ops.MigrateOperation]:
 
 
 def parts(table: Table) -> dict[str, tuple[ops.MigrateOperation, ops.MigrateOperation]]:
-    """How to add and how to drop each constraint and index; the keys of two tables are equal for what is equal."""
+    """Returns how to add and how to drop each constraint and index. Equal parts of two tables have equal keys."""
     keys = [each for each in table.constraints if not isinstance(each, PrimaryKeyConstraint)]
     pairs: list[tuple[ops.MigrateOperation, ops.MigrateOperation]] = [
         *((addition(key), ops.DropConstraintOp.from_constraint(key)) for key in keys),
@@ -119,7 +122,7 @@ def parts(table: Table) -> dict[str, tuple[ops.MigrateOperation, ops.MigrateOper
 
 
 def addition(key: Constraint) -> ops.AddConstraintOp:
-    """With the condition of a check as text: Alembic would add a check to the table of its columns once more."""
+    """Takes the condition of a check as text, since Alembic would otherwise add the check a second time."""
     if not isinstance(key, CheckConstraint):
         return ops.AddConstraintOp.from_constraint(key)
     condition = key.sqltext.compile(compile_kwargs={"literal_binds": True, "include_table": False})
@@ -127,7 +130,7 @@ def addition(key: Constraint) -> ops.AddConstraintOp:
 
 
 def plain(column: Column[Any], *, is_nullable: bool) -> Column[Any]:
-    """Without its constraints, which are parts of the table."""
+    """Returns the column without its constraints, which are parts of the table."""
     default = getattr(column.server_default, "arg", None)
     return Column(column.name, plain_type(column), nullable=is_nullable, server_default=default)
 
@@ -144,13 +147,13 @@ def default(column: Column[Any]) -> str:
 def filling(column: Column[Any], value: str) -> str:
     rows = code([ops.AddColumnOp(column.table.name, Column(column.name, plain_type(column)))])
     rows = rows.replace("op.add_column(", "rows = sa.table(")
-    # By its text, since a linter takes an argument called token for a secret.
+    # A dictionary, since a linter takes a keyword argument called token for a secret.
     new = f'"{column.name}": {value}'
     return f"{rows}\nop.execute(rows.update().where(rows.c.{column.name}.is_(None)).values({'{' + new + '}'}))"
 
 
 def batch(table: Table, operations: list[ops.MigrateOperation]) -> str:
-    """SQLite changes a table by making it anew; Alembic's batches do that, and elsewhere nothing unusual."""
+    """SQLite changes a table by creating it anew. Alembic's batches do that, and nothing unusual on other databases."""
     if not operations:
         return ""
     return code([ops.ModifyTableOps(table.name, operations)]).replace(", schema=None", "")
@@ -158,11 +161,11 @@ def batch(table: Table, operations: list[ops.MigrateOperation]) -> str:
 
 def code(operations: Sequence[ops.MigrateOperation]) -> str:
     text = autogenerate.render_python_code(ops.UpgradeOps(operations), render_as_batch=True, render_item=render_default)
-    # Alembic names the default argument of this type, and does not import it.
+    # Alembic writes out the default argument of this type, but does not import it.
     text = text.replace("JSONB(astext_type=Text())", "JSONB()")
     return "\n".join(line for line in dedent("    " + text).splitlines() if line and not line.startswith("# ###"))
 
 
 def render_default(kind: str, item: object, _: object) -> str | Literal[False]:
-    """Defaults that databases spell differently stay what they are; Alembic would write the words of one of them."""
+    """Keeps defaults portable that databases spell differently: Alembic would write the SQL of one of them."""
     return PORTABLE_DEFAULTS.get(type(getattr(item, "arg", None)), False) if kind == "server_default" else False

@@ -1,6 +1,6 @@
-"""Carries the project's edits over to where the template moved their files: Copier sees one file go and another come.
+"""Carries the project's edits over to where the template moved their files, since Copier does not recognize moves.
 
-A file that the template has no more, and that the project changed, stays where it was.
+A file that the template no longer has, and that the project changed, stays where it was.
 """
 
 from collections.abc import Iterator, Sequence
@@ -17,27 +17,27 @@ Moves = Sequence[tuple[str, str]]
 
 @dataclass(frozen=True)
 class Update:
-    """From one version of the template to another, on top of a commit of the project."""
+    """An update from one version of the template to another, on top of a commit of the project."""
 
     commit: str
     before: Origin
     after: Origin
-    until: str = ""  # the commit that it ended in; empty where it is not committed yet
+    until: str = ""  # the commit that finished it; empty if it is not committed yet
 
 
 @dataclass(frozen=True)
 class Edit:
-    """What the project made of a file that the template moved or removed."""
+    """The project's version of a file that the template moved or removed."""
 
     name: str
     to: str
     base: File
-    ours: File | None  # None where the project deleted it
+    ours: File | None  # None if the project deleted it
 
 
 @dataclass(frozen=True)
 class Carried:
-    """What became of these edits."""
+    """The edits that were merged at the new path, deleted there, or kept at the old path."""
 
     merged: list[Edit] = field(default_factory=list)
     deleted: list[Edit] = field(default_factory=list)
@@ -48,7 +48,7 @@ class Carried:
 
 
 def destination(name: str, moves: Moves) -> str:
-    """Where a file lies after all moves, which are in the order in which they were made."""
+    """Returns the path of a file after all moves, which are in the order in which they were made."""
     for old, new in moves:
         if name == old:
             name = new
@@ -56,7 +56,7 @@ def destination(name: str, moves: Moves) -> str:
 
 
 def carry(update: Update, moves: Moves, old: Path) -> Carried:
-    """Finishes the update, whose earlier version is rendered in the folder. Nothing is written until all is known."""
+    """Finishes the update. `old` is a render of its earlier version. Nothing is written until all edits are known."""
     carried = Carried()
     if found := list(edits(update.commit, moves, old)):
         with fresh_render(update.after) as new:
@@ -77,7 +77,7 @@ def edits(commit: str, moves: Moves, old: Path) -> Iterator[Edit]:
 
 
 def sort(edit: Edit, commit: str, new: Path, carried: Carried) -> None:
-    """Leaves out what was carried over before: the file is no longer as the template has it."""
+    """Adds the edit to `carried`, unless it was carried over before: then its file differs from the template's."""
     theirs = read(new / edit.to)
     if edit.to == edit.name or theirs is None or committed(commit, edit.to):
         if edit.ours and not (ROOT / edit.name).exists() and not (new / edit.name).exists():

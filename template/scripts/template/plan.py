@@ -1,4 +1,4 @@
-"""What a command is going to do to the project: files, conflicts and a migration, all of them or none."""
+"""The changes that a command is going to make to the project: files, conflicts and a migration, all of them or none."""
 
 import difflib
 from collections.abc import Sequence
@@ -17,28 +17,28 @@ VERSIONS = ROOT / "alembic/versions"
 
 @dataclass
 class Plan:
-    files: dict[str, File | None] = field(default_factory=dict)  # None deletes one
+    files: dict[str, File | None] = field(default_factory=dict)  # None deletes the file
     conflicts: dict[str, Sides] = field(default_factory=dict)
     differences: Sequence[Difference] = ()
-    migration: str = ""  # what it says that it does
+    migration: str = ""  # its message
 
     def __bool__(self) -> bool:
         return bool(self.files or self.differences)
 
     def record(self, name: str, theirs: Files) -> None:
-        """The record is the template's, whatever the project made of it."""
+        """Plans to write the template's version of the record, whatever the project has changed in it."""
         if read(ROOT / name) != theirs[name]:
             self.files[name] = theirs[name]
 
     def tables(self) -> tuple[Tables, Tables]:
-        """Imports the models before and after the change; of a file in conflict, the template's versions."""
+        """Returns the tables before and after the change. Of a file in conflict, it imports the template's versions."""
         before = {name: sides.base for name, sides in self.conflicts.items()}
         after = self.files | {name: sides.theirs for name, sides in self.conflicts.items()}
         return tables_with(before), tables_with(after)
 
 
 def merge_files(base: Files, theirs: Files) -> Plan:
-    """Brings what changed between two renders to the project. What the project deleted stays away."""
+    """Plans to bring the changes between two renders to the project. Files that the project deleted stay deleted."""
     plan = Plan()
     for name in sorted({*base, *theirs}):
         old, ours, new = base.get(name), read(ROOT / name), theirs.get(name)
@@ -63,9 +63,9 @@ def differences(before: Tables, after: Tables) -> list[Difference]:
 
 
 def apply(plan: Plan) -> list[str]:
-    """Returns the names of what was written.
+    """Carries the plan out, and returns the names of the changed files.
 
-    Nothing changes when it fails. Ctrl-C comes too late once everything is written.
+    Nothing changes if it fails. Ctrl-C comes too late once everything is written.
     """
     before, is_done = set(VERSIONS.glob("*.py")), False
     migrations: list[str] = []
@@ -88,7 +88,7 @@ def apply(plan: Plan) -> list[str]:
 
 
 def shown(plan: Plan) -> str:
-    """As a difference that `git apply` takes, and the migration."""
+    """Returns the plan as a patch that `git apply` takes, and the code of the migration."""
     patches = (patch(name, read(ROOT / name), file) for name, file in plan.files.items())
     return "\n".join([*patches, *map(body, plan.differences)])
 

@@ -1,4 +1,4 @@
-"""What has to be so before a command changes the project. Each raises SystemExit with one sentence when it is not."""
+"""Preconditions of commands that change the project. Each check raises SystemExit with one sentence if it fails."""
 
 import sys
 

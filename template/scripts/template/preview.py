@@ -1,4 +1,4 @@
-"""Says what an update does, in a copy that nobody keeps. `make update DRY=1` has it run there."""
+"""Shows what an update does. `make update DRY=1` runs it in a temporary copy of the project."""
 
 from time import monotonic
 
@@ -19,7 +19,7 @@ def main() -> None:
 
 
 def files() -> list[str]:
-    """What it did to which files, with the lines that came and went."""
+    """Lists the files that the update changed, added and removed, with the numbers of lines added and removed."""
     git("add", "--all", "--", ".")
     kinds = {"M": "Files that change", "A": "Files that come", "D": "Files that go"}
     return [listed(what, map(counted, numbers(kind))) for kind, what in kinds.items()]
@@ -32,7 +32,7 @@ def numbers(kind: str) -> list[str]:
 
 def counted(line: str) -> str:
     added, gone, name = line.split("\t")
-    return name if added == "-" else f"{name} (+{added} -{gone})"  # it has no lines
+    return name if added == "-" else f"{name} (+{added} -{gone})"  # a binary file has no lines
 
 
 if __name__ == "__main__":

@@ -19,15 +19,15 @@ ANSWERS = ".copier-answers.yml"
 
 @dataclass(frozen=True)
 class Origin:
-    """What the project was rendered from."""
+    """The source, version and answers that the project was rendered from."""
 
     source: str  # an address or a path, as Copier takes it
-    version: str  # a tag or a commit; empty where the template was not in git
+    version: str  # a tag or a commit; empty if the template was not in git
     answers: dict[str, Any]
 
 
 def origin() -> Origin:
-    """Raises SystemExit with one sentence when there is no record of it."""
+    """Returns the recorded origin. Raises SystemExit with one sentence if there is no valid record."""
     path = ROOT / ANSWERS
     if not path.is_file() or not (recorded := recorded_origin(path.read_bytes())):
         sys.exit(f"{ANSWERS} is not as Copier wrote it: take it back from git (git log {ANSWERS}).")
@@ -35,7 +35,7 @@ def origin() -> Origin:
 
 
 def recorded_origin(text: str | bytes) -> Origin | None:
-    """None where the text is not as Copier writes it."""
+    """Returns the origin that the text records, or None if the text is not as Copier writes it."""
     try:
         answers = yaml.safe_load(text)
         source, version = answers.pop("_src_path"), answers.pop("_commit", "")
@@ -46,14 +46,14 @@ def recorded_origin(text: str | bytes) -> Origin | None:
 
 @contextmanager
 def muted() -> Iterator[StringIO]:
-    """Holds back what Copier and Alembic tell of their steps."""
+    """Holds back what Copier and Alembic print about their steps."""
     with redirect_stdout(StringIO()), redirect_stderr(StringIO()) as steps:
         yield steps
 
 
 @contextmanager
 def plain_errors() -> Iterator[None]:
-    """Raises SystemExit with one sentence for whatever goes wrong."""
+    """Turns any error into SystemExit with one sentence."""
     try:
         yield
     except Exception as error:  # noqa: BLE001 (a refusal is a ValueError, a template that is gone one of many kinds)
@@ -62,7 +62,7 @@ def plain_errors() -> Iterator[None]:
 
 @contextmanager
 def nothing_changed() -> Iterator[None]:
-    """For what leaves the project alone when it fails. Raises SystemExit with one sentence on Ctrl-C or a full disk."""
+    """For blocks that change nothing if they fail. Raises SystemExit with one sentence on Ctrl-C or a full disk."""
     try:
         yield
     except KeyboardInterrupt:
@@ -73,8 +73,10 @@ def nothing_changed() -> Iterator[None]:
 
 @contextmanager
 def fresh_render(project: Origin) -> Iterator[Path]:
-    """The project as its version rendered it. Raises SystemExit with one sentence when its answers are not from there:
-    Copier would replace those that are wrong in silence."""
+    """Yields a folder with the project as its version rendered it.
+
+    Raises SystemExit with one sentence if an answer is not valid there, since Copier would silently replace it.
+    """
     with TemporaryDirectory() as folder:
         rendered = Path(folder) / "template"
         with plain_errors(), muted():

@@ -1,4 +1,4 @@
-"""Gives a project a record of its template that has none: a copy, or one that lost it. `make template-adopt` calls it.
+"""Records the template of a project without a record: a copy, or one that lost it. `make template-adopt` calls it.
 
 The version is the one whose render is most like the project. Nothing but the record is written.
 """
@@ -43,14 +43,14 @@ def main() -> None:
 
 
 def recorded_earlier() -> Origin | None:
-    """What git, or the record of a resource, still knows."""
+    """Returns the origin that git or the record of a resource still knows, or None."""
     commits = git("log", "--format=%H", "--", ANSWERS).split()
     records = (recorded_origin(path.read_bytes()) for path in sorted((ROOT / FOLDER).glob("*.yml")))
     return next(filter(None, [*map(origin_at, commits), *records]), None)
 
 
 def compared(source: str, answers: dict[str, Any]) -> Iterator[Found]:
-    """The distance to each released version, the newest first, and the record that it writes."""
+    """Yields the distance to each released version, newest first, and the record that this version writes."""
     try:
         versions = Versions(ROOT / nearby(source))
     except SystemExit:

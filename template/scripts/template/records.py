@@ -8,19 +8,19 @@ from scripts.template.fields import names_of
 from scripts.template.project import ROOT, recorded_origin
 
 FOLDER = ".copier"
-# What every project has from the start.
+# The resources that every project has from the start.
 TEMPLATES = ("user", "refresh_token")
 ANSWERS = ("access", "fields", "plural")
-# What names fields, and follows them when they are renamed.
+# Answers that name fields, and follow them when they are renamed.
 RULES = ("unique", "check", "expand")
-# What a record from before there were these does not say.
+# Answers that older records lack, with their defaults.
 LATER = {"key": "id", "parent": ""} | dict.fromkeys(RULES, "")
 
 
 @dataclass(frozen=True)
 class Record:
     name: str
-    version: str  # of the template, by which the files are
+    version: str  # the version of the template that the files are from
     access: str
     fields: str
     plural: str
@@ -36,7 +36,7 @@ class Record:
 
     @property
     def marks(self) -> list[str]:
-        """Files by which the template knows what fields there are: they may be called what new ones may not."""
+        """Files by which the template knows the existing fields, which may have names that new ones may not."""
         return [f"{FOLDER}/{self.name}/{name}" for name in names_of(self.fields)]
 
     @property
@@ -49,7 +49,7 @@ def path_of(name: str) -> str:
 
 
 def find(name: str) -> Record | None:
-    """Raises SystemExit with one sentence when the record does not hold what it should."""
+    """Returns None if there is no record. Raises SystemExit with one sentence if the record is not valid."""
     path = ROOT / path_of(name)
     if not re.fullmatch(r"[a-z][a-z0-9_]*", name) or not path.is_file():
         return None
@@ -64,13 +64,13 @@ def find(name: str) -> Record | None:
 
 
 def all_records() -> list[Record]:
-    """In the order of their names. Raises SystemExit like `find`."""
+    """Returns the records in the order of their names. Raises SystemExit like `find`."""
     found = (find(path.stem) for path in sorted((ROOT / FOLDER).glob("*.yml")))
     return [record for record in found if record]
 
 
 def require(name: str) -> Record:
-    """Raises SystemExit with one sentence when there is no such resource, or no record of it."""
+    """Returns the record. Raises SystemExit with one sentence if there is no such resource, or no record of it."""
     if record := find(name):
         return record
     if name in TEMPLATES:

@@ -49,7 +49,7 @@ def refuse(reason: str, names: list[str]) -> None:
 
 
 def users(record: Record, files: Files) -> Iterator[str]:
-    """The modules and resources that refer to it."""
+    """Yields the modules and records that refer to the resource."""
     modules = re.compile("|".join(MODULES).replace("{0}", record.name))
     for name in existing(without=files):
         if modules.search((ROOT / name).read_text("utf-8")):

@@ -22,10 +22,10 @@ AROUND = {*STYLE, ANSWERS}
 
 
 def render(project: Origin, answers: Mapping[str, str], beside: Iterable[str], changed: Files | None = None) -> Files:
-    """The files of the resource as that version of the template renders them, with its record.
+    """Returns the files of the resource as that version of the template renders them, with its record.
 
-    `beside` names the files of the project that the template shall see: it refuses what is there already, and
-    references to what is not. The record of its parent is the one in `changed`, or else the project's. Raises
+    `beside` names the files of the project that the template sees: it refuses to render what exists already, and
+    references to what does not. The record of the parent is the one in `changed`, or else the project's. Raises
     SystemExit with one sentence if the template refuses.
     """
     source = nearby(project.source)
@@ -53,7 +53,7 @@ def recorded(name: str, file: File, source: str, project: Origin) -> File:
 
 
 def prepare(place: Path, project: Origin, names: Iterable[str]) -> None:
-    """A resource is rendered beside a project only: this is one, of empty files."""
+    """Prepares a minimal project with empty files, since a resource is only rendered beside a project."""
     for name in names:
         (place / name).parent.mkdir(parents=True, exist_ok=True)
         (place / name).touch()
@@ -70,14 +70,14 @@ def style(place: Path) -> None:
 
 
 def referred(answers: Mapping[str, str]) -> list[str]:
-    """What has to be there for its fields to be accepted: factories and records of the resources that they refer to."""
+    """Returns the files that the fields need to be valid: factories and records of the resources that they refer to."""
     targets = {*re.findall(r":ref\((\w+)\)", answers["fields"])} - {answers["resource"]}
     records = [path_of(target) for target in targets if (ROOT / path_of(target)).is_file()]
     return [*records, *(f"tests/factories/{target}_factory.py" for target in targets)]
 
 
 def existing(*, without: Iterable[str] = ()) -> set[str]:
-    """The modules of the project and the records of its resources but these."""
+    """Returns the modules of the project and the records of its resources, except those of `without`."""
     found = [path for folder in ("app", "tests") for path in (ROOT / folder).rglob("*.py")]
     found += (ROOT / FOLDER).glob("*.yml")
     return {str(path.relative_to(ROOT)) for path in found} - set(without)

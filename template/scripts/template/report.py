@@ -1,4 +1,4 @@
-"""What an update did to the project, in words."""
+"""Describes what an update did to the project."""
 
 import os
 import re
@@ -18,7 +18,7 @@ SETTING = re.compile(r"^(?:# ?)?([A-Z][A-Z0-9_]+)[=:]", re.MULTILINE)
 
 @dataclass(frozen=True)
 class State:
-    """What an update may add to, or take from."""
+    """The settings and migrations, which an update may add to or take from."""
 
     settings: frozenset[str]
     migrations: frozenset[str]
@@ -47,7 +47,7 @@ def report(before: State, after: State, moves: Moves, carried: Carried, followed
 
 
 def finished(update: Update, carried: Carried, followed: Followed) -> str:
-    """What became of an earlier update that was left undone."""
+    """Reports on an earlier update that was left unfinished, and is finished now."""
     begin = f"The update from {update.before.version} to {update.after.version} was not finished: that is done now.\n"
     commands = ["make install", *(["make migrate-up"] if followed.migration or followed.merge else [])]
     end = f"{following(commands)} After that, make update brings what is newer."
@@ -55,7 +55,7 @@ def finished(update: Update, carried: Carried, followed: Followed) -> str:
 
 
 def own(followed: Followed) -> Iterator[str]:
-    """What became of resources, tables and migrations of the project."""
+    """Reports on the project's own resources, tables and migrations."""
     yield listed("The template's changes reached your resources", followed.resources)
     if followed.merge:
         heads = "There were several newest migrations, of the template and of the project"
@@ -96,7 +96,7 @@ def arrow(edit: Edit) -> str:
 
 
 def following(commands: Iterable[str]) -> str:
-    """What to run next."""
+    """Says what to run next."""
     steps = ", ".join([*commands, "make check"])
     if os.environ.get("UPDATE_BRANCH"):
         return f"Next, on its branch: {steps}."

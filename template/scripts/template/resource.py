@@ -1,6 +1,6 @@
-"""Adds a resource to the project, a slice through all layers and its migration, or changes one that is there.
+"""Adds a resource to the project, a slice through all layers and its migration, or changes an existing one.
 
-`make resource` calls it, with what to do in the environment.
+`make resource` calls it, and passes its arguments in the environment.
 
     make resource name=invoice fields='number:str(20)! total:decimal(12,2) customer:ref(user)'
     make resource name=invoice fields='number:int year:int' unique='number+year'

@@ -25,13 +25,13 @@ def described(record: Record) -> str:
 
 
 def rendered(record: Record) -> Files:
-    """The files as they were made."""
+    """Returns the files as they were made."""
     project = replace(origin(), version=record.version)
     return render(project, record.answers, [*referred(record.answers), record.path])
 
 
 def edited(record: Record, files: Files) -> list[str]:
-    """Those that the project changed or deleted since."""
+    """Returns the names of the files that the project has changed or deleted since."""
     return [name for name, file in files.items() if read(ROOT / name) != file and name != record.path]
 
 

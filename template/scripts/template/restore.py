@@ -1,7 +1,7 @@
-"""Brings files of the template back to what the project's version renders. `make template-heal` calls it.
+"""Restores files of the template to what the project's version renders. `make template-heal` calls it.
 
-Without a path, all that the project changed of the template's. A file that it deleted comes back when it is named, and
-so does a file of a resource, as `make resource` wrote it.
+Without a path, it restores all files of the template that the project changed. A file that the project deleted comes
+back only if it is named, and so does a file of a resource, as `make resource` wrote it.
 """
 
 import os
@@ -42,13 +42,13 @@ def main() -> None:
 
 
 def files_of(template: Path) -> Files:
-    """Those that it goes on to care for."""
+    """Returns the files that the template still maintains after the first render."""
     names = (str(path.relative_to(template)) for path in sorted(template.rglob("*")))
     return {name: file for name in names if name not in {*SEEDED, ANSWERS} and (file := read(template / name))}
 
 
 def strayed(files: Files, paths: list[str]) -> Files:
-    """What differs of these paths, which are files or folders. Raises SystemExit where the template has no such one."""
+    """Returns the files at or below these paths that differ. Raises SystemExit if the template has no such path."""
     others = [path for path in paths if not any(is_below(name, path) for name in files)]
     files = {**files, **files_of_resources(others)}
     if unknown := [path for path in others if path not in files]:
@@ -60,7 +60,7 @@ def strayed(files: Files, paths: list[str]) -> Files:
 
 
 def files_of_resources(names: list[str]) -> Files:
-    """Those of these files that belong to a resource, as `make resource` wrote them."""
+    """Returns those of these files that belong to a resource, as `make resource` wrote them."""
     if not names:
         return {}
     records = all_records()
@@ -72,14 +72,14 @@ def is_below(name: str, path: str) -> bool:
 
 
 def require_kept(names: list[str]) -> None:
-    """Raises SystemExit with one sentence when git could not bring back what is there."""
+    """Raises SystemExit with one sentence if git could not bring back the current content of a file."""
     states = {name: git("status", "--porcelain", "--ignored", "--", name)[:2] for name in names}
     if changed := [name for name, state in states.items() if state not in {"", " D"}]:
         sys.exit(f"There are changes that are not committed ({some(changed)}): commit or stash them first.")
 
 
 def show(files: Files) -> None:
-    """What goes, and what comes in its place."""
+    """Prints the difference between each file and the one that replaces it."""
     with TemporaryDirectory() as folder:
         for name, file in files.items():
             write(Path(folder) / name, file)

@@ -1,4 +1,4 @@
-"""Rules over several fields, as `make resource` takes them. Whether they are right, the template says."""
+"""Rules over several fields, as `make resource` takes them. The template checks whether they are valid."""
 
 import re
 import sys
@@ -10,14 +10,14 @@ NONE = "none"
 
 
 def given(rules: str) -> str:
-    """What was written, or nothing."""
+    """Returns the rules as they were written, or an empty string for `none`."""
     return "" if rules == NONE else rules
 
 
 def followed(answer: str, rules: str, renames: Mapping[str, str], before: str, after: str) -> str:
-    """The rules after a change of the fields, by their new names.
+    """Returns the rules after a change of the fields, with their new names.
 
-    Raises SystemExit with one sentence when a field that they name goes, or gets another type.
+    Raises SystemExit with one sentence if a field that they name is dropped, or gets another type.
     """
     new = re.sub(r"\w+", lambda name: renames.get(name[0], name[0]), rules)
     old_types, new_types = types_of(before), types_of(after)

@@ -20,7 +20,7 @@ Tables = Mapping[str, Table]
 
 
 def tables_with(files: Mapping[str, File | None]) -> Tables:
-    """The tables once these files are in the project; None takes one away."""
+    """Returns the tables as they are with these files in the project. None removes a file."""
     with project_with(files) as folder:
         return tables_in(folder)
 
@@ -45,7 +45,7 @@ def tables_at(commit: str) -> Tables:
 
 
 def tables_in(folder: Path) -> Tables:
-    """Raises SystemExit with one sentence when the models cannot be imported."""
+    """Returns the tables of the models. Raises SystemExit with one sentence if they cannot be imported."""
     if not (folder / "app/domain/models").is_dir():
         return {}
     with importing_from(folder):
@@ -59,7 +59,7 @@ def tables_in(folder: Path) -> Tables:
 
 @contextmanager
 def importing_from(folder: Path) -> Iterator[None]:
-    """`app` is the one of that folder, and afterwards none is imported."""
+    """Makes `app` the package in that folder. Afterwards, no `app` is imported."""
     finders = list(sys.meta_path)
     forget()
     sys.path.insert(0, str(folder))

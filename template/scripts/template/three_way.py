@@ -15,7 +15,7 @@ BINARY = 255
 
 @dataclass(frozen=True)
 class Sides:
-    """In the order of git's stages."""
+    """Three versions of a file, in the order of git's stages."""
 
     base: File
     ours: File
@@ -23,7 +23,7 @@ class Sides:
 
 
 def merge(name: str, sides: Sides) -> None:
-    """Writes the merged file; a conflict is one for git as well."""
+    """Writes the merged file, and marks a conflict in git's index as well."""
     base, ours, theirs = sides.base, sides.ours, sides.theirs
     status, content = merged(sides)
     if status:
@@ -33,7 +33,7 @@ def merge(name: str, sides: Sides) -> None:
 
 
 def merged(sides: Sides) -> tuple[int, bytes]:
-    """The number of conflicts, or BINARY, and what the file holds then."""
+    """Returns the number of conflicts, or BINARY, and the merged content."""
     if sides.base.content == sides.theirs.content:
         return 0, sides.ours.content
     with TemporaryDirectory() as folder:
@@ -47,11 +47,11 @@ def merged(sides: Sides) -> tuple[int, bytes]:
 def mark_conflict(name: str, sides: Sides) -> None:
     path = git("rev-parse", "--show-prefix").strip() + name
     stages = [f"{file.mode} {stored(file)} {stage}" for stage, file in enumerate(vars(sides).values(), 1)]
-    # A mode of 0 takes away what the index had, as the stages of a conflict require.
+    # A mode of 0 removes the entry that the index had, as the stages of a conflict require.
     entries = [f"0 {stored(sides.base)}", *stages]
     git_bytes("update-index", "--index-info", stdin="".join(f"{entry}\t{path}\n" for entry in entries).encode())
 
 
 def stored(file: File) -> str:
-    """The name under which git keeps what the file holds."""
+    """Stores the content of the file in git, and returns the name of the object."""
     return git_bytes("hash-object", "-w", "--stdin", stdin=file.content).decode().strip()

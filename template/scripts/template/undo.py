@@ -1,6 +1,6 @@
 """Takes back an update that is not committed yet. `make update-undo` calls it.
 
-What people changed since in files of the update goes as well, and stays in git.
+Changes that people have made since in files of the update are taken back as well, but git keeps them.
 """
 
 import os
@@ -18,7 +18,7 @@ from scripts.template.preconditions import require_repository
 from scripts.template.project import ANSWERS, ROOT, nothing_changed, recorded_origin
 from scripts.template.report import MIGRATIONS, listed
 
-# Where what was changed since can be had from, by git show and git checkout; the next one takes its place.
+# The ref that keeps what was changed since, for git show and git checkout. The next undo replaces it.
 KEPT = "template/undone"
 
 
@@ -32,14 +32,14 @@ def main() -> None:
 
 
 def is_in_progress() -> bool:
-    """Whether something else than our own update wrote another version, such as plain `copier update`."""
+    """Whether something other than our own update wrote another version, such as plain `copier update`."""
     now = recorded_origin((ROOT / ANSWERS).read_bytes()) if (ROOT / ANSWERS).is_file() else None
     before = origin_at("HEAD")
     return bool(now and before and now.version != before.version)
 
 
 def refuse_committed() -> None:
-    """Raises SystemExit with what takes back the last update, which is committed; does nothing where there is none."""
+    """Raises SystemExit with the command that reverts the last update, which is committed. Does nothing without one."""
     commit = git("log", "-1", "--format=%h", "-G^_commit:", "--", ANSWERS).strip()
     before, after = origin_at(f"{commit}^"), origin_at(commit)
     if before and after:
@@ -49,7 +49,7 @@ def refuse_committed() -> None:
 
 
 def undo() -> str:
-    """Takes back what the update wrote, or all that differs where that was not noted, and says so."""
+    """Takes back what the update wrote, or all that differs if that was not noted. Returns a report."""
     found, noted = differing(), written()
     names = found if noted is None else [name for name in found if name in noted]
     edited = [name for name in names if noted is None or noted[name] != digest(name)]
@@ -67,7 +67,7 @@ def undo() -> str:
 
 
 def require_none_on_top(going: list[str], own: list[str]) -> None:
-    """Raises SystemExit with one sentence when a migration of one's own may follow one that goes."""
+    """Raises SystemExit with one sentence if a migration in `own` may follow one in `going`."""
     on_top = [name for name in own if name.startswith(MIGRATIONS)]
     if on_top and any(name.startswith(MIGRATIONS) for name in going):
         sys.exit(f"{on_top[0]} was written on top of the update's migrations: take it back and delete it first.")
@@ -84,7 +84,7 @@ def committed() -> set[str]:
 
 
 def keep() -> None:
-    """Stores what is there, whether git knew of it or not, and changes nothing."""
+    """Stores all files, whether tracked or not, under the ref `KEPT`, and leaves the project as it is."""
     with TemporaryDirectory() as folder:
         for command in (["read-tree", "HEAD"], ["add", "--all", "--", "."], ["write-tree"]):
             arguments, environment = ["git", *command], os.environ | {"GIT_INDEX_FILE": f"{folder}/index"}
@@ -105,7 +105,7 @@ def restore(names: list[str]) -> None:
 
 
 def remove_empty(path: Path) -> None:
-    """The folders that held nothing else."""
+    """Removes the folders that contained nothing else."""
     with suppress(OSError):
         for folder in path.parents:
             folder.rmdir()

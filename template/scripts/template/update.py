@@ -66,7 +66,7 @@ def bring() -> None:
 
 
 def finish_earlier(project: Origin, versions: Versions) -> bool:
-    """What plain `copier update`, and `make update` of earlier versions, leave undone. Says whether there was any."""
+    """Does what plain `copier update`, or `make update` of earlier versions, left undone. Returns whether it did."""
     earlier = last_update(project, versions)
     if earlier is None:
         return False
@@ -112,7 +112,7 @@ def announce(project: Origin, target: str, versions: Versions, old: Path) -> Non
 
 
 def merge(project: Origin, target: str, moves: Moves, old: Path) -> Carried:
-    """Raises SystemExit with one sentence, and nothing changed, when it cannot."""
+    """Merges the new version in. Raises SystemExit with one sentence, and nothing changed, if it cannot."""
     trusted = bool(os.environ.get("UPDATE_TRUST"))
     with plain_errors(), muted():
         try:
@@ -130,7 +130,7 @@ def merge(project: Origin, target: str, moves: Moves, old: Path) -> Carried:
 
 @contextmanager
 def undone_on_failure() -> Iterator[None]:
-    """Everything was committed before: whatever differs now came from the update."""
+    """Restores the project if the block fails. Everything was committed before, so all that differs is the update's."""
     try:
         yield
     except BaseException as failure:

@@ -1,4 +1,4 @@
-"""The versions of the template, as its repository tells them."""
+"""The versions of the template, as read from its repository."""
 
 import re
 import subprocess
@@ -12,7 +12,7 @@ from scripts.template.behaviour import Change, parsed
 from scripts.template.project import ANSWERS, ROOT, Origin
 
 ALIASES = {"gh:": "https://github.com/", "gl:": "https://gitlab.com/", "git+": ""}
-# What reading moves.toml or behaviour.toml raises when it does not hold what it should.
+# Raised by reading moves.toml or behaviour.toml if the file is not valid.
 INVALID = (ValueError, KeyError, TypeError)
 RELEASE = re.compile(r"v?\d+(\.\d+)*(\.post\d+)?")
 
@@ -23,31 +23,31 @@ class Versions:
 
     @property
     def released(self) -> list[str]:
-        """The newest one first."""
+        """The released versions, newest first."""
         tags = self._git("tag", "--sort=-version:refname").split()
         return [tag for tag in tags if RELEASE.fullmatch(tag)]
 
     @property
     def newest(self) -> str:
-        """The newest release, or the newest commit where there is none."""
+        """The newest release, or the newest commit if there is none."""
         return self.name((self.released or ["HEAD"])[0])
 
     def name(self, version: str) -> str:
-        """As Copier records it: a tag, or one and the commits since, or a commit."""
+        """Returns the version as Copier records it: a tag, a tag and the number of commits since, or a commit."""
         return self._git("describe", "--tags", "--always", "--end-of-options", version).strip()
 
     def knows(self, version: str) -> bool:
         return self._run("rev-parse", "--verify", "--end-of-options", version + "^{commit}").returncode == 0
 
     def includes(self, version: str, other: str) -> bool:
-        """Whether the first is the second, or came after it."""
+        """Whether `version` is `other`, or came after it."""
         return self._run("merge-base", "--is-ancestor", other, version).returncode == 0
 
     def changelog(self, version: str) -> str:
         return self._run("show", f"{version}:CHANGELOG.md").stdout
 
     def moves(self, version: str) -> list[tuple[str, str]]:
-        """The files that the template moved until that version, in the order in which it did, from where to where."""
+        """Returns the moves of files up to that version, in the order in which they were made, as old and new paths."""
         text = self._run("show", "--end-of-options", f"{version}:moves.toml").stdout
         try:
             return [(inside(move["from"]), inside(move["to"])) for move in tomllib.loads(text).get("move", [])]
@@ -59,7 +59,7 @@ class Versions:
         return [move for move in self.moves(later) if move not in known]
 
     def changes_between(self, version: str, later: str) -> list[Change]:
-        """What changes in behaviour, whomever it concerns."""
+        """Returns the changes of behaviour between the versions, whether or not they concern the project."""
         known = self.changes(version)
         return [change for change in self.changes(later) if change not in known]
 
@@ -81,7 +81,7 @@ class Versions:
 
 
 def versions_of(project: Origin) -> Versions:
-    """Raises SystemExit with one sentence when they cannot be had, or the project's own is not among them."""
+    """Raises SystemExit with one sentence if the versions cannot be read, or the project's is not among them."""
     if not project.version:
         sys.exit(f"{ANSWERS} names no version of the template: render a project from one that is in git.")
     versions = Versions(ROOT / nearby(project.source))
@@ -95,9 +95,10 @@ def versions_of(project: Origin) -> Versions:
 
 
 def nearby(source: str) -> str:
-    """A folder, or a copy that lives as long as this process: whatever reads the template would fetch it anew.
+    """Returns the folder of the template, or that of a clone, which lives as long as this process.
 
-    Raises SystemExit with one sentence when it cannot be reached.
+    Without the clone, each reader would fetch the template again. Raises SystemExit with one sentence if the template
+    cannot be reached.
     """
     where = address(source)
     return where if (ROOT / where).is_dir() else clone(source).name
@@ -116,14 +117,14 @@ def clone(source: str) -> TemporaryDirectory[str]:
 
 
 def inside(name: str) -> str:
-    """Raises ValueError for a path that leads out of the project."""
+    """Returns the path. Raises ValueError if it leads out of the project."""
     if Path(name).is_absolute() or ".." in Path(name).parts:
         raise ValueError(name)
     return name
 
 
 def address(source: str) -> str:
-    """What git takes, from what Copier takes."""
+    """Turns an address as Copier takes it into one that git takes."""
     for alias, beginning in ALIASES.items():
         if source.startswith(alias):
             return beginning + source.removeprefix(alias).removeprefix("/" if beginning else "")
@@ -131,7 +132,7 @@ def address(source: str) -> str:
 
 
 def news(old: str, new: str) -> str:
-    """What a newer changelog says and an older one does not."""
+    """Returns the entries of the newer changelog that the older one does not have."""
     known = entries(old)
     said = {text for texts in known.values() for text in texts}
     found = []
@@ -143,7 +144,7 @@ def news(old: str, new: str) -> str:
 
 
 def entries(changelog: str) -> dict[str, list[str]]:
-    """The paragraphs and items below each heading."""
+    """Maps each heading to the paragraphs and items below it."""
     found = {}
     for section in re.split(r"^## ", changelog, flags=re.MULTILINE)[1:]:
         heading, _, body = section.partition("\n")
