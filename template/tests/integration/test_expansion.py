@@ -19,7 +19,7 @@ from app.domain.schemas.user import UserSummary
 from app.repository.base import Repository
 from app.repository.readers import Readers
 from app.repository.user_repository import UserRepository
-from tests.factories.user_factory import create_user
+from tests.factories.user_factory import NAME, create_user
 
 
 class Owned(ResponseModel):
@@ -60,9 +60,7 @@ async def test_it_takes_one_statement_however_many_there_are(
 
     await Expansion(session, None).fill(responses, {"owner"}, OWNER)
 
-    assert [each.owner for each in responses] == [
-        UserSummary(id=users[each % 3].id, full_name=users[each % 3].full_name) for each in range(number)
-    ]
+    assert [each.owner for each in responses] == [UserSummary.model_validate(users[each % 3]) for each in range(number)]
     assert len(selected) == 1
 
 
@@ -110,7 +108,7 @@ async def test_a_repository_that_needs_more_than_its_session_is_read_by_nobody(s
 
 
 def test_a_relationship_of_the_same_name_is_not_read() -> None:
-    owner = UserSummary(id=uuid7(), full_name="Ada")
+    owner = UserSummary.model_validate({"id": uuid7(), NAME: "Ada"})
 
     response = Owned.model_validate(SimpleNamespace(owner_id=owner.id, owner=owner))
 
