@@ -45,14 +45,14 @@ ANSWERS: dict[str, tuple[str, ...]] = {
     "fields": ("the columns", "`name:type(arguments)!?^~=default`, with blanks between them", ""),
     "key": ("what paths name a record by",),
     "parent": (
-        "the resource that it is below: `/articles/{article_id}/comments`",
+        "the resource that it is nested under: `/articles/{article_id}/comments`",
         "a resource with a record",
         "nothing",
     ),
     "plural": ("table, path and names in the code", NAME.format("underscores; at most 28"), "from the name"),
     "check": ("how fields compare", "`ends_at>starts_at`, also `>= < <=`, with blanks between them", "nothing"),
     "unique": ("which fields are unique together", "`number+year`, with blanks between them", "nothing"),
-    "expand": ("which references `expand=` puts into responses", "their names, with blanks between them", "nothing"),
+    "expand": ("which references `expand=` includes in responses", "their names, with blanks between them", "nothing"),
 }
 
 Question = dict[str, Any]

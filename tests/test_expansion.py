@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from scripts.new import ROOT
-from tests.conftest import copy, run
-from tests.releases import edit
+from tests.conftest import commit, copy, run
+from tests.releases import conflicts, edit
 from tests.resources import Resource
 
 pytestmark = pytest.mark.slow
@@ -35,17 +35,17 @@ HUB = Resource(
 # Each of them is seen to be missed.
 RULES = {"diary": "readable.owner_id = caller.id", "sheet": "readable.parents = parents"}
 READ = """
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from fastapi import FastAPI
 from httpx2 import AsyncClient
-from sqlalchemy import Engine, event
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.exceptions import NotFoundError
 from app.domain.models.user import Role
 from app.service.article_service import ArticleService
+from tests.api import PREFIX
 from tests.conftest import SignIn
 
 NAMES = {names!r}
@@ -104,7 +104,7 @@ async def test_each_caller_gets_what_they_may_read(
             assert shown[name] == (by_itself.json() if by_itself.is_success else None), name
 
 
-async def test_what_is_below_a_deleted_record_is_null(
+async def test_a_record_under_a_deleted_parent_is_null(
     owner: AsyncClient, admin: AsyncClient, paths: dict[str, str]
 ) -> None:
     await owner.delete(paths["diary"])
@@ -141,7 +141,7 @@ async def test_who_is_calling_is_known_before_a_connection_is_taken(
         assert "refresh_tokens" in first, (method, first)
 
 
-async def test_a_rule_about_reading_a_parent_holds_below_it(
+async def test_a_rule_about_reading_a_parent_holds_under_it(
     owner: AsyncClient, paths: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def refuse(*_: object) -> None:
@@ -161,16 +161,10 @@ async def test_a_token_that_is_not_valid_matters_where_it_is_asked_for(
         assert (await client.get(path, headers=headers, params=EXPAND)).status_code == 401
 
 
-@pytest.fixture
-def statements() -> Iterator[list[str]]:
-    executed: list[str] = []
-
-    def note(_: object, __: object, statement: str, *___: object) -> None:
-        executed.append(statement)
-
-    event.listen(Engine, "before_cursor_execute", note)
-    yield executed
-    event.remove(Engine, "before_cursor_execute", note)
+def test_the_documentation_says_that_a_token_is_taken_and_not_needed(app: FastAPI) -> None:
+    for path in ("/hubs", "/hubs/{{hub_id}}"):
+        token, nothing = app.openapi()["paths"][PREFIX + path]["get"]["security"]
+        assert (bool(token), nothing) == (True, {{}})
 
 
 async def test_a_longer_page_takes_no_more_statements(
@@ -214,3 +208,31 @@ def test_each_kind_of_access_holds_in_what_is_put_in(installed: Path, tmp_path: 
         said = run("make", "test", "ARGS=-x tests/integration/test_read.py -k each_caller", cwd=project, status=2)
         assert "AssertionError" in said
         edit(project, f"app/repository/{name}_repository.py", "pass", rule)
+
+
+SCHEMAS = "app/domain/schemas/invoice.py"
+
+
+def test_what_can_be_expanded_follows_the_references(installed: Path, tmp_path: Path) -> None:
+    project = copy(installed, tmp_path / "backend")
+
+    def make(*arguments: str, status: int = 0) -> str:
+        return run("make", "resource", "name=invoice", *arguments, cwd=project, status=status)
+
+    make("fields=number:str(20)! total:int customer:ref(user)")
+    commit(project)
+    assert "'total' in expand= is no reference" in make("expand=total", status=2)
+
+    make("expand=customer")
+
+    assert conflicts(project) == []
+    assert "\n    customer: Expanded[UserSummary] = MISSING\n" in (project / SCHEMAS).read_text("utf-8")
+    commit(project)
+    assert "expand= names 'customer', which changes" in make("drop=customer", "yes=1", status=2)
+    make("rename=customer:client")
+    assert "\n    client: Expanded[UserSummary] = MISSING\n" in (project / SCHEMAS).read_text("utf-8")
+    commit(project)
+    assert "\n  expand: client\n" in run("make", "resources", cwd=project)
+    run("make", "test", "ARGS=tests/integration/test_invoice_api.py -k Expand", cwd=project)
+    make("expand=none")
+    assert "UserSummary" not in (project / SCHEMAS).read_text("utf-8")

@@ -47,7 +47,7 @@ def keyed(resource: Resource) -> Resource:
 
 
 def nested(resource: Resource, parent: str, key: str) -> Resource:
-    """Below a parent, where it can be."""
+    """Nested under a parent, where it can be."""
     fault = macro("parent", "parent_fault")(
         parent, resource.name, resource.access, resource.fields, resource.key, "/nowhere", {}
     )
@@ -234,33 +234,37 @@ def test_what_can_be_expanded_is_a_reference_that_has_readers(tmp_path: Path, ex
     assert bool(said) is bool(EXPAND[expand])
 
 
-BELOW: list[tuple[Resource, str, str]] = [
+NESTED: list[tuple[Resource, str, str]] = [
     (Resource("line", "a:int", parent="invoice"), "owner", ""),
     (Resource("line", "a:int", "owner", parent="invoice"), "public-owner", ""),
     (Resource("line", "a:int", "public", parent="invoice"), "public-owner", ""),
     (Resource("line", "a:int", "admin", parent="invoice"), "admin", ""),
-    (Resource("line", "a:int", parent="user"), "admin", "A resource cannot be below users: choose access=owner"),
-    (Resource("line", "a:int", parent="line"), "public", "A resource cannot be below itself"),
+    (Resource("line", "a:int", parent="user"), "admin", "A resource cannot be nested under users: choose access=owner"),
+    (Resource("line", "a:int", parent="line"), "public", "A resource cannot be nested under itself"),
     (Resource("line", "a:int", parent="receipt"), "public", "There is no resource 'receipt' with a record"),
     (Resource("line", "a:int", parent="../line"), "public", "There is no resource '../line' with a record"),
     (Resource("line", "a:int", parent="other"), "public", "There is no resource 'other' with a record"),
-    (Resource("line", "a:int", parent="item"), "public", "The item is itself below the invoice"),
+    (Resource("line", "a:int", parent="item"), "public", "The item is itself nested under the invoice"),
     (Resource("line", "a:int invoice:ref(invoice)", parent="invoice"), "public", "'invoice' exists already"),
     (Resource("line", "invoice_id:uuid", parent="invoice"), "public", "'invoice' exists already"),
     (Resource("invoice_id", "a:int", parent="invoice"), "public", "cannot be called 'invoice_id'"),
     (Resource("line", "tax:ref(item)", parent="tax_id"), "public", "'tax_id' exists already"),
     (Resource("line", "a:int", parent="sign_in"), "public", "since the word is taken"),
-    (Resource("line", "a:str(9)", parent="invoice", key="slug"), "owner", "A slug would tell others"),
+    (
+        Resource("line", "a:str(9)", parent="invoice", key="slug"),
+        "owner",
+        "A slug would reveal names to users who may not read the invoice",
+    ),
     (Resource("line", "a:str(9)", "admin", parent="invoice", key="slug"), "owner", ""),
-    (Resource("line", "a:int", "owner", parent="owner"), "public", "both would be its owner_id"),
+    (Resource("line", "a:int", "owner", parent="owner"), "public", "each would need the column owner_id"),
     (Resource("line", "a:int", "public", parent="invoice"), "owner", "choose access=admin, owner or signed-in."),
     (Resource("line", "a:int", "public-owner", parent="invoice"), "signed-in", "more people than the invoice"),
     (Resource("line", "a:int", "owner", parent="invoice"), "admin", "choose access=admin."),
 ]
 
 
-@pytest.mark.parametrize(("resource", "above", "sentence"), BELOW, ids=[str(number) for number in range(len(BELOW))])
-def test_a_resource_is_below_one_that_can_be_read_by_all_its_readers(
+@pytest.mark.parametrize(("resource", "above", "sentence"), NESTED, ids=[str(number) for number in range(len(NESTED))])
+def test_a_resource_is_nested_under_one_that_all_its_readers_may_read(
     tmp_path: Path, resource: Resource, above: str, sentence: str
 ) -> None:
     (tmp_path / ".copier").mkdir()

@@ -22,7 +22,7 @@ def _refuse_flush(*_: object) -> None:
 
 
 class ReadSession(AsyncSession):
-    """A session without a transaction: each statement runs by itself, which saves BEGIN and ROLLBACK.
+    """A session in autocommit mode, which saves BEGIN and ROLLBACK.
 
     It raises ReadOnlySessionError when it is asked to write, at the latest at the end of its block.
     """

@@ -160,7 +160,7 @@ def _execute(dbapi_connection: DBAPIConnection, statement: str) -> None:
 def _begin(connection: Connection) -> None:
     """Takes the only write lock at once, since a transaction that reads before it writes might not get it later."""
     driver: Any = connection.connection.driver_connection
-    if driver.isolation_level is None:  # with autocommit, each statement runs by itself
+    if driver.isolation_level is None:  # in autocommit mode, each statement is a transaction
         return
     begin = "BEGIN" if is_read_only(connection) else "BEGIN IMMEDIATE"
     connection.exec_driver_sql(begin, execution_options=WRITABLE)

@@ -43,6 +43,6 @@ def has_begun(scope: Scope) -> bool:
 
 
 def status_of(scope: Scope) -> int:
-    """Returns the status of the response, or the 500 that the server sends by itself if the application sent none."""
+    """Returns the status of the response, which is 500 if the application sent none: the server then responds."""
     status: int = scope.get(_STATUS, 500)
     return status

@@ -57,7 +57,7 @@ class Repository[Model: Entity]:
     model: type[Model]
     sortable: ClassVar[Sequence[InstrumentedAttribute[Any]]]
     searchable: ClassVar[Sequence[InstrumentedAttribute[Any]]] = ()
-    # Who may read the records when others refer to them. The routers say who may read them by themselves.
+    # Who may read the records as expanded references. Routers decide who may read them directly.
     readers: ClassVar[Readers] = Readers.NOBODY
 
     # None if this class overrides how statements are built, since they may then hold values of one caller.

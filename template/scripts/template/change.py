@@ -69,7 +69,7 @@ def planned_change(record: Record, request: Request) -> Plan:
 
 
 def require_less_open(record: Record, project: Origin, theirs: Files) -> None:
-    """Raises SystemExit with one sentence if a resource below this one would be open to more people than this one."""
+    """Raises SystemExit with one sentence if a nested resource would be open to more people than this one."""
     for child in all_records():
         if child.parent == record.name:
             render(project, child.answers, [*referred(child.answers), child.path], theirs)

@@ -25,7 +25,7 @@ class Record:
     fields: str
     plural: str
     key: str
-    parent: str  # the resource that it is below
+    parent: str  # the resource that it is nested under
     unique: str
     check: str
     expand: str

@@ -27,7 +27,7 @@ USAGE = """Say what to add, or what to change:
 
 access=     signed-in, owner, admin, public or public-owner
 key=        id or slug: what paths name a record by
-parent=     the resource that it is below, such as article
+parent=     the resource that it is nested under, such as article
 plural=     where the one that is guessed is wrong
 unique=     fields that are unique together, such as number+year
 check=      how fields compare, such as ends_at>starts_at

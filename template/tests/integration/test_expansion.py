@@ -1,12 +1,10 @@
 """References are put into responses: one statement each, and nothing that the caller may not read."""
 
-from collections.abc import Iterator
 from types import SimpleNamespace
 from uuid import UUID
 
 import pytest
 from pydantic import MISSING
-from sqlalchemy import Engine, event
 from sqlalchemy.ext.asyncio import AsyncSession
 from uuid_utils.compat import uuid7
 
@@ -36,32 +34,18 @@ class Unread(Repository[User]):
 OWNER: References = {"owner": (UserRepository, UserSummary)}
 
 
-@pytest.fixture
-def selected() -> Iterator[list[str]]:
-    """The statements that read."""
-    executed: list[str] = []
-
-    def note(_: object, __: object, statement: str, *___: object) -> None:
-        if statement.startswith("SELECT"):
-            executed.append(statement)
-
-    event.listen(Engine, "before_cursor_execute", note)
-    yield executed
-    event.remove(Engine, "before_cursor_execute", note)
-
-
 @pytest.mark.parametrize("number", [1, 100])
 async def test_it_takes_one_statement_however_many_there_are(
-    session: AsyncSession, selected: list[str], number: int
+    session: AsyncSession, statements: list[str], number: int
 ) -> None:
     users = [await create_user(session) for _ in range(3)]
     responses = [Owned(owner_id=users[each % 3].id) for each in range(number)]
-    selected.clear()
+    statements.clear()
 
     await Expansion(session, None).fill(responses, {"owner"}, OWNER)
 
     assert [each.owner for each in responses] == [UserSummary.model_validate(users[each % 3]) for each in range(number)]
-    assert len(selected) == 1
+    assert len(statements) == 1
 
 
 async def test_what_is_deleted_or_unknown_or_missing_is_null(session: AsyncSession) -> None:
@@ -73,12 +57,12 @@ async def test_what_is_deleted_or_unknown_or_missing_is_null(session: AsyncSessi
     assert [each.owner for each in responses] == [None, None, None]
 
 
-async def test_nothing_is_asked_for_where_nothing_is_referred_to(session: AsyncSession, selected: list[str]) -> None:
+async def test_nothing_is_asked_for_where_nothing_is_referred_to(session: AsyncSession, statements: list[str]) -> None:
     await Expansion(session, None).fill([], {"owner"}, OWNER)
     await Expansion(session, None).fill([Owned(owner_id=None)], {"owner"}, OWNER)
     await Expansion(session, None).fill([Owned(owner_id=uuid7())], (), OWNER)
 
-    assert selected == []
+    assert statements == []
 
 
 async def test_what_nobody_was_allowed_to_read_is_null_for_administrators_too(session: AsyncSession) -> None:

@@ -1,10 +1,10 @@
 """Every write raises the version of a record by one, whichever way it is sent, and nothing else does."""
 
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, event, inspect, select, update
+from sqlalchemy import inspect, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from uuid_utils.compat import uuid7
@@ -38,19 +38,6 @@ async def user(session: AsyncSession) -> User:
     user = await create_user(session)
     assert user.version == 1
     return user
-
-
-@pytest.fixture
-def sent() -> Iterator[list[str]]:
-    """The statements that were sent."""
-    sent: list[str] = []
-
-    def note(_: object, __: object, statement: str, *___: object) -> None:
-        sent.append(statement)
-
-    event.listen(Engine, "before_cursor_execute", note)
-    yield sent
-    event.remove(Engine, "before_cursor_execute", note)
 
 
 async def stored(session: AsyncSession, record: User | RefreshToken | Page) -> int | None:
@@ -161,16 +148,16 @@ async def test_a_change_of_nothing_does_not_raise_it(session: AsyncSession, user
 
 @pytest.mark.parametrize("write", [by_repository, by_deletion, by_flush])
 async def test_it_comes_with_the_write_and_is_not_read_after_it(
-    session: AsyncSession, user: User, sent: list[str], write: Callable[[AsyncSession, User], Awaitable[None]]
+    session: AsyncSession, user: User, statements: list[str], write: Callable[[AsyncSession, User], Awaitable[None]]
 ) -> None:
     await write(session, user)
 
-    assert sent[-1].startswith("UPDATE")
+    assert statements[-1].startswith("UPDATE")
     assert "version" not in inspect(user).unloaded
     assert user.version == 2
 
 
-async def test_it_comes_to_a_model_with_arguments_of_its_own(session: AsyncSession, sent: list[str]) -> None:
+async def test_it_comes_to_a_model_with_arguments_of_its_own(session: AsyncSession, statements: list[str]) -> None:
     await (await session.connection()).run_sync(Aside.metadata.create_all)
     page = Page(title="Emma")
     session.add(page)
@@ -180,5 +167,5 @@ async def test_it_comes_to_a_model_with_arguments_of_its_own(session: AsyncSessi
     page.title = "Persuasion"
     await session.flush()
 
-    assert sent[-1].startswith("UPDATE")
+    assert statements[-1].startswith("UPDATE")
     assert page.version == 2

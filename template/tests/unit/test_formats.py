@@ -1,11 +1,14 @@
 import datetime as dt
+import json
 from decimal import Decimal
-from typing import Any
+from typing import Annotated, Any
 
 import pytest
+from pydantic import MISSING, AliasGenerator, ConfigDict, Field, computed_field
 
 from app.api.formats import FORMATS
 from app.domain.schemas.base import ResponseModel
+from app.domain.schemas.common import Expanded
 from app.domain.schemas.types import PlainDecimal
 
 
@@ -46,6 +49,29 @@ def test_a_value_in_a_table(fields: dict[str, Any], written: str) -> None:
 
 def test_a_table_begins_with_the_names_of_its_fields() -> None:
     assert FORMATS["csv"].head(Thing) == "name,total,rate,paid,due,more\r\n"
+
+
+class Node(ResponseModel):
+    model_config = ConfigDict(alias_generator=AliasGenerator(serialization_alias=str.upper))
+
+    name: Annotated[str, Field(serialization_alias="nodeName")] = "a"
+    tags: list[str] = Field(default_factory=list)
+    hidden: Annotated[str, Field(exclude=True)] = "b"
+    parent: "Expanded[Node]" = MISSING
+
+    @computed_field  # type: ignore[prop-decorator]  # as Pydantic's documentation does
+    @property
+    def length(self) -> int:
+        return len(self.name)
+
+
+def test_the_columns_are_the_names_that_every_record_has_in_json() -> None:
+    node = Node(name="=1")
+    node.parent = Node()
+
+    assert FORMATS["csv"].head(Node) == "nodeName,TAGS,LENGTH\r\n"
+    assert FORMATS["csv"].rows([node]) == "'=1,[],2\r\n"
+    assert json.loads(Node().model_dump_json(by_alias=True)).keys() == {"nodeName", "TAGS", "LENGTH"}
 
 
 def test_a_record_is_a_line_of_json() -> None:

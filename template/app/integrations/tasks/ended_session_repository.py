@@ -11,7 +11,7 @@ BATCH = 1000
 
 
 class EndedSessionRepository:
-    """The refresh tokens that nobody can use any more. A deleted one is refused like one that was revoked."""
+    """The refresh tokens that can no longer be used. A deleted token is refused like a revoked one."""
 
     def __init__(self, session: AsyncSession) -> None:
         self.session = session

@@ -6,7 +6,7 @@ from app.integrations.tasks.ended_session_repository import EndedSessionReposito
 
 
 class EndedSessionService:
-    """Erases ended sessions. Each batch is committed by itself, so that an interruption loses nothing."""
+    """Erases ended sessions. Each batch is committed separately, so that an interruption loses no finished work."""
 
     def __init__(self, sessions: EndedSessionRepository) -> None:
         self.sessions = sessions

@@ -1,4 +1,4 @@
-"""Erases what sessions leave behind: when and for how long somebody was signed in is nobody's business afterwards.
+"""Erases the data of ended sessions: nobody needs to know later when, and for how long, a user was signed in.
 
 A change of a password, or the deletion or deactivation of a user, ends sessions and erases them at once. The schedule
 erases all ended sessions, including those that expired and those whose erasure was given up.
@@ -20,18 +20,18 @@ from app.repository.refresh_token_repository import RefreshTokenRepository
 
 @broker.task("erase_sessions")
 async def erase_sessions(user_id: UUID, session: AsyncSession = TaskiqDepends(get_session)) -> None:
-    """Erases what the ended sessions of one user have left behind."""
+    """Erases the data of one user's ended sessions."""
     await EndedSessionService(EndedSessionRepository(session)).erase(user_id)
 
 
 @broker.task("erase_all_sessions", schedule=[{"interval": timedelta(hours=1)}])
 async def erase_all_sessions(session: AsyncSession = TaskiqDepends(get_session)) -> None:
-    """Erases what all ended and expired sessions have left behind, each hour."""
+    """Erases the data of all ended and expired sessions, each hour."""
     await EndedSessionService(EndedSessionRepository(session)).erase_all()
 
 
 class ErasingRefreshTokenRepository(RefreshTokenRepository):
-    """Has the sessions that `revoke_all` ends erased, once that is committed."""
+    """Erases the sessions that `revoke_all` ends, once the transaction has committed."""
 
     async def revoke_all(self, user_id: UUID, *, but: UUID | None = None) -> None:
         """Ends the sessions, and has their traces erased once that is committed."""
