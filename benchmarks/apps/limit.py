@@ -1,4 +1,4 @@
-"""What Python allows at all: Starlette, SQL by hand on asyncpg, JSON from the rows. Nobody would want to own it."""
+"""The upper limit for Python: Starlette, handwritten SQL on asyncpg, JSON from the rows. Nobody would maintain it."""
 
 import os
 import secrets

@@ -18,7 +18,7 @@ from scripts.template.preconditions import require_repository
 from scripts.template.project import ANSWERS, ROOT, nothing_changed, recorded_origin
 from scripts.template.report import MIGRATIONS, listed
 
-# The ref that keeps what was changed since, for git show and git checkout. The next undo replaces it.
+# The ref that keeps the changes that were made since, for git show and git checkout. The next undo replaces it.
 KEPT = "template/undone"
 
 

@@ -1,7 +1,7 @@
 """Reports unexpected errors to Sentry: those that the log has with a traceback.
 
 Refusals and outages are not among them. A report has the same fields of a request as the log (method, route, ID), and
-never what was sent with it: no integration of Sentry looks at requests, statements or the values of variables.
+never submitted values: no integration of Sentry looks at requests, statements or the values of variables.
 """
 
 import re
