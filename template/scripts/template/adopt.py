@@ -74,8 +74,9 @@ def require_columns(name: str, files: Files) -> None:
     table = tables_in(ROOT).get(plural)
     if table is None:
         sys.exit(f"No model has the table {plural}: say what several of them are called, with plural=.")
-    above = [f"{parent}_id" for parent in [recorded.answers.get("parent")] if parent]
-    columns = [*columns_of(recorded.answers["fields"]).values(), *above]
+    columns = list(columns_of(recorded.answers["fields"]).values())
+    if parent := recorded.answers.get("parent"):
+        columns.append(f"{parent}_id")
     if missing := [column for column in columns if column not in table.columns]:
         sys.exit(f"The table {plural} has no column {missing[0]}: give the fields that {name} was made with.")
 
