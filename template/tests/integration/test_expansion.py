@@ -1,6 +1,7 @@
 """References are put into responses: one statement each, and nothing that the caller may not read."""
 
 from types import SimpleNamespace
+from typing import Self
 from uuid import UUID
 
 import pytest
@@ -84,7 +85,7 @@ async def test_a_repository_that_needs_more_than_its_session_is_read_by_nobody(s
 
     class OfOneTenant(OfTenant):
         @classmethod
-        def readable_by(cls, session: AsyncSession, caller: User | None) -> "OfOneTenant":
+        def readable_by(cls, session: AsyncSession, caller: User | None) -> Self:
             return cls(session, "a")
 
     assert OfTenant.readable_by(session, User(role=Role.ADMIN)) is None
