@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from typing import Annotated, Any
+from uuid import UUID
 
 from fastapi import Depends
 from fastapi.requests import HTTPConnection
@@ -11,13 +12,16 @@ from app.api.deps import CurrentUser, SessionDep, TokenDep, get_optional_user
 from app.domain.models.user import User
 from app.domain.schemas.base import ResponseModel
 from app.repository.base import Repository
+from app.repository.links import LinkRepository
 
-# The names that a resource allows, each with the repository and the response schema of the referenced record.
-type References = Mapping[str, tuple[type[Repository[Any]], type[ResponseModel]]]
+Source = Repository[Any] | LinkRepository[Any]
+# The names that a resource allows, each with a response schema, and the repository that reads the referenced record or
+# counts the links.
+type References = Mapping[str, tuple[type[Source], type[ResponseModel]]]
 
 
 class Expansion:
-    """Fills in references for one caller."""
+    """Fills in references and links for one caller."""
 
     def __init__(self, session: AsyncSession, caller: User | None) -> None:
         self._session = session
@@ -31,12 +35,19 @@ class Expansion:
         """
         for name in names:
             repository, kind = references[name]
-            readable = repository.readable_by(self._session, self._caller)
-            wanted = {getattr(response, f"{name}_id") for response in responses} - {None}
-            records = await readable.get_many(wanted) if readable and wanted else ()
-            found = {record.id: kind.model_validate(record) for record in records}
+            key = "id" if issubclass(repository, LinkRepository) else f"{name}_id"
+            wanted = {getattr(response, key) for response in responses} - {None}
+            records = await self._read(repository, wanted) if wanted else {}
+            found = {record_id: kind.model_validate(record) for record_id, record in records.items()}
             for response in responses:
-                setattr(response, name, found.get(getattr(response, f"{name}_id")))
+                setattr(response, name, found.get(getattr(response, key)))
+
+    async def _read(self, repository: type[Source], wanted: Collection[UUID]) -> Mapping[UUID, object]:
+        if issubclass(repository, LinkRepository):
+            return await repository(self._session).count(wanted, self._caller)
+        readable = repository.readable_by(self._session, self._caller)
+        records = await readable.get_many(wanted) if readable else ()
+        return {record.id: record for record in records}
 
 
 async def get_expansion(session: SessionDep, caller: CurrentUser) -> Expansion:

@@ -24,6 +24,7 @@ class Request:
     access: str = ""
     key: str = ""
     parent: str = ""
+    between: str = ""
     add: str = ""
     drop: str = ""
     rename: str = ""
@@ -40,6 +41,8 @@ class Request:
 
 def planned_change(record: Record, request: Request) -> Plan:
     """Plans the change. Raises SystemExit with one sentence if it is impossible, or loses data without yes=1."""
+    if request.between not in {"", record.between}:
+        sys.exit(f"What {record.name} links stays as it is, which is {record.between or 'nothing'}.")
     if request.plural not in {"", record.plural}:
         sys.exit(f"The plural of a resource stays as it is, which is {record.plural}.")
     if request.key not in {"", record.key}:
@@ -48,7 +51,9 @@ def planned_change(record: Record, request: Request) -> Plan:
         sys.exit(f"The parent of a resource stays as it is, which is {record.parent or 'none'}.")
     renames = parsed_renames(record.fields, request.rename)
     fields = wanted(record, request, renames)
-    answers = record.answers | {"fields": fields} | rules(record, request, renames, fields)
+    answers = record.answers
+    if not record.between:
+        answers |= {"fields": fields} | rules(record, request, renames, fields)
     if request.access:
         answers["access"] = request.access
     project = origin()

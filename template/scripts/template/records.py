@@ -2,6 +2,7 @@
 
 import re
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from scripts.template.fields import names_of
@@ -14,7 +15,9 @@ ANSWERS = ("access", "fields", "plural")
 # Answers that name fields, and follow them when they are renamed.
 RULES = ("unique", "check", "expand")
 # Answers that older records lack, with their defaults.
-LATER = {"key": "id", "parent": ""} | dict.fromkeys(RULES, "")
+LATER = {"key": "id", "parent": ""} | dict.fromkeys(RULES, "") | {"between": ""}
+# Answers that a link lacks.
+NOT_OF_LINKS = {"access": "", "fields": ""}
 
 
 @dataclass(frozen=True)
@@ -29,6 +32,7 @@ class Record:
     unique: str
     check: str
     expand: str
+    between: str  # what a link links; empty for a resource
 
     @property
     def path(self) -> str:
@@ -41,11 +45,22 @@ class Record:
 
     @property
     def answers(self) -> dict[str, str]:
-        return {"resource": self.name} | {answer: getattr(self, answer) for answer in (*ANSWERS, *LATER)}
+        names = {*ANSWERS, *LATER} - {"between"} if not self.between else {"plural", "between"}
+        return {"resource": self.name} | {name: getattr(self, name) for name in names}
 
 
 def path_of(name: str) -> str:
     return f"{FOLDER}/{name}.yml"
+
+
+def above(answers: Mapping[str, str]) -> list[str]:
+    """Returns the names of the resources that this one is nested under: its parent, or what a link leads to."""
+    return [name for name in (answers.get("parent", ""), *answers.get("between", "").split()[1:]) if name]
+
+
+def marks_of_links(name: str) -> list[str]:
+    """Returns files by which the template knows the links that lead to the resource."""
+    return [f"{FOLDER}/{name}+{each.name}" for each in all_records() if each.between and name in above(each.answers)]
 
 
 def find(name: str) -> Record | None:
@@ -57,6 +72,8 @@ def find(name: str) -> Record | None:
     if recorded and "resource" not in recorded.answers:
         return None  # the answers of another template
     answers = LATER | recorded.answers if recorded else {}
+    if answers.get("between"):
+        answers = NOT_OF_LINKS | answers
     values = [answers.get(answer) for answer in (*ANSWERS, *LATER)]
     if recorded is None or answers.get("resource") != name or not all(isinstance(value, str) for value in values):
         sys.exit(f"{path_of(name)} is not as make resource wrote it: take it back from git (git log {path_of(name)}).")

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from scripts.template.plan import Plan, apply, differences
 from scripts.template.preconditions import require_committed, require_one_head, require_repository
 from scripts.template.project import ROOT, nothing_changed
-from scripts.template.records import Record, all_records, require
+from scripts.template.records import Record, above, all_records, require
 from scripts.template.render import Files, existing
 from scripts.template.resources import edited, rendered
 
@@ -55,7 +55,7 @@ def users(record: Record, files: Files) -> Iterator[str]:
         if modules.search((ROOT / name).read_text("utf-8")):
             yield name
     for other in all_records():
-        if other != record and (f":ref({record.name})" in other.fields or other.parent == record.name):
+        if other != record and (f":ref({record.name})" in other.fields or record.name in above(other.answers)):
             yield other.path
 
 

@@ -12,7 +12,7 @@ from copier import run_copy
 
 from scripts.template.files import File, read, write
 from scripts.template.project import ANSWERS, ROOT, Origin, muted, plain_errors
-from scripts.template.records import FOLDER, path_of
+from scripts.template.records import FOLDER, above, marks_of_links, path_of
 from scripts.template.versions import nearby
 
 Files = Mapping[str, File]
@@ -25,22 +25,23 @@ def render(project: Origin, answers: Mapping[str, str], beside: Iterable[str], c
     """Returns the files of the resource as that version of the template renders them, with its record.
 
     `beside` names the files of the project that the template sees: it refuses to render what exists already, and
-    references to what does not. The record of the parent is the one in `changed`, or else the project's. Raises
-    SystemExit with one sentence if the template refuses.
+    references to what does not. Records that it reads, such as the parent's, are those in `changed`, or else the
+    project's. Raises SystemExit with one sentence if the template refuses.
     """
     source = nearby(project.source)
     with TemporaryDirectory() as folder:
         place = Path(folder)
-        prepare(place, project, beside)
-        above = path_of(answers["parent"]) if answers.get("parent") else ""
-        if record := (changed or {}).get(above) or read(ROOT / above):
-            write(place / above, record)
-        data = {"kind": "resource"} | dict(answers)
+        prepare(place, project, [*beside, *marks_of_links(answers["resource"])])
+        records = [path_of(name) for name in above(answers)]
+        for name in records:
+            if record := (changed or {}).get(name) or read(ROOT / name):
+                write(place / name, record)
+        data = {"kind": "link" if answers.get("between") else "resource"} | dict(answers)
         with plain_errors(), muted():
             run_copy(source, place, data=data, vcs_ref=project.version or None, defaults=True, overwrite=True)
         style(place)
         names = (str(path.relative_to(place)) for path in sorted(place.rglob("*")))
-        files = {name: file for name in names if name not in {*AROUND, above} and (file := read(place / name))}
+        files = {name: file for name in names if name not in {*AROUND, *records} and (file := read(place / name))}
         return {name: recorded(name, file, source, project) for name, file in files.items() if file.content}
 
 
@@ -71,7 +72,7 @@ def style(place: Path) -> None:
 
 def referred(answers: Mapping[str, str]) -> list[str]:
     """Returns the files that the fields need to be valid: factories and records of the resources that they refer to."""
-    targets = {*re.findall(r":ref\((\w+)\)", answers["fields"])} - {answers["resource"]}
+    targets = {*re.findall(r":ref\((\w+)\)", answers.get("fields", ""))} - {answers["resource"]}
     records = [path_of(target) for target in targets if (ROOT / path_of(target)).is_file()]
     return [*records, *(f"tests/factories/{target}_factory.py" for target in targets)]
 

@@ -24,10 +24,12 @@ USAGE = """Say what to add, or what to change:
 
     make resource name=invoice fields='number:str(20)! total:decimal(12,2) due:date? customer:ref(user)'
     make resource name=invoice add='paid_at:datetime?' rename='due:due_on' drop='total' yes=1
+    make resource name=favourite between='user invoice'
 
 access=     signed-in, owner, admin, public or public-owner
 key=        id or slug: what paths name a record by
 parent=     the resource that it is nested under, such as article
+between=    instead of fields: what a link links, of which each user has at most one a record
 plural=     where the one that is guessed is wrong
 unique=     fields that are unique together, such as number+year
 check=      how fields compare, such as ends_at>starts_at
@@ -43,17 +45,29 @@ def main() -> None:
     if request == Request():
         sys.exit(USAGE)
     with nothing_changed():
+        record = find(request.name)
+        if request.between or (record and record.between):
+            require_plain_link(request)
         require_one_head()
-        if find(request.name) or request.is_change:
+        if record or request.is_change:
             change(request)
         else:
             add(request)
 
 
+def require_plain_link(request: Request) -> None:
+    """Raises SystemExit with one sentence if the request gives a link what only resources have."""
+    allowed = {"name", "between", "plural"}
+    if extra := [each.name for each in fields(request) if each.name not in allowed and getattr(request, each.name)]:
+        sys.exit(f"A link has nothing but its two sides: leave {extra[0]}= out.")
+
+
 def add(request: Request) -> None:
-    answers = {"resource": request.name, "fields": request.fields}
-    answers |= {name: value for name in ("plural", "access", "key", "parent") if (value := getattr(request, name))}
-    answers |= {name: given(getattr(request, name)) for name in RULES}
+    answers = {"resource": request.name}
+    chosen = ("plural", "access", "key", "parent", "between")
+    answers |= {name: value for name in chosen if (value := getattr(request, name))}
+    if not request.between:
+        answers |= {"fields": request.fields} | {name: given(getattr(request, name)) for name in RULES}
     plan = Plan(dict(render(origin(), answers, existing())))
     plan.differences = differences(*plan.tables())
     plan.migration = f"add {plan.differences[0].table.replace('_', ' ')}"

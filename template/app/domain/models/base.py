@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from uuid import UUID
 
-from sqlalchemy import ColumnDefault, DateTime, Enum, Index, Integer, MetaData, String, event, func, text
+from sqlalchemy import ColumnDefault, DateTime, Enum, ForeignKey, Index, Integer, MetaData, String, event, func, text
 from sqlalchemy.orm import DeclarativeBase, Mapped, Mapper, declared_attr, mapped_column
 from uuid_utils.compat import uuid7
 
@@ -59,6 +59,18 @@ class Entity(Versioned, Base):
     created_at: Mapped[datetime] = mapped_column(default=utc_now, server_default=func.now())
     updated_at: Mapped[datetime] = mapped_column(default=utc_now, server_default=func.now(), onupdate=utc_now)
     deleted_at: Mapped[datetime | None]
+
+
+class Link(Base):
+    """A link from a user to a record of another table. A subclass adds the record's column to the primary key."""
+
+    __abstract__ = True
+
+    # After the record's column, so that the index of the primary key serves what asks about a record.
+    user_id: Mapped[UUID] = mapped_column(
+        ForeignKey("users.id", ondelete="CASCADE"), primary_key=True, index=True, sort_order=1
+    )
+    created_at: Mapped[datetime] = mapped_column(default=utc_now, server_default=func.now(), sort_order=2)
 
 
 class Slugged(Entity):

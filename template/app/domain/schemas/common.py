@@ -101,6 +101,13 @@ class Page[Item](ResponseModel):
     next: Annotated[str | None, Field(description="The cursor of the next page, for `after`; null at the end.")] = None
 
 
+class LinkSummary(ResponseModel):
+    """The links of users to one record, such as its favourites."""
+
+    count: Annotated[int, Field(description="How many users have such a link to the record.")]
+    is_mine: Annotated[bool, Field(description="Whether the caller is one of them.")]
+
+
 class MessageResponse(ResponseModel):
     """Says that something was done."""
 
