@@ -10,7 +10,7 @@ import yaml
 from jinja2 import Environment
 
 from scripts.answers import choices
-from scripts.new import ROOT
+from scripts.new import ROOT, questions
 
 PAGE = ROOT / "docs/answers.md"
 PROFILES = ("minimal", "standard", "full")
@@ -41,6 +41,7 @@ ANSWERS: dict[str, tuple[str, ...]] = {
     "kubernetes": ("manifests in `kubernetes/`; needs `database=postgresql`",),
     "ci": ("the workflow or pipeline that runs `make check`",),
     "resource": ("what one of them is called", NAME.format("underscores; at most 24"), ""),
+    "between": ("what it links; needs no other answer below", "`user article`, or `user user`", ""),
     "access": ("who may use it",),
     "fields": ("the columns", "`name:type(arguments)!?^~=default`, with blanks between them", ""),
     "key": ("what paths name a record by",),
@@ -79,8 +80,8 @@ def page() -> str:
     """Returns the page with up-to-date tables."""
     template = yaml.safe_load((ROOT / "copier.yml").read_text(encoding="utf-8"))
     asked = {name: question for name, question in template.items() if name in ANSWERS}
-    resource = {name: question for name, question in asked.items() if "resource" in str(question.get("when"))}
-    project = {name: question for name, question in asked.items() if name not in resource}
+    project = {name: question for name, question in asked.items() if name in questions()}
+    resource = {name: question for name, question in asked.items() if name not in project}
     tables = iter([listed(project), profiles(project), listed(resource)])
     return re.sub(r"^\|.*?(?=\n\n)", lambda _: next(tables), PAGE.read_text("utf-8"), flags=re.DOTALL | re.MULTILINE)
 

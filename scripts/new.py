@@ -19,7 +19,8 @@ def questions(kind: str = "project") -> set[str]:
     """Returns the names of all answers that copier.yml knows for this kind."""
     template = yaml.safe_load((ROOT / "copier.yml").read_text(encoding="utf-8"))
     asked_when = {name: question.get("when") for name, question in template.items() if not name.startswith("_")}
-    return {name for name, when in asked_when.items() if when in (None, f"{{{{ kind == '{kind}' }}}}")}
+    conditions = [None, f"{{{{ kind == '{kind}' }}}}", *(["{{ kind != 'project' }}"] if kind != "project" else [])]
+    return {name for name, when in asked_when.items() if when in conditions}
 
 
 def copy_working_tree(directory: Path) -> None:

@@ -293,7 +293,9 @@ def test_the_page_of_answers_is_the_one_of_copier_yml() -> None:
     written = answers_page.PAGE.read_text("utf-8")
 
     assert written == answers_page.page(), "run: python -m scripts.answers_page"
-    assert {*re.findall(r"^\| `(\w+)`", written, re.MULTILINE)} == questions("project") | questions("resource")
+    assert {*re.findall(r"^\| `(\w+)`", written, re.MULTILINE)} == {
+        name for kind in choices("kind") for name in questions(kind)
+    }
 
 
 @pytest.mark.parametrize("profile", choices("profile"))

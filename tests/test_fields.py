@@ -215,6 +215,10 @@ EXPAND = {
     "page": "",
     "copy": "'copy' in expand= is a word that is taken",
     "session": "'session' in expand= is a word that is taken",
+    "like customer": "",
+    "like like": "expand= names 'like' twice",
+    "star": "'star' in expand= is a link, and a field is called so, too",
+    "likes": "copy, session, owner, invoice, like, star, with blanks between them",
 }
 
 
@@ -223,7 +227,9 @@ def test_what_can_be_expanded_is_a_reference_that_has_readers(tmp_path: Path, ex
     (tmp_path / ".copier").mkdir()
     for name in ("item", "invoice"):
         (tmp_path / f".copier/{name}.yml").touch()
-    fields = "customer:ref(user) item:ref(item) agent:ref(agent)? total:int "
+    for name in ("line+like", "line+star", "line_item+follow"):
+        (tmp_path / f".copier/{name}").touch()
+    fields = "customer:ref(user) item:ref(item) agent:ref(agent)? total:int star:bool "
     fields += "page:ref(item) copy:ref(item) session:ref(sign_in)"
 
     said = macro("expansion", "expand_fault")(
@@ -232,6 +238,49 @@ def test_what_can_be_expanded_is_a_reference_that_has_readers(tmp_path: Path, ex
 
     assert EXPAND[expand] in said
     assert bool(said) is bool(EXPAND[expand])
+
+
+BETWEEN = {
+    "user article": "",
+    "user user": "",
+    "user comment": "",
+    "user   article": "",
+    "": "name both, as in between='user article'",
+    "user": "name both",
+    "article": "name both",
+    "article user": "name both",
+    "article tag": "name both",
+    "user article comment": "name both",
+    "user,article": "name both",
+    "user poem": "There is no resource 'poem' with a record",
+    "user ../article": "There is no resource '../article' with a record",
+    "user other": "There is no resource 'other' with a record",
+    "user like": "The like is a link itself",
+}
+
+
+@pytest.mark.parametrize("between", BETWEEN)
+def test_a_link_leads_from_users_to_a_resource(tmp_path: Path, between: str) -> None:
+    records = {
+        "article": {"resource": "article"},
+        "comment": {"resource": "comment", "parent": "article"},
+        "like": {"resource": "like", "between": "user article"},
+        "other": {"project_name": "of another template"},
+    }
+    (tmp_path / ".copier").mkdir()
+    for name in records:
+        (tmp_path / f".copier/{name}.yml").touch()
+    record = records.get(between.rpartition(" ")[2], {})
+
+    said = macro("link", "between_fault")(between, "favourite", str(tmp_path), {"target": record})
+
+    assert BETWEEN[between] in said
+    assert bool(said) is bool(BETWEEN[between])
+    assert said.strip() == said
+
+
+def test_a_link_cannot_be_called_as_the_class_of_all_links(tmp_path: Path) -> None:
+    assert "cannot be called 'link'" in macro("link", "between_fault")("user user", "link", str(tmp_path), {})
 
 
 NESTED: list[tuple[Resource, str, str]] = [
@@ -245,6 +294,7 @@ NESTED: list[tuple[Resource, str, str]] = [
     (Resource("line", "a:int", parent="../line"), "public", "There is no resource '../line' with a record"),
     (Resource("line", "a:int", parent="other"), "public", "There is no resource 'other' with a record"),
     (Resource("line", "a:int", parent="item"), "public", "The item is itself nested under the invoice"),
+    (Resource("line", "a:int", parent="like"), "public", "A resource cannot be nested under a link"),
     (Resource("line", "a:int invoice:ref(invoice)", parent="invoice"), "public", "'invoice' exists already"),
     (Resource("line", "invoice_id:uuid", parent="invoice"), "public", "'invoice' exists already"),
     (Resource("invoice_id", "a:int", parent="invoice"), "public", "cannot be called 'invoice_id'"),
@@ -268,9 +318,10 @@ def test_a_resource_is_nested_under_one_that_all_its_readers_may_read(
     tmp_path: Path, resource: Resource, above: str, sentence: str
 ) -> None:
     (tmp_path / ".copier").mkdir()
-    for name in ("invoice", "item", "other"):
+    for name in ("invoice", "item", "like", "other"):
         (tmp_path / f".copier/{name}.yml").touch()
     record = {
+        "like": {"resource": "like", "between": "user invoice"},
         "item": {"resource": "item", "access": above, "parent": "invoice"},
         "other": {"project_name": "of another template"},
     }.get(resource.parent, {"resource": resource.parent, "access": above})
