@@ -167,10 +167,10 @@ def test_links_work_for_each_kind_of_access(linked: Path) -> None:
 
 def test_what_a_link_cannot_have_gets_one_sentence(linked: Path) -> None:
     sentences = {
-        ("name=rate", "between=user article", "fields=stars:int"): "A link has nothing but its two sides: leave fields=",
-        ("name=rate", "between=user article", "access=owner"): "A link has nothing but its two sides: leave access= out",
-        ("name=rate", "between=user article", "expand=owner"): "A link has nothing but its two sides: leave expand= out",
-        ("name=follow", "add=since:date?"): "A link has nothing but its two sides: leave add= out",
+        ("name=rate", "between=user article", "fields=stars:int"): "A link has nothing but its two sides: leave fields",
+        ("name=rate", "between=user article", "access=owner"): "A link has nothing but its two sides: leave access",
+        ("name=rate", "between=user article", "expand=owner"): "A link has nothing but its two sides: leave expand",
+        ("name=follow", "add=since:date?"): "A link has nothing but its two sides: leave add",
         ("name=follow", "between=user memo"): "What follow links stays as it is, which is user user",
         ("name=memo", "between=user user"): "What memo links stays as it is, which is nothing",
         ("name=rate", "between=user favourite"): "The favourite is a link itself",

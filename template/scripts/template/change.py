@@ -65,7 +65,7 @@ def planned_change(record: Record, request: Request) -> Plan:
     plan = merge_files(base, theirs)
     plan.record(record.path, theirs)
     plan.migration = f"change {record.plural.replace('_', ' ')}"
-    columns = renamed_columns(record.fields, answers["fields"], renames)
+    columns = renamed_columns(record.fields, fields, renames)
     if request.backfill and not plan.files:
         sys.exit("backfill= is for what becomes required, and nothing does.")
     found = [replace(difference, renames=columns) for difference in differences(*plan.tables())]
