@@ -194,7 +194,7 @@ def arguments(resource: Resource) -> list[str]:
 def test_each_kind_of_access_holds_in_what_is_put_in(installed: Path, tmp_path: Path) -> None:
     project = copy(installed, tmp_path / "backend")
     page = (ROOT / "docs/resources.md").read_text("utf-8")
-    documented = re.findall(r"^make resource (name=(?:article|comment) .*)", page, re.MULTILINE)
+    documented = re.findall(r"^make resource (name=(?:article|comment) fields.*)", page, re.MULTILINE)
     assert [set(shlex.split(line)) for line in documented] == [set(arguments(each)) for each in (ARTICLE, COMMENT)]
     for each in [*TARGETS, COMMENT, HUB]:
         run("make", "resource", *arguments(each), cwd=project)
