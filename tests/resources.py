@@ -11,7 +11,6 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from scripts.new import ROOT
 
-TEMPLATE = ROOT / "extensions/resource"
 # As copier.yml has Copier set it up.
 ENVIRONMENT = Environment(
     loader=FileSystemLoader(ROOT),
@@ -51,7 +50,6 @@ def types() -> dict[str, dict[str, str]]:
 
 
 def render(resources: Iterable[Resource], folder: Path) -> None:
-    files = [path.relative_to(ROOT) for path in TEMPLATE.rglob("*.jinja")]
     for resource in resources:
         plural = resource.plural or macro("naming", "plural_of")(resource.name)
         access, rules = resource.access, (resource.unique, resource.check)
@@ -62,26 +60,32 @@ def render(resources: Iterable[Resource], folder: Path) -> None:
         )
         check = macro("fields", "parse_check")(resource.check, resource.fields, resource.name, plural)
         expansions = macro("expansion", "parsed_expand")(resource.expand, resource.fields, implied, resource.name)
-        for file in files:
-            target = folder / file.relative_to(TEMPLATE.relative_to(ROOT)).with_suffix("")
-            target = target.with_name(target.name.replace("{{ resource }}", resource.name))
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_text(
-                ENVIRONMENT.get_template(file.as_posix()).render(
-                    resource=resource.name,
-                    access=access,
-                    plural=plural,
-                    key=resource.key,
-                    parent=resource.parent,
-                    parent_key=resource.parent_key if resource.parent else "",
-                    slug_source=macro("key", "slug_source")(resource.fields) if resource.key == "slug" else "",
-                    columns=columns,
-                    unique_rules=json.loads(unique),
-                    check_rules=json.loads(check),
-                    expansions=json.loads(expansions),
-                    _copier_answers={},
-                )
-            )
+        write(
+            "resource",
+            folder,
+            resource=resource.name,
+            access=access,
+            plural=plural,
+            key=resource.key,
+            parent=resource.parent,
+            parent_key=resource.parent_key if resource.parent else "",
+            slug_source=macro("key", "slug_source")(resource.fields) if resource.key == "slug" else "",
+            columns=columns,
+            unique_rules=json.loads(unique),
+            check_rules=json.loads(check),
+            expansions=json.loads(expansions),
+        )
+
+
+def write(kind: str, folder: Path, **answers: Any) -> None:
+    """Writes the files of this kind with these answers, asked and hidden ones."""
+    template = ROOT / "extensions" / kind
+    for file in template.rglob("*.jinja"):
+        target = folder / file.relative_to(template).with_suffix("")
+        target = target.with_name(target.name.replace("{{ resource }}", answers["resource"]))
+        target.parent.mkdir(parents=True, exist_ok=True)
+        source = ENVIRONMENT.get_template(file.relative_to(ROOT).as_posix())
+        target.write_text(source.render(answers, _copier_answers={}))
 
 
 # As `make resource` calls it, without a new start of Python and its imports for each.

@@ -16,7 +16,7 @@ from copier import run_copy
 
 from scripts.new import ROOT
 from tests.conftest import commit, run
-from tests.resources import TEMPLATE, Resource, macro, render, types
+from tests.resources import Resource, macro, render, types, write
 
 ACCESS = ["signed-in", "owner", "admin", "public", "public-owner"]
 LONG = "n" * 24
@@ -128,7 +128,7 @@ def drawn(count: int) -> Iterator[Resource]:
 
 def words_of_code() -> set[str]:
     """Python's own names, and those in the code of a resource, as a resource could be called."""
-    code = " ".join([*dir(builtins), *(path.read_text("utf-8") for path in TEMPLATE.rglob("*.jinja"))])
+    code = " ".join([*dir(builtins), *(path.read_text("utf-8") for path in (ROOT / "extensions").rglob("*.jinja"))])
     words = re.findall(r"[A-Za-z_]\w*", code)
     return {re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", word).lower() for word in words} | {word.lower() for word in words}
 
@@ -144,6 +144,9 @@ def test_no_accepted_name_hides_one_that_the_code_needs(tmp_path: Path, access: 
     fields = "title:str(10)!^~ kind:enum(a,b)=a due:date? buyer:ref(user)?"
     resources = [Resource(name, fields, access, key=key) for name in names]
     render([expanding(nested(each, parent, "id")) if parent else each for each in resources], tmp_path)
+    for name in names:
+        if key == "slug" and not macro("link", "between_fault")("user user", name, "/nowhere", {}):
+            link(name, tmp_path / "links", target="article", key=key)
 
     run("ruff", "check", "--no-cache", "--quiet", ".", cwd=tmp_path)
 
@@ -154,6 +157,25 @@ def test_whatever_is_accepted_is_rendered_as_ruff_leaves_it(tmp_path: Path) -> N
     shutil.copy(ROOT / "template/ruff.toml", tmp_path)
 
     render(resources, tmp_path)
+
+    run("ruff", "format", "--no-cache", "--diff", ".", cwd=tmp_path)
+    run("ruff", "check", "--no-cache", "--output-format=concise", ".", cwd=tmp_path)
+
+
+def link(name: str, folder: Path, *, target: str, key: str) -> None:
+    column = "target_id" if target == "user" else f"{target}_id"
+    plural = macro("naming", "plural_of")(name)
+    write(
+        "link", folder, resource=name, plural=plural, target=target, target_key=key, column=column, nested=key == "slug"
+    )
+
+
+@pytest.mark.parametrize("key", ["id", "slug"])
+@pytest.mark.parametrize("target", ["user", "tag", "a" * 24])
+def test_a_link_is_rendered_as_ruff_leaves_it(tmp_path: Path, target: str, key: str) -> None:
+    shutil.copy(ROOT / "template/ruff.toml", tmp_path)
+    for name in ("x", "b_" * 11 + "b"):
+        link(name, tmp_path, target=target, key=key)
 
     run("ruff", "format", "--no-cache", "--diff", ".", cwd=tmp_path)
     run("ruff", "check", "--no-cache", "--output-format=concise", ".", cwd=tmp_path)
@@ -279,8 +301,9 @@ def test_a_link_leads_from_users_to_a_resource(tmp_path: Path, between: str) -> 
     assert said.strip() == said
 
 
-def test_a_link_cannot_be_called_as_the_class_of_all_links(tmp_path: Path) -> None:
-    assert "cannot be called 'link'" in macro("link", "between_fault")("user user", "link", str(tmp_path), {})
+@pytest.mark.parametrize("name", ["link", "link_repository"])
+def test_a_link_cannot_be_called_as_the_classes_that_all_links_have(name: str) -> None:
+    assert f"cannot be called '{name}'" in macro("link", "between_fault")("user user", name, "/nowhere", {})
 
 
 NESTED: list[tuple[Resource, str, str]] = [

@@ -15,19 +15,15 @@ pytestmark = pytest.mark.slow
 TARGETS = [
     ARTICLE,
     COMMENT,
-    Resource("poster", "title:str(50)", "public"),
     Resource("memo", "title:str(50)"),
     Resource("diary", "title:str(50)", "owner"),
-    Resource("plan", "title:str(50)", "admin"),
     Resource("sheet", "title:str(50)", "admin", parent="diary"),
 ]
 LINKS = {
     "favourite": "user article",
     "like": "user comment",
-    "view": "user poster",
     "pin": "user memo",
     "star": "user diary",
-    "vote": "user plan",
     "mark_up": "user sheet",
     "follow": "user user",
 }
@@ -122,7 +118,7 @@ def test_the_documentation_says_who_may_count(app: FastAPI) -> None:
 
     assert {} in security("/articles/{article_slug}/favourite")
     assert {} not in security("/users/{user_id}/follow")
-    assert {} not in security("/plans/{plan_id}/vote")
+    assert {} not in security("/memos/{memo_id}/pin")
 
 
 async def test_nobody_counts_followers_without_a_token(client: AsyncClient, session: AsyncSession) -> None:

@@ -21,7 +21,7 @@ OF_OTHERS = ("INSERT INTO users", "payloadUserPwd")
 def test_nothing_that_an_owner_may_change_is_said_twice() -> None:
     said = {
         f"{path.relative_to(ROOT)}: {line.strip()}"
-        for folder in ("template/tests", "extensions/resource/tests")
+        for folder in ("template/tests", "extensions/resource/tests", "extensions/link/tests")
         for path in (ROOT / folder).rglob("*.*")
         if path.suffix in {".py", ".jinja"} and path.name not in PLACES
         for line in path.read_text(encoding="utf-8").splitlines()
