@@ -70,7 +70,7 @@ class Load:
 
     @property
     def rate(self) -> float:
-        """Requests a second that were answered with a success."""
+        """Returns the successful requests per second."""
         return (self.requests - self.failed) / self.seconds
 
 

@@ -71,7 +71,7 @@ def main() -> None:
             for name, call in requests_of(servers).items()
             if (name in QUICK or not quick) and not (call.varies and require_generator() != "wrk")
         }
-        require_same_answers(servers, calls)
+        require_same_responses(servers, calls)
         result: dict[str, Any] = {
             "environment": report.environment(Path(".venv/bin/python")),
             "startup_seconds": servers["backend"].seconds_to_start,
@@ -146,10 +146,10 @@ def requests_of(servers: Mapping[str, Server]) -> dict[str, Call]:
     }
 
 
-def require_same_answers(servers: Mapping[str, Server], calls: Mapping[str, Call]) -> None:
+def require_same_responses(servers: Mapping[str, Server], calls: Mapping[str, Call]) -> None:
     """Nobody is fast by doing less."""
     for name, call in calls.items():
-        answers = [
+        responses = [
             httpx2.request(
                 call.method,
                 server.address + path_of(server, call),
@@ -159,12 +159,14 @@ def require_same_answers(servers: Mapping[str, Server], calls: Mapping[str, Call
             ).raise_for_status()
             for server in servers.values()
         ]
-        bodies = [answer.json() for answer in answers]
+        bodies = [response.json() for response in responses]
         own = call.method != "GET" or name == "health"
         for body in bodies:  # the apps write different cursors
             body["next"] = bool(body.get("next"))
         if any((body.keys() < bodies[1].keys()) if own else (body != bodies[1]) for body in bodies):
-            sys.exit(f"The apps answer {name} differently:\n" + "\n".join(answer.text[:500] for answer in answers))
+            sys.exit(
+                f"The apps answer {name} differently:\n" + "\n".join(response.text[:500] for response in responses)
+            )
 
 
 def path_of(server: Server, call: Call) -> str:
@@ -242,8 +244,8 @@ def by_users(server: Server) -> dict[int, dict[str, float]]:
         return f"count=false&limit=100&page={min(users // 100, 10_000) - 1}"
 
     def cursor(users: int) -> str:
-        answer = httpx2.get(f"{server.address}/api/v1/users?{deep(users)}", headers=bearer, timeout=30)
-        return str(answer.raise_for_status().json()["next"])
+        response = httpx2.get(f"{server.address}/api/v1/users?{deep(users)}", headers=bearer, timeout=30)
+        return str(response.raise_for_status().json()["next"])
 
     queries: dict[str, Callable[[int], str]] = {
         "first page": lambda _: "count=false",

@@ -91,6 +91,6 @@ def _wait(process: psutil.Popen, address: str, log: Path) -> None:
 
 
 def log_in(server: Server, credentials: Mapping[str, str]) -> str:
-    answer = httpx2.post(f"{server.address}/api/v1/auth/login", data=dict(credentials), timeout=30)
-    token: str = answer.raise_for_status().json()["access_token"]
+    response = httpx2.post(f"{server.address}/api/v1/auth/login", data=dict(credentials), timeout=30)
+    token: str = response.raise_for_status().json()["access_token"]
     return token

@@ -62,8 +62,8 @@ def test_it_serves_where_its_env_says_and_stops_whole(backend: Path, end: str) -
         preexec_fn=heed_signals,  # noqa: PLW1509 (nothing here has threads)
     )
     try:
-        answer = wait_for(f"http://127.0.0.1:{port}/api/v1/health/ready")
-        assert answer.json() == {"status": "ready", "checks": {"database": "ok"}}
+        response = wait_for(f"http://127.0.0.1:{port}/api/v1/health/ready")
+        assert response.json() == {"status": "ready", "checks": {"database": "ok"}}
         assert httpx2.get(f"http://127.0.0.1:{port}/docs").status_code == 200
     finally:
         if end == "make is terminated":

@@ -92,8 +92,8 @@ NewStack = Callable[..., Stack]
 def new_stack(render: Render, new_docker: NewDocker, tmp_path_factory: pytest.TempPathFactory) -> NewStack:
     locked: dict[Path, Path] = {}
 
-    def new(**answers: str) -> Stack:
-        rendered = render(**answers)
+    def new(**responses: str) -> Stack:
+        rendered = render(**responses)
         if rendered not in locked:
             locked[rendered] = Path(shutil.copytree(rendered, tmp_path_factory.mktemp("locked") / "backend"))
             run("make", "uv.lock", cwd=locked[rendered])
@@ -126,16 +126,16 @@ def wait_for(url: str, holds: Callable[[httpx2.Response], bool]) -> None:
     seen = "no response"
     for _ in range(300):
         with suppress(httpx2.HTTPError):
-            answer = httpx2.get(url)
-            if holds(answer):
+            response = httpx2.get(url)
+            if holds(response):
                 return
-            seen = answer.text
+            seen = response.text
         time.sleep(0.2)
     raise TimeoutError(f"{url}: {seen}")
 
 
-def is_ready(answer: httpx2.Response) -> bool:
-    return answer.status_code == 200
+def is_ready(response: httpx2.Response) -> bool:
+    return response.status_code == 200
 
 
 # --- The image
@@ -260,8 +260,8 @@ def test_what_is_written_is_there_after_every_restart(stack: Stack) -> None:
 
 
 def sign_in(stack: Stack, **headers: str) -> dict[str, str]:
-    answer = httpx2.post(f"{stack.address}/auth/login", data=SIGN_IN, headers=headers)
-    return {"Authorization": f"Bearer {answer.raise_for_status().json()['access_token']}"}
+    response = httpx2.post(f"{stack.address}/auth/login", data=SIGN_IN, headers=headers)
+    return {"Authorization": f"Bearer {response.raise_for_status().json()['access_token']}"}
 
 
 def test_the_index_of_make_migrate_search_serves_searches(stack: Stack) -> None:
@@ -283,8 +283,8 @@ def test_the_index_of_make_migrate_search_serves_searches(stack: Stack) -> None:
     # More often than PostgreSQL plans anew for each value.
     for number in range(77_770, 77_780):
         query = {"search": f"USER{number}@"}
-        answer = httpx2.get(f"{stack.address}/users", params=query, headers=headers).raise_for_status()
-        assert answer.json()["total"] == 1
+        response = httpx2.get(f"{stack.address}/users", params=query, headers=headers).raise_for_status()
+        assert response.json()["total"] == 1
     uses = "SELECT idx_scan FROM pg_stat_user_indexes WHERE indexrelname = 'ix_users_search'"
     wait_until(lambda: int(stack.sql(uses)) >= 20)  # an idle connection tells of what it did after some seconds
     stack.sql("DELETE FROM users WHERE password_hash = 'none'")
@@ -318,7 +318,7 @@ def test_a_change_is_served_at_once(new_stack: NewStack) -> None:
     schema = stack.folder / "app/domain/schemas/health.py"
     schema.write_text(schema.read_text("utf-8").replace('"healthy"', '"splendid"'), "utf-8")
 
-    wait_for(f"{stack.address}/health", lambda answer: answer.json()["status"] == "splendid")
+    wait_for(f"{stack.address}/health", lambda response: response.json()["status"] == "splendid")
     assert not (stack.folder / "app/__pycache__").exists()
 
 
@@ -348,9 +348,9 @@ def test_whoever_serves_this_machine_says_who_the_client_is(production: Stack) -
 
 
 def test_what_is_too_large_is_refused_in_our_own_form(production: Stack) -> None:
-    answer = httpx2.post(f"{production.address}/auth/refresh", content=b"0" * 5_000_000)
+    response = httpx2.post(f"{production.address}/auth/refresh", content=b"0" * 5_000_000)
 
-    assert (answer.status_code, answer.json()["status_code"]) == (413, 413)
+    assert (response.status_code, response.json()["status_code"]) == (413, 413)
 
 
 def test_replicas_serve_side_by_side_and_go_one_by_one(production: Stack) -> None:
@@ -367,13 +367,13 @@ def test_replicas_serve_side_by_side_and_go_one_by_one(production: Stack) -> Non
     assert production.stop("app", 1) == 0
     assert {ask(name).status_code for name in names} == {200}
     assert production.stop("app", 2) == 0
-    answer = ask("nobody")
-    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")
-    assert answer.json() == {
+    response = ask("nobody")
+    assert (response.status_code, response.headers["Retry-After"]) == (503, "5")
+    assert response.json() == {
         "message": "Service unavailable",
         "detail": None,
         "status_code": 503,
-        "request_id": answer.headers["X-Request-ID"],
+        "request_id": response.headers["X-Request-ID"],
     }
 
 

@@ -135,8 +135,8 @@ async def test_who_is_calling_is_known_before_a_connection_is_taken(
     path = f"{{comments}}/{{comment['id']}}"
     for method, asked in (("POST", comments), ("GET", f"{{path}}?expand=owner"), ("PATCH", path), ("DELETE", path)):
         statements.clear()
-        answer = await owner.request(method, asked, json={{"body": "They do."}})
-        assert answer.is_success, answer.text
+        response = await owner.request(method, asked, json={{"body": "They do."}})
+        assert response.is_success, response.text
         (first, *_) = [each for each in statements if each.startswith("SELECT")]
         assert "refresh_tokens" in first, (method, first)
 

@@ -124,14 +124,14 @@ async def test_the_examples(admin: AsyncClient, session: AsyncSession) -> None:
     cursor = ""
 
     for request in REQUESTS:
-        answer = await admin.get(request.removeprefix("/api/v1").replace("NEXT", cursor))
-        assert answer.status_code == 200, (request, answer.text)
+        response = await admin.get(request.removeprefix("/api/v1").replace("NEXT", cursor))
+        assert response.status_code == 200, (request, response.text)
         if "/export" in request:
-            assert answer.headers["Content-Disposition"].startswith("attachment")
+            assert response.headers["Content-Disposition"].startswith("attachment")
             continue
-        cursor = answer.json()["next"] or ""
+        cursor = response.json()["next"] or ""
         if "status=draft" in request:
-            assert answer.json()["items"], request
+            assert response.json()["items"], request
 
     late = {{"due": "2026-01-01", "status": "sent"}}
     await admin.patch(f"/invoices/{{invoices[0].id}}", json=late)

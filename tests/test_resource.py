@@ -88,17 +88,17 @@ OF_THE_MOMENT = {{"id", "created_at", "updated_at"}}
 async def test_the_example(admin: AsyncClient, session: AsyncSession) -> None:
     await create_user(session, id=UUID(SENT["customer_id"]))
 
-    answer = await admin.post("/invoices", json=SENT)
+    response = await admin.post("/invoices", json=SENT)
 
-    assert answer.status_code == 201
-    assert list(answer.json()) == list(ANSWERED)
-    assert {{k: v for k, v in answer.json().items() if k not in OF_THE_MOMENT}} == {{
+    assert response.status_code == 201
+    assert list(response.json()) == list(ANSWERED)
+    assert {{k: v for k, v in response.json().items() if k not in OF_THE_MOMENT}} == {{
         k: v for k, v in ANSWERED.items() if k not in OF_THE_MOMENT
     }}
     assert (await admin.post("/invoices", json=SENT)).status_code == 409
     assert (await admin.post("/invoices", json=SENT | {{"number": "2", "total": "1.234"}})).status_code == 422
     page = await admin.get("/invoices", params={{"search": "2026", "sort_by": "due", "limit": 10}})
-    assert page.json()["items"] == [answer.json()]
+    assert page.json()["items"] == [response.json()]
 """
 
 

@@ -45,10 +45,10 @@ def detail(response: Response) -> Any:
 
 
 def wrong_fields(response: Response) -> list[str]:
-    """The fields that it refuses."""
+    """Returns the names of the fields that it refuses."""
     return read(response).wrong_fields or []
 
 
 def said(response: Response) -> Error:
-    """All that it says, except for which request it answers."""
+    """Returns all that the response says, except for the ID of its request."""
     return replace(read(response), request_id=None)

@@ -1,4 +1,4 @@
-"""What clients see when the cache stops answering: nothing but what stands in SECURITY.md."""
+"""What clients see when the cache stops responding: nothing but what stands in SECURITY.md."""
 
 import asyncio
 import json
@@ -58,12 +58,12 @@ async def cache(valkey: Valkey) -> AsyncIterator[Cache]:
 
 async def until_readiness_says(client: AsyncClient, state: str) -> None:
     for _ in range(600):
-        answer = await client.get("/health/ready")
-        assert answer.status_code == 200
-        if answer.json()["checks"]["cache"] == state:
+        response = await client.get("/health/ready")
+        assert response.status_code == 200
+        if response.json()["checks"]["cache"] == state:
             return
         await asyncio.sleep(0.1)
-    raise AssertionError(answer.text)
+    raise AssertionError(response.text)
 
 
 async def sign_in(client: AsyncClient, password: str) -> int:

@@ -1,4 +1,4 @@
-"""What clients see when the database stops answering: quick, honest refusals, and no lost word."""
+"""What clients see when the database stops responding: quick, honest refusals, and no lost word."""
 
 import asyncio
 import os
@@ -20,18 +20,18 @@ from tests.server import Server
 from tests.waiting import until
 
 
-def assert_unavailable(answer: Response) -> None:
-    assert_error(answer, 503)
-    assert int(answer.headers["Retry-After"]) >= 1
+def assert_unavailable(response: Response) -> None:
+    assert_error(response, 503)
+    assert int(response.headers["Retry-After"]) >= 1
 
 
 async def until_it_answers(client: AsyncClient, path: str = ME) -> Response:
     for _ in range(600):
-        answer = await client.get(path)
-        if answer.status_code == 200:
-            return answer
+        response = await client.get(path)
+        if response.status_code == 200:
+            return response
         await asyncio.sleep(0.1)
-    raise AssertionError(f"{path} did not recover: {answer.text}")
+    raise AssertionError(f"{path} did not recover: {response.text}")
 
 
 async def until_they_wait(engine: AsyncEngine, number: int) -> None:
@@ -56,8 +56,8 @@ async def test_a_frozen_database_is_503_in_time_and_health_stays_up(client: Asyn
         migrated.thaw()
 
     assert health.status_code == 200
-    for answer in refused:
-        assert_unavailable(answer)
+    for response in refused:
+        assert_unavailable(response)
     await until_it_answers(client)
     await until_it_answers(client, "/health/ready")
 
@@ -74,13 +74,13 @@ async def test_a_used_up_pool_is_503_and_health_and_readiness_stay_up(
         await until_they_wait(engine, size)
         assert (await patient_client.get("/health")).status_code == 200
         await until_it_answers(patient_client, "/health/ready")
-        refused = [await answer for answer in islice(asyncio.as_completed(waiting), len(waiting) - size)]
+        refused = [await response for response in islice(asyncio.as_completed(waiting), len(waiting) - size)]
         await connection.execute(text("ROLLBACK"))
-        answers = await asyncio.gather(*waiting)
+        responses = await asyncio.gather(*waiting)
 
-    for answer in refused:
-        assert_unavailable(answer)
-    assert Counter(answer.status_code for answer in answers) == {503: len(refused), 200: size}
+    for response in refused:
+        assert_unavailable(response)
+    assert Counter(response.status_code for response in responses) == {503: len(refused), 200: size}
 
 
 async def test_a_connection_that_the_server_closed_costs_no_request(client: AsyncClient, engine: AsyncEngine) -> None:
@@ -107,9 +107,9 @@ async def test_crashes_under_load_lose_nothing_that_was_acknowledged(
         while not finished.is_set():
             number += 1
             body = user_named(f"writer-{writer}-{number}")
-            answer = await client.post(USERS, json=body)
-            statuses[answer.status_code] += 1
-            if answer.status_code == 201:
+            response = await client.post(USERS, json=body)
+            statuses[response.status_code] += 1
+            if response.status_code == 201:
                 acknowledged.add(body["email"])
 
     async with asyncio.TaskGroup() as group:
@@ -154,7 +154,7 @@ async def test_many_sign_ins_at_once_leave_the_server_alive_and_small(client: As
         assert (await client.get("/health")).status_code == 200
         memory.append(process.memory_info().rss)
 
-    statuses = {answer.status_code for answer in await signing_in}
+    statuses = {response.status_code for response in await signing_in}
     # Who waits too long for a hash is refused, as it may be on a busy machine.
     assert {200} <= statuses <= {200, 503}
     # Each hash takes 19 MiB while it is made, so that only a few may be made at a time.

@@ -69,8 +69,8 @@ async def test_a_line_that_is_cut_is_503_and_the_next_request_has_another(
 
         proxy.cut()
 
-        for answer in await asyncio.gather(*waiting):
-            assert_unavailable(answer)
+        for response in await asyncio.gather(*waiting):
+            assert_unavailable(response)
     assert (await patient_client.get(ME)).status_code == 200
 
 
@@ -80,8 +80,8 @@ async def test_a_silent_line_is_503_in_time_and_health_stays_up(client: AsyncCli
     waiting = [asyncio.create_task(client.get(ME)) for _ in range(10)]
 
     assert (await client.get("/health")).status_code == 200
-    for answer in await asyncio.gather(*waiting):
-        assert_unavailable(answer)
+    for response in await asyncio.gather(*waiting):
+        assert_unavailable(response)
 
     proxy.restore()
     await until_it_answers(client)
@@ -93,10 +93,10 @@ async def test_a_commit_that_nobody_confirmed_is_never_a_2xx(
 ) -> None:
     body = user_named(f"commit-{moment}")
     proxy.cut_at_commit = moment
-    answer = await client.post(USERS, json=body)
+    response = await client.post(USERS, json=body)
     proxy.cut_at_commit = None
 
-    assert_unavailable(answer)
+    assert_unavailable(response)
     # Where only the confirmation was lost, the user is there, and a client that asks again is told so by a 409.
     assert (await client.get(USERS, params={"search": body["email"]})).json()["total"] == found
 

@@ -51,9 +51,9 @@ async def test_sigterm_answers_every_accepted_request(client: AsyncClient, serve
     accepted = [await Accepted.of(server, client, user_named(f"last-{number}")) for number in range(5)]
 
     server.process.terminate()
-    answers = await asyncio.gather(*(request.finish() for request in accepted))
+    status_lines = await asyncio.gather(*(request.finish() for request in accepted))
 
-    assert set(answers) == {b"HTTP/1.1 201 Created\r\n"}
+    assert set(status_lines) == {b"HTTP/1.1 201 Created\r\n"}
     assert await asyncio.to_thread(server.process.wait, STOP_TIMEOUT) == 0
 
 
@@ -74,10 +74,10 @@ async def test_readiness_fails_before_the_server_stops_listening(migrated: Servi
 
 async def until_it_is_not_ready(client: AsyncClient) -> Response:
     for _ in range(600):
-        answer = await client.get("/health/ready")
-        if answer.status_code != 200:
-            assert_error(answer, 503)
-            return answer
+        response = await client.get("/health/ready")
+        if response.status_code != 200:
+            assert_error(response, 503)
+            return response
         await asyncio.sleep(0.05)
     raise AssertionError("it stays ready")
 
@@ -92,10 +92,10 @@ async def test_sigkill_leaves_no_half_and_loses_no_word(
         for number in range(100):
             body = user_named(f"killed-{writer}-{number}")
             try:
-                answer = await client.post(USERS, json=body)
+                response = await client.post(USERS, json=body)
             except TransportError:
                 return
-            if answer.status_code == 201:
+            if response.status_code == 201:
                 acknowledged.add(body["email"])
             if len(acknowledged) == 10:
                 enough.set()

@@ -164,10 +164,10 @@ async def test_one_that_still_runs_is_not_waited_for(
 
 
 async def test_what_is_stored_has_no_secret(admin: AsyncClient, body: dict[str, Any], session: AsyncSession) -> None:
-    answer = await create(admin, body)
+    response = await create(admin, body)
 
     row = (await session.scalars(select(StoredResponse))).one()
-    assert row.body == answer.content
+    assert row.body == response.content
     everything = repr([getattr(row, column.key) for column in StoredResponse.__table__.columns])
     assert PASSWORD not in everything
     assert "argon2" not in everything

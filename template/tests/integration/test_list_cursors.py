@@ -34,9 +34,9 @@ async def _users(session: AsyncSession, admin: AsyncClient) -> None:
 
 
 async def page(client: AsyncClient, **query: Any) -> dict[str, Any]:
-    answer = await client.get(USERS, params={"limit": 2} | query)
-    assert answer.status_code == 200, answer.text
-    found: dict[str, Any] = answer.json()
+    response = await client.get(USERS, params={"limit": 2} | query)
+    assert response.status_code == 200, response.text
+    found: dict[str, Any] = response.json()
     return found
 
 
@@ -157,7 +157,7 @@ async def test_a_list_that_nobody_bound_takes_none_and_gives_none(session: Async
 
 
 async def assert_refused(client: AsyncClient, **query: Any) -> None:
-    answer = await client.get(USERS, params=query)
+    response = await client.get(USERS, params=query)
 
-    assert answer.status_code == 422, query
-    assert wrong_fields(answer) == ["after"]
+    assert response.status_code == 422, query
+    assert wrong_fields(response) == ["after"]

@@ -1,4 +1,4 @@
-"""The documentation says what an operation answers, besides its success."""
+"""The OpenAPI document describes each operation, and the errors that it may respond with."""
 
 from collections.abc import Iterator
 from operator import itemgetter
@@ -10,7 +10,7 @@ from app.domain.schemas.user import UserListQuery
 from tests.api import AUTH, PREFIX, USERS
 from tests.errors import MEDIA_TYPE, MODEL, MODEL_OF_422
 
-# What an operation answers by its own rules, whatever it takes.
+# Statuses that follow from an operation's own rules, whatever it takes.
 BY_RULE = {401, 403, 409, 412, 429, 503}
 
 # Headers that may hold anything.

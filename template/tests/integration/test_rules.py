@@ -32,6 +32,6 @@ async def test_the_columns_are_named_on_every_database(
         async with session.begin_nested():
             await session.execute(text("INSERT INTO rules VALUES (:number, :year, :end)"), values)
 
-    answer = client_error(refused.value)
-    assert answer is not None
-    assert answer.detail == said
+    error = client_error(refused.value)
+    assert error is not None
+    assert error.detail == said

@@ -68,13 +68,13 @@ async def test_the_second_read_is_answered_by_the_cache(admin: AsyncClient, data
 async def test_what_is_kept_is_what_clients_may_see_and_expires(
     admin: AsyncClient, database: Database, cache: Cache, valkey: Redis, user: User
 ) -> None:
-    answer = await admin.get(f"{USERS}/{user.id}")
+    response = await admin.get(f"{USERS}/{user.id}")
 
     kept = await valkey.get(f"user:{user.id}")
     assert isinstance(kept, bytes)
     assert b"argon2" not in kept
-    assert json.loads(kept) == answer.json() | {"version": 1}
-    assert answer.headers["ETag"] == (await admin.get(f"{USERS}/{user.id}")).headers["ETag"]
+    assert json.loads(kept) == response.json() | {"version": 1}
+    assert response.headers["ETag"] == (await admin.get(f"{USERS}/{user.id}")).headers["ETag"]
     assert 0 < await valkey.ttl(f"user:{user.id}") <= LIFETIME
     async with database.reading() as session:
         found = await CachedUserRepository(session, cache).get(user.id)
@@ -170,6 +170,6 @@ async def test_what_may_yet_be_rolled_back_is_not_kept(
 
 
 async def test_readiness_reports_the_cache(client: AsyncClient) -> None:
-    answer = await client.get("/health/ready")
+    response = await client.get("/health/ready")
 
-    assert answer.json() == {"status": "ready", "checks": {"database": "ok", "cache": "ok"}}
+    assert response.json() == {"status": "ready", "checks": {"database": "ok", "cache": "ok"}}

@@ -34,9 +34,9 @@ async def clients(settings: Settings) -> AsyncIterator[tuple[AsyncClient, AsyncC
         one, other = [
             await stack.enter_async_context(AsyncClient(base_url=server.address, timeout=100)) for server in servers
         ]
-        answer = await one.post(LOGIN, **credentials(**ADMIN))
+        response = await one.post(LOGIN, **credentials(**ADMIN))
         for client in (one, other):
-            client.headers |= bearer(answer)
+            client.headers |= bearer(response)
         yield one, other
     database = Database(settings)
     async with database.transaction() as session:
@@ -51,10 +51,10 @@ async def test_they_count_failed_sign_ins_together(clients: tuple[AsyncClient, A
     wrong = credentials("nobody@example.com", "wrong horse battery")
 
     turns = (one, one, other, one, other)
-    answers = [await client.post(LOGIN, **wrong, headers=somebody) for client in turns]
+    responses = [await client.post(LOGIN, **wrong, headers=somebody) for client in turns]
 
-    assert [answer.status_code for answer in answers] == [401, 401, 401, 429, 429]
-    assert 1 <= int(answers[-1].headers["Retry-After"]) <= 60
+    assert [response.status_code for response in responses] == [401, 401, 401, 429, 429]
+    assert 1 <= int(responses[-1].headers["Retry-After"]) <= 60
 
 
 async def test_no_answer_is_older_than_what_was_acknowledged(clients: tuple[AsyncClient, AsyncClient]) -> None:
@@ -66,15 +66,15 @@ async def test_no_answer_is_older_than_what_was_acknowledged(clients: tuple[Asyn
     async def read(client: AsyncClient) -> None:
         while not finished:
             before = acknowledged
-            answer = await client.get(path)
-            assert int(answer.json()[NAME]) >= before
+            response = await client.get(path)
+            assert int(response.json()[NAME]) >= before
 
     await one.patch(path, json={NAME: "0"})
     async with asyncio.TaskGroup() as group:
         for client in (one, other) * 2:
             group.create_task(read(client))
         for number in range(1, 31):
-            answer = await other.patch(path, json={NAME: str(number)})
-            assert answer.status_code == 200
+            response = await other.patch(path, json={NAME: str(number)})
+            assert response.status_code == 200
             acknowledged = number
         finished = True

@@ -44,14 +44,14 @@ async def empty_database_url(anyio_backend: str, worker_id: str) -> AsyncIterato
 def test_an_unforeseen_error_arrives_without_what_was_sent(empty_database_url: str) -> None:
     with receiving() as receiver:
         with running_server(empty_database_url, SENTRY_DSN=f"http://key@{receiver.address}/7") as server:
-            answer = httpx2.post(
+            response = httpx2.post(
                 f"{server.address}{LOGIN}?typed=query",
                 **credentials(**CREDENTIALS),
                 headers={"Authorization": "Bearer typed", "Cookie": "typed=1", "X-Request-ID": "one"},
             )
         (event,) = events(receiver)
 
-    assert answer.status_code == 500
+    assert response.status_code == 500
     *_, error = event["exception"]["values"]
     assert error["module"] == "sqlalchemy.exc"
     assert error["type"] in {"ProgrammingError", "OperationalError"}
