@@ -41,7 +41,7 @@ def text(result: Mapping[str, Any]) -> str:
     parts = [
         ", ".join(f"{name} {value}" for name, value in result["environment"].items()),
         table(SIDE_BY_SIDE, side_by_side(result["requests"])),
-        f"Start-up to the first answer: {result['startup_seconds']:.1f} s. "
+        f"Start-up to the first response: {result['startup_seconds']:.1f} s. "
         f"Memory of a worker after all that: {result['memory_megabytes']['backend']:.0f} MB "
         f"(bare {result['memory_megabytes']['bare']:.0f} MB, limit {result['memory_megabytes']['limit']:.0f} MB).",
     ]
