@@ -1,4 +1,4 @@
-"""What clients see when the database stops responding: quick, honest refusals, and no lost word."""
+"""When the database stops responding, clients get quick, honest refusals, and nothing acknowledged is lost."""
 
 import asyncio
 import os
@@ -35,7 +35,7 @@ async def until_it_answers(client: AsyncClient, path: str = ME) -> Response:
 
 
 async def until_they_wait(engine: AsyncEngine, number: int) -> None:
-    """Until so many connections of the server wait for a lock."""
+    """Waits until this number of the server's connections wait for a lock."""
     waiting = text("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'")
     async with engine.connect() as connection:
         for _ in range(3000):
@@ -46,7 +46,7 @@ async def until_they_wait(engine: AsyncEngine, number: int) -> None:
 
 
 async def test_a_frozen_database_is_503_in_time_and_health_stays_up(client: AsyncClient, migrated: Service) -> None:
-    """In time: while it is frozen, however long that takes."""
+    """The responses must come while the database is frozen, however long that takes."""
     migrated.freeze()
     try:
         waiting = [asyncio.create_task(client.get(USERS)) for _ in range(20)]
@@ -89,7 +89,7 @@ async def test_a_connection_that_the_server_closed_costs_no_request(client: Asyn
         others = "SELECT pid, pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database()"
         ended = (await connection.scalars(text(f"{others} AND pid <> pg_backend_pid()"))).all()
     await until(lambda: not any(psutil.pid_exists(process) for process in ended))
-    # The server has read what came before this request: a busy machine may not have let it until now.
+    # After this request, the server has read what came before it, even on a busy machine.
     assert (await client.get("/health")).status_code == 200
 
     assert (await client.get(ME)).status_code == 200
@@ -136,7 +136,7 @@ async def test_a_script_waits_for_a_database_that_responds_late(migrated: Servic
         script = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "scripts.outbox", env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE
         )
-        # Longer than it takes to start, and than a request would wait.
+        # This is longer than the script takes to start, and longer than a request would wait.
         await asyncio.sleep(5)
     finally:
         migrated.thaw()
@@ -155,7 +155,7 @@ async def test_many_sign_ins_at_once_leave_the_server_alive_and_small(client: As
         memory.append(process.memory_info().rss)
 
     statuses = {response.status_code for response in await signing_in}
-    # Who waits too long for a hash is refused, as it may be on a busy machine.
+    # A request that waits too long for a hash is refused, which may happen on a busy machine.
     assert {200} <= statuses <= {200, 503}
-    # Each hash takes 19 MiB while it is made, so that only a few may be made at a time.
+    # Each hash takes 19 MiB while it is computed, so only a few may be computed at a time.
     assert max(memory) - memory[0] < 300 * 1024 * 1024

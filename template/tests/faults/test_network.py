@@ -1,4 +1,4 @@
-"""What clients see when the line to the database is cut, or falls silent."""
+"""When the connection to the database is cut or falls silent, clients get quick refusals."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -19,19 +19,19 @@ from tests.server import running_server
 
 @pytest.fixture
 def port() -> int:
-    """Where the proxy listens."""
+    """Returns the port of the proxy."""
     return free_port()
 
 
 @pytest.fixture
 def socket(migrated: Service) -> str:
-    """Where the database does."""
+    """Returns the socket of the database."""
     return f"{make_url(migrated.url).query['host']}/.s.PGSQL.5432"
 
 
 @pytest.fixture
 def url(migrated: Service, port: int) -> str:
-    """Of the database as it is reached through the proxy."""
+    """Returns the URL of the database through the proxy."""
     return make_url(migrated.url).set(host="127.0.0.1", port=port, query={}).render_as_string(hide_password=False)
 
 
@@ -53,7 +53,7 @@ async def patient_client(proxy: Proxy, url: str) -> AsyncIterator[AsyncClient]:
     with running_server(url, **LIMITS | {"DB_STATEMENT_TIMEOUT": str(PATIENCE)}) as server:
         async with signed_in(server) as client:
             yield client
-        # Else the server would take leave of its database while nobody forwards that: we wait for its end.
+        # Otherwise the server would close its connections through a silent proxy, and we would wait for that.
         proxy.cut()
         await asyncio.sleep(0.1)
 
@@ -75,7 +75,7 @@ async def test_a_line_that_is_cut_is_503_and_the_next_request_has_another(
 
 
 async def test_a_silent_line_is_503_in_time_and_health_stays_up(client: AsyncClient, proxy: Proxy) -> None:
-    """In time: while it is silent, however long that takes."""
+    """The responses must come while the connection is silent, however long that takes."""
     proxy.silence()
     waiting = [asyncio.create_task(client.get(ME)) for _ in range(10)]
 
@@ -97,7 +97,7 @@ async def test_a_commit_that_nobody_confirmed_is_never_a_2xx(
     proxy.cut_at_commit = None
 
     assert_unavailable(response)
-    # Where only the confirmation was lost, the user is there, and a client that asks again is told so by a 409.
+    # If only the confirmation was lost, the user exists, and a client that tries again gets a 409.
     assert (await client.get(USERS, params={"search": body["email"]})).json()["total"] == found
 
 

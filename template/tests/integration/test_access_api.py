@@ -1,4 +1,4 @@
-"""Every operation by every role, and every kind of token that is none."""
+"""Every operation refuses the roles that may not call it, and every kind of invalid token."""
 
 import re
 from typing import Any
@@ -63,12 +63,12 @@ async def test_every_operation_on_users_is_in_the_table(app: FastAPI) -> None:
         (method.upper(), re.sub(r"{\w+}", NOBODY, path))
         for path in paths
         for method in paths[path]
-        # Mails have tests of their own.
+        # The operations of accounts have their own tests.
         if path.startswith(f"{PREFIX}{USERS}") and "accounts" not in paths[path][method]["tags"]
     }
     tested = {(method, f"{PREFIX}{path}") for method, path, *_ in OPERATIONS}
 
-    assert operations - tested == {("POST", f"{PREFIX}{ME}/password")}  # its own tests: it ends sessions
+    assert operations - tested == {("POST", f"{PREFIX}{ME}/password")}  # has its own tests, since it ends sessions
 
 
 async def test_another_user_looks_like_none(sign_in: SignIn) -> None:

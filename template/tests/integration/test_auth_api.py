@@ -1,4 +1,4 @@
-"""Who gets in, for how long, and what ends it."""
+"""Users sign in, refresh their tokens and sign out; everybody else is refused."""
 
 import json
 from typing import Any

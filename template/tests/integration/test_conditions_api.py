@@ -1,4 +1,4 @@
-"""Versions over HTTP: nobody overwrites what they have not seen, or reads again what they have."""
+"""With ETags, clients overwrite no version that they have not seen, and do not download again what they have."""
 
 from typing import Any
 from uuid import UUID, uuid4
@@ -178,7 +178,7 @@ async def test_a_patch_may_be_called_a_merge_patch(admin: AsyncClient, path: str
 
 
 def test_the_documentation_names_the_headers(app: FastAPI) -> None:
-    app.openapi()  # for the first time, and again
+    app.openapi()  # the document must be the same the second time
     one = next(methods for path, methods in app.openapi()["paths"].items() if path.endswith("/{user_id}"))
 
     assert {parameter["name"] for parameter in one["get"]["parameters"]} == {"user_id", "If-None-Match"}

@@ -1,4 +1,4 @@
-"""Every refusal has one form, an ID and the CORS headers, and repeats nothing of what was sent."""
+"""Every refusal has the same format, an ID and the CORS headers, and repeats nothing that was sent."""
 
 import json
 from collections.abc import AsyncIterator, Iterator
@@ -124,7 +124,7 @@ async def test_a_hostile_body_is_refused_without_an_echo(client: AsyncClient, na
     assert 400 <= response.status_code < 500
     assert_error(response, response.status_code)
     assert len(response.content) < 10_000
-    if name != "many faults":  # whose field names are what was sent
+    if name != "many faults":  # a 422 names fields, which are part of the body
         assert SECRET not in response.text
 
 

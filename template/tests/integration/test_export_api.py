@@ -1,4 +1,4 @@
-"""Users as a file."""
+"""Users can be exported as CSV and NDJSON."""
 
 import asyncio
 import csv

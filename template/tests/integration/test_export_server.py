@@ -1,4 +1,4 @@
-"""Exports by a real server: what they take while they run, and that they end with their client and their time."""
+"""Exports of a real server use little memory, and end when their client leaves or their time is over."""
 
 import time
 from collections.abc import AsyncIterator, Iterator
@@ -26,14 +26,14 @@ from tests.server import Server, running_server
 PATH = f"{USERS}/export"
 NOBODY = {"search": "nobody"}
 ADMIN = "admin@example.com"
-# Much more than a socket holds.
+# This is much more than the buffer of a socket holds.
 COUNT = 100_000
 ATTEMPTS = 300
 
 
 @pytest.fixture(scope="module")
 async def filled_url(anyio_backend: str, worker_id: str) -> AsyncIterator[str]:
-    """The URL of a database that holds many users."""
+    """Yields the URL of a database that holds many users."""
     url = await database_server.create(f"export_{worker_id}")
     await migrate(url)
     password = SecretStr(PASSWORD)
@@ -57,7 +57,7 @@ def log(tmp_path: Path) -> Path:
 
 @contextmanager
 def serving(url: str, log: Path, **settings: str) -> Iterator[tuple[Server, httpx2.Client]]:
-    """A server with these settings, and a client that an administrator has signed in."""
+    """Yields a server with these settings, and a client that is signed in as an administrator."""
     with (
         log.open("wb") as output,
         running_server(url, output, **settings) as server,
@@ -92,7 +92,7 @@ def test_an_export_takes_little_memory_whatever_its_size(filled_url: str, log: P
 
 
 def test_it_ends_when_its_client_goes(filled_url: str, log: Path) -> None:
-    """Its connection, which is the only one, serves the next, and so does its slot."""
+    """The only connection, and the only slot, must then be free for the next request."""
     limits = {"EXPORT_CONCURRENCY": "1", "DB_POOL_SIZE": "1", "DB_POOL_TIMEOUT": "0.1"}
     with serving(filled_url, log, **limits) as (_, client):
         for _ in range(3):

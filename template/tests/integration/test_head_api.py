@@ -1,4 +1,4 @@
-"""`HEAD` is `GET` without the body, on every path."""
+"""A `HEAD` responds like a `GET` without the body, on every path."""
 
 import asyncio
 import json

@@ -1,4 +1,4 @@
-"""Lists that are read on from a cursor, seen on users."""
+"""Lists continue from a cursor; users serve as the example."""
 
 from base64 import urlsafe_b64decode
 from typing import Any
@@ -150,7 +150,7 @@ async def test_are_valid_as_long_as_the_key_that_signed_them(client: AsyncClient
 
 
 async def test_a_list_that_nobody_bound_takes_none_and_gives_none(session: AsyncSession) -> None:
-    """A route that takes its query by `Query()`, as routes did before there were cursors."""
+    """A route may take its query by `Query()`, as routes did before there were cursors."""
     assert (await UserRepository(session).list(UserListQuery(limit=2))).next is None
     with pytest.raises(UnprocessableError):
         await UserRepository(session).list(UserListQuery.model_validate({"after": "AAAA"}))

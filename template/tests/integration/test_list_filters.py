@@ -1,4 +1,4 @@
-"""Lists by what their records hold, seen on users."""
+"""Lists can be filtered by fields; users serve as the example."""
 
 from typing import Any
 
@@ -24,7 +24,7 @@ def client(admin: AsyncClient) -> AsyncClient:
 
 @pytest.fixture(autouse=True)
 async def users(session: AsyncSession, admin: AsyncClient) -> list[User]:
-    """The administrator who is asking is a fourth one."""
+    """Creates three users. The administrator who sends the requests is a fourth one."""
     return [
         await create_user(session, email="ada@example.com", **{NAME: "Ada"}, role=Role.MODERATOR),
         await create_user(session, email="bob@example.com", **{NAME: "Bob"}, is_active=False),

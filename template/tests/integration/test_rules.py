@@ -1,4 +1,4 @@
-"""What clients read when they break a rule over several columns."""
+"""A request that breaks a rule over several columns gets an error that names them."""
 
 import pytest
 from sqlalchemy import text

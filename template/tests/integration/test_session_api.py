@@ -1,4 +1,4 @@
-"""Where somebody is signed in, as they see it and end it themselves."""
+"""Users list and end their own sessions."""
 
 from typing import Any
 from uuid import UUID

@@ -1,4 +1,4 @@
-"""What holds on SQLite alone."""
+"""Tests behaviour that only SQLite has."""
 
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta, timezone

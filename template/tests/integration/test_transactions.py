@@ -29,7 +29,7 @@ from tests.database import ALLOW_COMMITS, REFUSE_COMMITS, REFUSED
 from tests.factories.user_factory import NAME, PASSWORD, create_user, user_fields
 from tests.server import running_server
 
-# All of them have `engine`, which deletes at the end what they have committed.
+# All tests use `engine`, which finally deletes what they have committed.
 pytestmark = [pytest.mark.xdist_group("server"), pytest.mark.usefixtures("engine")]
 
 
@@ -63,7 +63,7 @@ async def client(database_url: str, engine: AsyncEngine) -> AsyncIterator[AsyncC
 
 @pytest.fixture
 async def refusing_commit(engine: AsyncEngine) -> AsyncIterator[None]:
-    """The insert of a user succeeds, and the commit after it fails."""
+    """Lets the insert of a user succeed, and the commit after it fail."""
     async with engine.connect() as connection:
         for statement in REFUSE_COMMITS:
             await connection.execute(text(statement))
@@ -188,7 +188,7 @@ async def test_a_session_that_is_ended_in_the_middle_of_a_refresh_is_over(settin
 
     async with database.transaction() as session:
         await add(session, "old")
-    # As `AuthService.refresh` does.
+    # This does what `AuthService.refresh` does.
     async with database.transaction() as session:
         await UserRepository(session).lock(user.id)
         assert await RefreshTokenRepository(session).use("old")
@@ -207,7 +207,7 @@ async def test_what_ends_one_session_twice_at_once_never_waits_for_each_other(se
     first, second, session_id = uuid7(), uuid7(), uuid7()
     async with database.transaction() as session:
         user = await create_user(session)
-        # The table has them in the other order, as it may when a page of it is full.
+        # The table stores them in the other order, as may happen when a page of it is full.
         for token_id in (second, first):
             values = {"session_id": session_id, "user_id": user.id, "expires_at": utc_now()}
             session.add(RefreshToken(id=token_id, token_hash=str(token_id), **values))
@@ -218,7 +218,7 @@ async def test_what_ends_one_session_twice_at_once_never_waits_for_each_other(se
             await RefreshTokenRepository(session).revoke(session_id)
 
     async with database.transaction() as session:
-        # Whoever comes too late to use a token has it locked all the same.
+        # A request that comes too late to use a token still locks it.
         await session.execute(select(RefreshToken.id).where(RefreshToken.id == first).with_for_update())
         revoking = asyncio.create_task(revoke())
         await asyncio.sleep(0.3)

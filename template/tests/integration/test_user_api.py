@@ -10,7 +10,7 @@ from tests.factories.user_factory import NAME, user_fields
 
 ADA = {"email": "ada@example.com", NAME: "Ada Lovelace"}
 
-# The administrator that asks is a user as well.
+# The administrator who sends the requests is a user as well.
 ASKING = "admin@test.example"
 
 
@@ -20,7 +20,7 @@ def client(admin: AsyncClient) -> AsyncClient:
 
 
 async def create(client: AsyncClient, **fields: object) -> dict[str, Any]:
-    """Ada, unless something else is said of her."""
+    """Creates Ada, with these fields changed."""
     response = await client.post(USERS, json=user_fields(**ADA | fields))
     assert response.status_code == 201, response.text
     user: dict[str, Any] = response.json()

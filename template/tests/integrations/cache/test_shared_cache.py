@@ -1,4 +1,4 @@
-"""Under two real servers: what they share by the cache."""
+"""Two real servers share limits and cached users through the cache."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -25,7 +25,7 @@ ADMIN = {"email": "admin@example.com", "password": PASSWORD}
 
 @pytest.fixture(scope="module")
 async def clients(settings: Settings) -> AsyncIterator[tuple[AsyncClient, AsyncClient]]:
-    """An administrator at each of two servers."""
+    """Yields an administrator's client of each of two servers."""
     admin = {"FIRST_ADMIN_EMAIL": ADMIN["email"], "FIRST_ADMIN_PASSWORD": SecretStr(ADMIN["password"])}
     await seed(settings.model_copy(update=admin))
     environment = {"CACHE_TIMEOUT": "30", "LOGIN_RATE_LIMIT": "3/minute", "JWT_SECRET_KEY": randbytes(32).hex()}
@@ -46,7 +46,7 @@ async def clients(settings: Settings) -> AsyncIterator[tuple[AsyncClient, AsyncC
 
 async def test_they_count_failed_sign_ins_together(clients: tuple[AsyncClient, AsyncClient]) -> None:
     one, other = clients
-    # A proxy on this machine is believed; so this is a client that nobody has seen before.
+    # Proxies on this machine are trusted, so this counts as a new client.
     somebody = {"X-Forwarded-For": ".".join(map(str, randbytes(4)))}
     wrong = credentials("nobody@example.com", "wrong horse battery")
 

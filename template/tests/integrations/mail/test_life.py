@@ -1,4 +1,4 @@
-"""The life of an account, from the first mail to the last sign-out: under a real server, by SMTP."""
+"""Follows an account from the first mail to the last sign-out, on a real server and by SMTP."""
 
 import asyncio
 from collections import Counter

@@ -1,4 +1,4 @@
-"""The mailbox in the browser, which development has and nothing else."""
+"""Only development shows the mailbox in the browser."""
 
 from pathlib import Path
 

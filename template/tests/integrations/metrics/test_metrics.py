@@ -1,4 +1,4 @@
-"""What Prometheus reads: the counts of all workers, by labels that no client can multiply, and closed to the public."""
+"""Prometheus reads the counts of all workers, whose labels no client can multiply, and which the public cannot read."""
 
 import socket
 import time
@@ -26,14 +26,14 @@ from tests.server import Server, running_server
 from tests.waiting import block_until
 
 METRICS = "http://test/metrics"
-# Greater than the ID of any process.
+# This is greater than the ID of any process.
 NO_PROCESS = 2**22
 TOKEN = "0123456789abcdefghijklmnopqrstuvwxyz"
 Series = dict[tuple[str, frozenset[tuple[str, str]]], float]
 
 
 def parse(exposed: str) -> Series:
-    """Each series by its name and its labels."""
+    """Returns the value of each series, by its name and labels."""
     return {
         (sample.name, frozenset(sample.labels.items())): sample.value
         for family in text_string_to_metric_families(exposed)
@@ -88,7 +88,7 @@ async def test_a_client_cannot_add_series(client: AsyncClient) -> None:
 
 
 async def test_what_is_in_progress_is_known(client: AsyncClient) -> None:
-    assert value(await read(client), "http_requests_in_progress") == 1  # the one that asks
+    assert value(await read(client), "http_requests_in_progress") == 1  # the request that asks
 
 
 def in_use() -> float:
@@ -186,7 +186,7 @@ COUNTS = ("http_requests_total", "http_request_duration_seconds_count")
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Iterator[Path]:
-    """For the temporary files of a server, of which none may stay."""
+    """Yields a folder for the temporary files of a server, none of which may stay."""
     yield tmp_path
     assert list(tmp_path.iterdir()) == []
 
@@ -252,7 +252,7 @@ def test_workers_that_were_killed_leave_their_counts_and_nothing_in_progress(ser
     with socket.create_connection(("127.0.0.1", server.port)) as unfinished:
         unfinished.sendall(f"POST {PREFIX}{LOGIN} HTTP/1.1\r\nHost: test\r\n".encode())
         unfinished.sendall(b"Content-Type: application/x-www-form-urlencoded\r\nContent-Length: 10\r\n\r\nuser")
-        block_until(lambda: value(scrape(server), "http_requests_in_progress") == 2)  # this one, and the one that asks
+        block_until(lambda: value(scrape(server), "http_requests_in_progress") == 2)  # this and the one that asks
         for process in psutil.Process(server.process.pid).children():
             if "spawn_main" in " ".join(process.cmdline()):
                 process.kill()
