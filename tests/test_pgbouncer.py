@@ -1,4 +1,4 @@
-"""Every endpoint works through PgBouncer with the settings that docs/kubernetes.md gives, and each is needed."""
+"""Every endpoint works through PgBouncer with the settings in docs/kubernetes.md, each of which is needed."""
 
 import asyncio
 import os
@@ -33,7 +33,7 @@ DATABASE_URL = re.compile(r"postgresql://(?P<user>\w+):@/(?P<name>\w+)\?host=(?P
 
 @pytest.fixture(scope="module")
 def pgbouncer() -> str:
-    """One that keeps track of prepared statements."""
+    """Returns the command of a PgBouncer that supports prepared statements."""
     command = shutil.which("pgbouncer") or shutil.which("/usr/sbin/pgbouncer")
     if not command:
         pytest.skip("pgbouncer is not installed")
@@ -107,7 +107,7 @@ def listens(port: int) -> bool:
 
 @contextmanager
 def database(project: Path) -> Iterator[re.Match[str]]:
-    """The user, the name and the folder of the socket of a database that is migrated."""
+    """Yields the user, the name and the folder of the socket of a migrated database."""
     script = 'echo "$DATABASE_URL"; exec sleep 600'
     command = (sys.executable, "-m", "scripts.local", "--migrate", "sh", "-c", script)
     with running(*command, cwd=project, output=subprocess.PIPE) as process:
@@ -118,7 +118,7 @@ def database(project: Path) -> Iterator[re.Match[str]]:
 
 @contextmanager
 def pooled(command: str, settings: ConfigParser, found: re.Match[str], project: Path) -> Iterator[str]:
-    """The URL of the documented PgBouncer before this database; what differs is who signs in, and where it listens."""
+    """Yields the URL of the documented PgBouncer in front of this database. Only user and addresses differ."""
     port = free_port()
     folder = project / "pgbouncer"
     folder.mkdir()
@@ -130,7 +130,7 @@ def pooled(command: str, settings: ConfigParser, found: re.Match[str], project: 
         "unix_socket_dir": "",
         "auth_type": "trust",
         "auth_file": str(folder / "users"),
-        # Fewer than the application opens, so that its sessions really share them.
+        # These are fewer than the application opens, so that its sessions really share them.
         "default_pool_size": "2",
     }
     settings["pgbouncer"].update(here)

@@ -1,4 +1,4 @@
-"""`make resource`, as its users type it: what it adds is right, and what it refuses leaves no trace."""
+"""`make resource` adds correct code, and changes nothing when it refuses."""
 
 import re
 import shutil
@@ -15,7 +15,7 @@ from tests.resources import Resource, macro, refusals
 
 pytestmark = pytest.mark.slow
 
-# Every type, every suffix, every kind of access, of key and of parent, each referring to the one before it.
+# These cover every type, suffix and kind of access, key and parent. Each one refers to the one before it.
 RESOURCES = [
     Resource("category", "name:str(50)!^~ parent:ref(category)? rank:int=0", "public"),
     Resource(
@@ -57,7 +57,7 @@ def add(
 
 
 def add_all(project: Path) -> None:
-    """The project's own check passes with them: see test_pipelines.py."""
+    """Adds all of them. test_pipelines.py runs the project's own check with them."""
     for each in RESOURCES:
         output = add(project, each.name, each.fields, each.access, key=each.key, parent=each.parent)
         assert output.startswith(f"Added {each.name}:\n")
