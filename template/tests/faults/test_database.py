@@ -25,7 +25,7 @@ def assert_unavailable(response: Response) -> None:
     assert int(response.headers["Retry-After"]) >= 1
 
 
-async def until_it_answers(client: AsyncClient, path: str = ME) -> Response:
+async def until_it_responds(client: AsyncClient, path: str = ME) -> Response:
     for _ in range(600):
         response = await client.get(path)
         if response.status_code == 200:
@@ -58,8 +58,8 @@ async def test_a_frozen_database_is_503_in_time_and_health_stays_up(client: Asyn
     assert health.status_code == 200
     for response in refused:
         assert_unavailable(response)
-    await until_it_answers(client)
-    await until_it_answers(client, "/health/ready")
+    await until_it_responds(client)
+    await until_it_responds(client, "/health/ready")
 
 
 async def test_a_used_up_pool_is_503_and_health_and_readiness_stay_up(
@@ -73,7 +73,7 @@ async def test_a_used_up_pool_is_503_and_health_and_readiness_stay_up(
         waiting = [asyncio.create_task(patient_client.get(ME)) for _ in range(20)]
         await until_they_wait(engine, size)
         assert (await patient_client.get("/health")).status_code == 200
-        await until_it_answers(patient_client, "/health/ready")
+        await until_it_responds(patient_client, "/health/ready")
         refused = [await response for response in islice(asyncio.as_completed(waiting), len(waiting) - size)]
         await connection.execute(text("ROLLBACK"))
         responses = await asyncio.gather(*waiting)
@@ -119,7 +119,7 @@ async def test_crashes_under_load_lose_nothing_that_was_acknowledged(
             before = len(acknowledged)
             await until(lambda: len(acknowledged) > before)  # noqa: B023 (it is called here)
             migrated.crash()
-        await until_it_answers(client)
+        await until_it_responds(client)
         finished.set()
 
     async with engine.connect() as connection:

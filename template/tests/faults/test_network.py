@@ -13,7 +13,7 @@ from tests.api import LOGIN, ME, USERS, credentials
 from tests.database import Service
 from tests.faults.conftest import ADMIN, LIMITS, PATIENCE, signed_in, user_named
 from tests.faults.proxy import Moment, Proxy, running_proxy
-from tests.faults.test_database import assert_unavailable, until_it_answers, until_they_wait
+from tests.faults.test_database import assert_unavailable, until_it_responds, until_they_wait
 from tests.server import running_server
 
 
@@ -84,7 +84,7 @@ async def test_a_silent_line_is_503_in_time_and_health_stays_up(client: AsyncCli
         assert_unavailable(response)
 
     proxy.restore()
-    await until_it_answers(client)
+    await until_it_responds(client)
 
 
 @pytest.mark.parametrize(("moment", "found"), [("asked", 0), ("confirmed", 1)])
@@ -109,5 +109,5 @@ async def test_a_server_that_starts_before_its_database_recovers_by_itself(url: 
             assert_unavailable(await client.post(LOGIN, **credentials(**ADMIN)))
 
             async with running_proxy(socket, port):
-                await until_it_answers(client, "/health/ready")
+                await until_it_responds(client, "/health/ready")
                 assert (await client.post(LOGIN, **credentials(**ADMIN))).status_code == 200
