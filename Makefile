@@ -25,7 +25,7 @@ demo: $(UV) ## Render the default backend into demo/ and serve it (SERVE=0: only
 	@$(RUN) python -m scripts.demo --port "$(or $(PORT),8000)" $(if $(filter 0,$(SERVE)),--check-only)
 
 .PHONY: new
-new: $(UV) ## Render a backend of your own, asking: make new DEST=path
+new: $(UV) ## Ask the questions and render a backend of your own: make new DEST=path
 	@$(RUN) python -m scripts.new "$(DEST)"
 
 .PHONY: test
@@ -33,7 +33,7 @@ test: lint ## Everything: lint, renders, and the rendered backend's own checks
 	@$(RUN) pytest -n 2 --durations 20 --durations-min 10 -m "not product and not long"
 
 .PHONY: test-quick
-test-quick: lint ## The same without what runs a rendered backend
+test-quick: lint ## The same without the tests that run a rendered backend
 	@$(RUN) pytest -n 2 -m "not slow and not product and not long"
 
 .PHONY: test-product
@@ -41,11 +41,11 @@ test-product: $(UV) ## Render every combination of options, which takes long
 	@$(RUN) pytest -n 2 -m product
 
 .PHONY: test-long
-test-long: $(UV) ## Change resources at random, many more than the tests do, which takes long
+test-long: $(UV) ## Change many more resources at random than `make test` does, which takes long
 	@$(RUN) pytest -n 2 -m long
 
 .PHONY: lint
-lint: $(UV) ## Check style and types; of template/ the style, where it lies
+lint: $(UV) ## Check style and types, and the style of template/ in place
 	@$(RUN) ruff check . template
 	@$(RUN) ruff format --check . template
 	@$(RUN) mypy
@@ -61,21 +61,21 @@ bench: $(UV) ## Measure the default backend beside a bare app and the limit, and
 	@$(RUN) --group bench python -m benchmarks
 
 .PHONY: bench-quick
-bench-quick: $(UV) ## The same in under a minute, to look at
+bench-quick: $(UV) ## The same in under a minute, without keeping the result
 	@$(RUN) python -m benchmarks --quick
 
 .PHONY: bench-updates
-bench-updates: $(UV) ## Update projects of every release, as people edit them, and keep what became of them
+bench-updates: $(UV) ## Update edited projects of every release, and keep the results
 	@$(RUN) pytest -n 2 -m "not product" --junitxml .local/updates.xml tests/test_update_measures.py
 	@$(RUN) python -m benchmarks.updates .local/updates.xml
 
 .PHONY: release
-release: $(UV) ## Check that what is committed may be released, list and tag it: make release version=1.2.0
+release: $(UV) ## Check that the commit may be released, then list and tag it: make release version=1.2.0
 	@$(RUN) python -m scripts.release "$(version)"
 
 .PHONY: drift
 drift: export FORMAT := $(FORMAT)
-drift: $(UV) ## Say how far projects are from their version of the template: make drift DIRS='../a ../b' (FORMAT=json)
+drift: $(UV) ## Report how far projects are from their version of the template: make drift DIRS='../a ../b' (FORMAT=json)
 	@$(RUN) python -m scripts.drift $(DIRS)
 
 .PHONY: clean

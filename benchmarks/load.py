@@ -1,4 +1,4 @@
-"""Drives one request over many connections with a load generator: wrk, else autocannon."""
+"""Sends one request over many connections with a load generator: wrk, or else autocannon."""
 
 import json
 import shutil
@@ -59,7 +59,7 @@ class Call:
 
 @dataclass(frozen=True)
 class Load:
-    """What came back: latencies in milliseconds, and how much of one core the load generator itself took."""
+    """The result: latencies in milliseconds, and the share of one core that the load generator itself used."""
 
     requests: int
     failed: int
@@ -70,7 +70,7 @@ class Load:
 
     @property
     def rate(self) -> float:
-        """Requests a second that were answered with a success."""
+        """Returns the successful requests per second."""
         return (self.requests - self.failed) / self.seconds
 
 
@@ -82,7 +82,7 @@ def drive(address: str, call: Call, *, seconds: int, connections: int = CONNECTI
 
 
 def require_generator() -> str:
-    """Its name. Raises SystemExit with one sentence when there is none."""
+    """Returns the name of the load generator. Raises SystemExit with one sentence if there is none."""
     for program in ("wrk", "npx"):
         if shutil.which(program):
             return "wrk" if program == "wrk" else "autocannon"

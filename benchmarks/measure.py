@@ -51,7 +51,7 @@ FORGET_CREATED = "DELETE FROM articles WHERE title = 'A new article'"
 
 @dataclass(frozen=True)
 class Sample:
-    """One app under one request for one round."""
+    """One app, measured with one request in one round."""
 
     load: Load
     cpu: float  # of the server, microseconds a request
@@ -71,7 +71,7 @@ def main() -> None:
             for name, call in requests_of(servers).items()
             if (name in QUICK or not quick) and not (call.varies and require_generator() != "wrk")
         }
-        require_same_answers(servers, calls)
+        require_same_responses(servers, calls)
         result: dict[str, Any] = {
             "environment": report.environment(Path(".venv/bin/python")),
             "startup_seconds": servers["backend"].seconds_to_start,
@@ -91,7 +91,7 @@ def main() -> None:
 
 
 def cores() -> list[int]:
-    """Those of this machine, where the system tells; the first is for a server alone."""
+    """Returns the cores of this machine, if they are known. The first one is reserved for a server."""
     return [int(core) for core in os.environ.get("BENCH_CORES", "").split(",") if core]
 
 
@@ -146,10 +146,10 @@ def requests_of(servers: Mapping[str, Server]) -> dict[str, Call]:
     }
 
 
-def require_same_answers(servers: Mapping[str, Server], calls: Mapping[str, Call]) -> None:
-    """Nobody is fast by doing less."""
+def require_same_responses(servers: Mapping[str, Server], calls: Mapping[str, Call]) -> None:
+    """Requires that all apps send the same responses, so that none is fast by doing less."""
     for name, call in calls.items():
-        answers = [
+        responses = [
             httpx2.request(
                 call.method,
                 server.address + path_of(server, call),
@@ -159,16 +159,18 @@ def require_same_answers(servers: Mapping[str, Server], calls: Mapping[str, Call
             ).raise_for_status()
             for server in servers.values()
         ]
-        bodies = [answer.json() for answer in answers]
+        bodies = [response.json() for response in responses]
         own = call.method != "GET" or name == "health"
         for body in bodies:  # the apps write different cursors
             body["next"] = bool(body.get("next"))
         if any((body.keys() < bodies[1].keys()) if own else (body != bodies[1]) for body in bodies):
-            sys.exit(f"The apps answer {name} differently:\n" + "\n".join(answer.text[:500] for answer in answers))
+            sys.exit(
+                f"The apps answer {name} differently:\n" + "\n".join(response.text[:500] for response in responses)
+            )
 
 
 def path_of(server: Server, call: Call) -> str:
-    """With the cursor that this server's first page ends with, where the path asks for one."""
+    """Returns the path of the call, with the cursor after this server's first page if it takes one."""
     if "{next}" not in call.path:
         return call.path
     following = httpx2.get(server.address + LIST, timeout=30).raise_for_status().json()["next"]
@@ -178,7 +180,7 @@ def path_of(server: Server, call: Call) -> str:
 def side_by_side(
     servers: Mapping[str, Server], calls: Mapping[str, Call], *, rounds: int, seconds: int
 ) -> dict[str, dict[str, Any]]:
-    """Round by round and app by app, since what else the machine does changes by the minute."""
+    """Measures round by round and app by app, since the other load of the machine changes by the minute."""
     samples: dict[str, dict[str, list[Sample]]] = {name: {app: [] for app in servers} for name in calls}
     for number in range(rounds):
         step(f"Round {number + 1} of {rounds}")
@@ -202,7 +204,7 @@ def sample(server: Server, call: Call, *, seconds: int, connections: int = CONNE
 
 
 def summary(by_app: Mapping[str, Sequence[Sample]]) -> dict[str, Any]:
-    """For each app the medians, and of the backend its ratios to the others, round by round."""
+    """Returns the medians of each app, and the ratios of the backend to the others, round by round."""
     apps = {
         app: {
             "rate": median(sample.load.rate for sample in samples),
@@ -235,15 +237,15 @@ def by_connections(servers: Mapping[str, Server], call: Call) -> dict[int, dict[
 
 
 def by_users(server: Server) -> dict[int, dict[str, float]]:
-    """Milliseconds that one request takes which nothing else disturbs."""
+    """Returns the milliseconds of one request that nothing else disturbs."""
     bearer = {"Authorization": f"Bearer {log_in(server, CREDENTIALS)}"}
 
     def deep(users: int) -> str:
         return f"count=false&limit=100&page={min(users // 100, 10_000) - 1}"
 
     def cursor(users: int) -> str:
-        answer = httpx2.get(f"{server.address}/api/v1/users?{deep(users)}", headers=bearer, timeout=30)
-        return str(answer.raise_for_status().json()["next"])
+        response = httpx2.get(f"{server.address}/api/v1/users?{deep(users)}", headers=bearer, timeout=30)
+        return str(response.raise_for_status().json()["next"])
 
     queries: dict[str, Callable[[int], str]] = {
         "first page": lambda _: "count=false",
@@ -270,7 +272,7 @@ def by_users(server: Server) -> dict[int, dict[str, float]]:
 
 
 def by_routes(call: Call) -> dict[int, dict[str, float]]:
-    """The same request while the routers of other resources stand before it."""
+    """Measures the same request behind the routers of other resources."""
     step("From the routes that there are to 200")
     routers = Path("app/api/v1")
     article = (routers / "article_router.py").read_text(encoding="utf-8")
@@ -295,16 +297,16 @@ def by_routes(call: Call) -> dict[int, dict[str, float]]:
 
 
 def count_routes() -> int:
-    """Paths with a method, as the backend in the current folder has them."""
-    told = "from app.main import app; print(sum(map(len, app.openapi()['paths'].values())))"
+    """Returns the number of routes of the backend in the current folder."""
+    code = "from app.main import app; print(sum(map(len, app.openapi()['paths'].values())))"
     environment = os.environ | {"LOG_LEVEL": "ERROR"}
     return int(
-        subprocess.run([".venv/bin/python", "-c", told], env=environment, capture_output=True, check=True).stdout
+        subprocess.run([".venv/bin/python", "-c", code], env=environment, capture_output=True, check=True).stdout
     )
 
 
 def by_workers(call: Call) -> dict[int, dict[str, float]]:
-    """Without a core of their own, since two workers would share it."""
+    """Measures workers without a core of their own, since two of them would share it."""
     step("From 1 to 2 workers")
     result = {}
     for workers in (1, 2):

@@ -1,4 +1,4 @@
-"""Says what was measured: tables, a chart, and the figures themselves."""
+"""Reports the measurements as tables, as a chart, and as figures."""
 
 import json
 import os
@@ -41,7 +41,7 @@ def text(result: Mapping[str, Any]) -> str:
     parts = [
         ", ".join(f"{name} {value}" for name, value in result["environment"].items()),
         table(SIDE_BY_SIDE, side_by_side(result["requests"])),
-        f"Start-up to the first answer: {result['startup_seconds']:.1f} s. "
+        f"Start-up to the first response: {result['startup_seconds']:.1f} s. "
         f"Memory of a worker after all that: {result['memory_megabytes']['backend']:.0f} MB "
         f"(bare {result['memory_megabytes']['bare']:.0f} MB, limit {result['memory_megabytes']['limit']:.0f} MB).",
     ]
@@ -96,7 +96,7 @@ def table(titles: Sequence[str], rows: Iterator[Sequence[object]]) -> str:
 
 
 def ratios(result: Mapping[str, Any]) -> str:
-    """Markdown: what carries over to other machines."""
+    """Returns the ratios, which carry over to other machines, as Markdown."""
     titles = ("request", "to the bare app", "to the limit", "p99, of the bare app's")
     rows = (
         (
@@ -127,7 +127,7 @@ def keep(result: Mapping[str, Any]) -> None:
 
 
 def draw(requests: Mapping[str, Any]) -> None:
-    """Requests a second of each app, as parts of the bare one's."""
+    """Draws the requests per second of each app, relative to the bare one."""
     import matplotlib as mpl  # noqa: PLC0415 (only a result that is kept needs it)
 
     mpl.use("svg")

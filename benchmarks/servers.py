@@ -1,4 +1,4 @@
-"""The three applications under uvicorn, each with one worker on a core of its own where the system allows it."""
+"""Runs the three applications under uvicorn, each with one worker on a core of its own if the system allows it."""
 
 import os
 import sys
@@ -38,21 +38,21 @@ class Server:
 
     @property
     def workers(self) -> Sequence[psutil.Process]:
-        """The process itself, or those that it started."""
+        """Returns the process itself, or its child processes."""
         return self.process.children() or [self.process]
 
     def cpu(self) -> float:
-        """Seconds that it has computed so far, all workers together."""
+        """Returns the CPU time of all workers so far, in seconds."""
         return sum(sum(worker.cpu_times()[:2]) for worker in self.workers)
 
     def memory(self) -> float:
-        """Megabytes of the largest worker."""
+        """Returns the memory of the largest worker, in megabytes."""
         return max(worker.memory_info().rss for worker in self.workers) / 1e6
 
 
 @contextmanager
 def serving(name: str, log: Path, *, workers: int = 1, cores: Sequence[int] = ()) -> Iterator[Server]:
-    """`name` is `backend`, in the current folder, or one of the apps here. Its log goes into a file, as it would."""
+    """Starts a server: `backend`, in the current folder, or one of the apps here. Its log goes into a file."""
     port = free_port()
     environment = os.environ | PRODUCTION | {"PORT": str(port), "WEB_CONCURRENCY": str(workers)}
     start = time.perf_counter()
@@ -91,6 +91,6 @@ def _wait(process: psutil.Popen, address: str, log: Path) -> None:
 
 
 def log_in(server: Server, credentials: Mapping[str, str]) -> str:
-    answer = httpx2.post(f"{server.address}/api/v1/auth/login", data=dict(credentials), timeout=30)
-    token: str = answer.raise_for_status().json()["access_token"]
+    response = httpx2.post(f"{server.address}/api/v1/auth/login", data=dict(credentials), timeout=30)
+    token: str = response.raise_for_status().json()["access_token"]
     return token

@@ -1,4 +1,4 @@
-"""What each step brings: the backend in the current folder as it is, beside one from which the step was taken."""
+"""Measures what each step gains: the backend in the current folder, with and without the step."""
 
 import shutil
 import sys
@@ -20,7 +20,7 @@ SECONDS = 2
 
 @dataclass(frozen=True)
 class Step:
-    """What a file says, and what it would say without the step."""
+    """The text of a file, and the text without the step."""
 
     file: str
     old: str
@@ -50,7 +50,9 @@ class _Unused:""",
         "async_sessionmaker(self._engine, class_=ReadSession,",
         "async_sessionmaker(write, class_=ReadSession,",
     ),
-    "tokens that are verified once": Step("app/core/security.py", "lru_cache(VERIFIED)(self._verify)", "self._verify"),
+    "tokens that are verified once": Step(
+        "app/core/security.py", "lru_cache(CACHED_TOKENS)(self._verify)", "self._verify"
+    ),
     "closed connections seen without a round trip": Step(
         "app/core/database.py",
         "            pool_recycle=1800,\n",
@@ -85,7 +87,7 @@ def main() -> None:
 
 
 def without(taken: Step, copy: Path) -> None:
-    """Raises SystemExit when the file does not say what the step is about."""
+    """Removes a step. Raises SystemExit if the file does not contain the text of the step."""
     shutil.copytree("app", copy / "app")
     shutil.copy("pyproject.toml", copy)
     (copy / ".venv").symlink_to(Path(".venv").resolve())
@@ -97,7 +99,7 @@ def without(taken: Step, copy: Path) -> None:
 
 
 def ratios(calls: Mapping[str, Call], whole: Server, server: Server) -> list[str]:
-    """Requests a second of the whole backend to those without the step: the median of the rounds."""
+    """Returns the ratio of the requests per second with and without the step: the median of the rounds."""
     rates: dict[str, list[float]] = {name: [] for name in calls}
     for _ in range(ROUNDS):
         for name, call in calls.items():

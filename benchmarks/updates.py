@@ -1,4 +1,4 @@
-"""Keeps what `make bench-updates` measured: in a file, and as tables in docs/updating.md."""
+"""Saves the result of `make bench-updates`: in a file, and as tables in docs/updating.md."""
 
 import json
 import sys
@@ -27,7 +27,7 @@ type Measures = Sequence[dict[str, Any]]
 
 
 def measured(report: Path) -> Measures:
-    """Of a report that pytest wrote with `--junitxml`."""
+    """Reads a report that pytest wrote with `--junitxml`."""
     properties = ET.parse(report).iter("property")  # noqa: S314 (pytest wrote it, from our own tests)
     found = [json.loads(found.attrib["value"]) for found in properties if found.attrib["name"] == "update"]
     return sorted(found, key=itemgetter("edits", "release", "profile"))

@@ -27,11 +27,11 @@ class Smoke:
         form: Mapping[str, str] | None = None,
     ) -> httpx2.Response:
         """Returns the response. Raises SystemExit if it has another status."""
-        answer = self.client.request(method, PREFIX + path, json=body, data=form)
-        if answer.status_code != status:
-            raise SystemExit(f"{method} {path} answered {answer.status_code} instead of {status}: {answer.text}")
+        response = self.client.request(method, PREFIX + path, json=body, data=form)
+        if response.status_code != status:
+            raise SystemExit(f"{method} {path} answered {response.status_code} instead of {status}: {response.text}")
         self.seen.add((method.lower(), PREFIX + (template or path)))
-        return answer
+        return response
 
     def sign_in(self, email: str, password: str) -> str:
         """Sends the access token with every request from now on, and returns the refresh token."""

@@ -1,4 +1,4 @@
-"""Renders backends, from the working tree as it is, in an environment that no setting of the machine leaks into."""
+"""Renders backends from the working tree as it is, in an environment without the settings of the machine."""
 
 import os
 import re
@@ -31,9 +31,9 @@ NewDocker = Callable[[], dict[str, str]]
 TOGETHER = {"tests/test_containers.py", "tests/test_links.py", "tests/test_protections.py"}
 
 
-# Set by whoever runs us, for us; what is rendered finds its own environment and its own database.
+# These are set for our own run only: a rendered project finds its own environment and database.
 FOREIGN = {"VIRTUAL_ENV", "UV_PROJECT", "MAKEFLAGS", "MAKELEVEL", "MFLAGS", "PYTHONDONTWRITEBYTECODE"}
-# Those of a backend get there by us alone.
+# Only tests may set the settings of a backend.
 SETTINGS = set(
     re.findall(r"^# ?([A-Z][A-Z0-9_]+)=", (ROOT / "template/.env.example.jinja").read_text("utf-8"), re.MULTILINE)
 )
@@ -46,14 +46,14 @@ def pytest_configure(config: pytest.Config) -> None:
     for name in list(os.environ):
         if name.upper() in FOREIGN | SETTINGS or name.startswith(("GIT_", "COPIER_")):
             del os.environ[name]
-    for name in ("NO_PROXY", "no_proxy"):  # our clients ask no proxy for the servers that we start
+    for name in ("NO_PROXY", "no_proxy"):  # our clients must not use a proxy for the servers that we start
         os.environ[name] = f"{os.environ.get(name, '')},127.0.0.1,localhost".strip(",")
-    # A shell has its background jobs ignore it, and so would everything that they start.
+    # Background jobs of a shell ignore it, and everything that they start would inherit that.
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What takes long comes first, so that what is quick fills the end of every worker."""
+    """Runs slow tests first, so that quick ones fill up the workers at the end."""
     items.sort(key=lambda item: item.get_closest_marker("slow") is None)
 
 
@@ -73,14 +73,14 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Scheduling:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """The figures that tests measured."""
+    """Prints the figures that tests measured."""
     for report in terminalreporter.getreports("passed"):
         for name, value in report.user_properties:
             terminalreporter.write_line(f"{name}: {value}")
 
 
 def run(*command: str, cwd: Path, status: int = 0, environment: Mapping[str, str] | None = None) -> str:
-    """What the command printed; fails with it when the command ends otherwise than expected."""
+    """Returns what the command printed. Fails with that output if the status is another one."""
     process = subprocess.run(
         command,
         cwd=cwd,
@@ -95,7 +95,7 @@ def run(*command: str, cwd: Path, status: int = 0, environment: Mapping[str, str
 
 
 def wait_until(holds: Callable[[], object], said: Callable[[], object] = str) -> None:
-    """Attempts are counted, not seconds: a machine that stands still for a minute takes none of them."""
+    """Counts attempts, not seconds, so that a machine that stands still for a minute uses none of them up."""
     for _ in range(600):
         if holds():
             return
@@ -111,10 +111,10 @@ def _own_configuration(tmp_path_factory: pytest.TempPathFactory) -> None:
     os.environ["GIT_CONFIG_GLOBAL"] = str(directory / "gitconfig")
     os.environ["GIT_CONFIG_NOSYSTEM"] = "1"
     os.environ["COPIER_SETTINGS_PATH"] = str(directory / "copier.yml")
-    # A pytest that we run closes the folder of all temporary files, and what we rendered lies in ours.
+    # A pytest that a test runs makes the shared folder unreadable to other users, so renders need another one.
     (directory / "temporary").mkdir()
     os.environ["PYTEST_DEBUG_TEMPROOT"] = str(directory / "temporary")
-    # Else each project would fetch one.
+    # Without this, each project would fetch uv.
     (directory / "bin").mkdir()
     (directory / "bin/uv").symlink_to(uv())
     os.environ["PATH"] = f"{directory / 'bin'}{os.pathsep}{os.environ['PATH']}"
@@ -122,7 +122,7 @@ def _own_configuration(tmp_path_factory: pytest.TempPathFactory) -> None:
 
 @pytest.fixture(scope="session")
 def once(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Once:
-    """Makes a folder of that name, for all workers; the others wait for the one that needs it first."""
+    """Returns a function that makes a folder for all workers: the first one that needs it does, and the others wait."""
     base = tmp_path_factory.getbasetemp()
     shared = base if worker_id == "master" else base.parent
 
@@ -141,7 +141,7 @@ def once(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Once:
 
 @pytest.fixture(scope="session")
 def render(copie_session: Copie, once: Once) -> Render:
-    """Renders once for each set of answers; do not write into what it returns. An unknown answer is an error."""
+    """Returns a function that renders once for each set of answers. Do not write into the result."""
 
     def render(**answers: object) -> Path:
         assert not answers.keys() - questions(), "an answer that copier.yml does not know"
@@ -160,13 +160,13 @@ def render(copie_session: Copie, once: Once) -> Render:
 
 @pytest.fixture
 def project(render: Render, tmp_path: Path) -> Path:
-    """A copy of the default backend that a test may change."""
+    """Returns a copy of the default backend that a test may change."""
     return Path(shutil.copytree(render(), tmp_path / "project"))
 
 
 @pytest.fixture(scope="session")
 def clone(once: Once) -> Path:
-    """The repository as a fresh clone would be after a commit of everything that is here; copy it before you write."""
+    """Returns a clone of this repository with the working tree committed. Copy it before you write."""
 
     def make(directory: Path) -> None:
         copy_working_tree(directory)
@@ -178,9 +178,9 @@ def clone(once: Once) -> Path:
 
 @pytest.fixture(scope="session")
 def install(clone: Path, once: Once) -> Install:
-    """Installs and commits a backend for each set of answers, whose template is at a commit; copy it before you write.
+    """Returns a function that installs and commits a backend for each set of answers. Copy it before you write.
 
-    Its lint passed, so that in its copies mypy knows of the libraries already; others know what the default one does.
+    It has passed lint, so its copies have mypy's cache of the libraries. Others start with that of the default one.
     """
 
     def install(**answers: object) -> Path:
@@ -200,31 +200,31 @@ def install(clone: Path, once: Once) -> Install:
 
 @pytest.fixture(scope="session")
 def installed(install: Install) -> Path:
-    """The default backend, installed and committed; copy it before you write."""
+    """Returns the default backend, installed and committed. Copy it before you write."""
     return install()
 
 
 def copy(installed: Path, project: Path) -> Path:
-    """What a test may change, without the data of a local server."""
+    """Returns a copy that a test may change, without the data of a local server."""
     shutil.copytree(installed, project, symlinks=True, ignore=shutil.ignore_patterns(".local", ".venv", ".mypy_cache"))
     lend_environment(installed, project)
     return project
 
 
 def lend_environment(installed: Path, project: Path) -> None:
-    """Links to the files of `.venv`, which are many and which nobody writes into, and what mypy knows of them."""
+    """Links the many files of `.venv`, into which nobody writes, and copies mypy's cache of them."""
     shutil.copytree(installed / ".venv", project / ".venv", symlinks=True, copy_function=os.link)
     shutil.copytree(installed / ".mypy_cache", project / ".mypy_cache")
     for script in (project / ".venv/bin").iterdir():
         text = script.read_bytes()
-        if text.startswith(b"#!"):  # it names the Python that runs it
+        if text.startswith(b"#!"):  # it contains the path of its Python
             script.unlink()
             script.write_bytes(text.replace(bytes(installed), bytes(project)))
             script.chmod(0o755)
 
 
 def uv() -> str:
-    """The uv that runs us, which says where it is, else the one that is installed."""
+    """Returns the path of the uv that runs the tests, or else of the installed one."""
     found = os.environ.get("UV") or shutil.which("uv")
     assert found
     return found
@@ -237,13 +237,13 @@ def commit(repository: Path) -> None:
 
 @pytest.fixture(params=[pytest.param(False, id="core"), pytest.param(True, id="whole", marks=pytest.mark.long)])
 def is_whole(request: pytest.FixtureRequest) -> bool:
-    """Whether to run all tests of a project, as `make test-long` does, or those that a test is about."""
+    """Whether to run all tests of a project, as `make test-long` does, or only the relevant ones."""
     return bool(request.param)
 
 
 @pytest.fixture(scope="session")
 def without_uv(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """An environment whose PATH holds everything but uv, as on a fresh machine, where packages come quickly."""
+    """Returns an environment like that of a fresh machine, without uv, but with its cache of packages."""
     cache = run(uv(), "cache", "dir", cwd=ROOT).strip()
     return {
         "PATH": path_without("uv", os.environ["PATH"], tmp_path_factory.mktemp("without-uv")),
@@ -255,7 +255,7 @@ def without_uv(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 
 @pytest.fixture(scope="session")
 def docker_engine(render: Render, once: Once) -> dict[str, str]:
-    """An environment with the engine that is there, else with its stand-in beside us."""
+    """Returns an environment with the Docker engine of this machine, or else with its stand-in."""
     if subprocess.run(["docker", "info"], capture_output=True, check=False).returncode == 0:
         return {"HOME": os.environ["HOME"]}
     lab = ROOT.parent / "shared/tools/container-lab/container-lab"
@@ -289,7 +289,7 @@ def new_docker(docker_engine: dict[str, str]) -> Iterator[NewDocker]:
         return subprocess.run(["docker", *command], env=environment, capture_output=True, text=True, check=False)
 
     def each(*command: str, of: tuple[str, ...]) -> None:
-        """Runs the command on what is found until nothing is: what is shared with another worker goes by itself."""
+        """Runs the command on all that is found, until nothing is left. Another worker removes what it shares."""
 
         def is_gone() -> bool:
             found = docker(*of)

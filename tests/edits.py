@@ -1,4 +1,4 @@
-"""What people write into the files of a resource, at places that they would choose."""
+"""Edits the files of a resource as people would, and at places that they would choose."""
 
 import re
 from dataclasses import dataclass, replace
@@ -14,10 +14,10 @@ class Edit:
     file: str
     place: str  # a pattern: the code follows what it matches
     code: str
-    instead: bool = False  # of what the pattern matches
+    instead: bool = False  # among the matches of the pattern
 
     def of(self, name: str) -> "Edit":
-        """For the resource of that name."""
+        """Returns this edit for the resource of that name."""
         class_name = macro("naming", "class_name")(name)
         texts = (self.file, self.place, self.code)
         file, place, code = (text.replace("{name}", name).replace("{Class}", class_name) for text in texts)
@@ -36,9 +36,9 @@ class Edit:
         path.write_text(self.put(path.read_text()))
 
     def touches(self, before: str, after: str) -> bool:
-        """Whether lines change right beside it.
+        """Whether adjacent lines change.
 
-        Git sees an insertion as low as it can lie: an empty line before it may as well be the one after it.
+        Git places an insertion as low as possible: an empty line before it may be taken for the one after it.
         """
         edited = self.put(before)
         first = last = edited[: edited.index(self.code)].count("\n")
@@ -82,7 +82,7 @@ SERVICE, REPOSITORY = "app/service/{name}_service.py", "app/repository/{name}_re
 ROUTER, SCHEMAS = "app/api/v1/{name}_router.py", "app/domain/schemas/{name}.py"
 UNIT_TESTS, API_TESTS = "tests/unit/test_{name}_service.py", "tests/integration/test_{name}_api.py"
 
-# Each at its places, beside some of which the template's lines come and go.
+# Next to some of these places, the template adds and removes lines.
 KINDS = [
     [Edit(SERVICE, r"\Z", METHOD), Edit(SERVICE, r"(?<=\n)(?=\n    async def get)", METHOD)],
     [Edit(REPOSITORY, r"\Z", RULE), Edit(REPOSITORY, r"^    model = .*\n", RULE + "\n")],
@@ -102,5 +102,5 @@ KINDS = [
 
 
 def chosen(name: str, random: Random) -> list[Edit]:
-    """One of each kind."""
+    """Returns one edit of each kind."""
     return [random.choice(edits).of(name) for edits in KINDS]

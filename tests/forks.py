@@ -1,4 +1,4 @@
-"""Runs pytest in forks of a process that has the libraries already: of a short run, their import is the longest part.
+"""Runs pytest in forks of a process that has imported the libraries, since that takes most of a short run.
 
 Reads a line of JSON for each run, with its folder, its arguments and the file of what it prints, and writes its status.
 The database is that of DATABASE_URL, which `scripts.local` sets.
@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-# What takes long, of that which remembers nothing when it is imported.
+# Modules that take long to import, and that keep no state when they are imported.
 LIBRARIES = [
     "_pytest.assertion.rewrite",
     "alembic.command",

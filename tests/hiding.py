@@ -1,11 +1,11 @@
-"""A PATH without one program, and with all that lies beside it."""
+"""Hides one program from PATH, but none of the programs beside it."""
 
 import os
 from pathlib import Path
 
 
 def path_without(program: str, path: str, directory: Path) -> str:
-    """Folders of `path` that hold the program are replaced by folders in `directory`, of links to all the rest."""
+    """Returns `path`. Each folder with the program is replaced by one in `directory`, with links to the rest."""
     folders = [Path(folder) for folder in path.split(os.pathsep)]
     return os.pathsep.join(str(_without(program, folder, directory / str(n))) for n, folder in enumerate(folders))
 

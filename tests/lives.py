@@ -1,4 +1,4 @@
-"""Resources at random, and what becomes of them: each has a sequence of changes, which cover all kinds of change."""
+"""Draws random resources, each with a sequence of changes. Together they cover all kinds of change."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -13,7 +13,7 @@ from tests.test_fields import ACCESS, accepted, possible
 LABELS = ["a", "a1", "a10", "a9", "b_c", "bc", "due", "i", "password", "rank", "some_token", "title", "total", "z"]
 CHANGES = 3
 KINDS = ["add", "drop", "rename", "access"]
-# The number stands for the row. As it is for all types, a row can be written in SQL and sent as a backfill.
+# {0} is the number of the row. These values work in SQL, and as a backfill.
 VALUES = {
     "float": "{0}.5",
     "bool": "true",
@@ -64,7 +64,7 @@ class Life:
 
     @property
     def states(self) -> list[Resource]:
-        """As it starts, and after each change."""
+        """Returns the resource at its start, and after each change."""
         states = [self.start]
         for change in self.changes:
             states.append(change.applied(states[-1]))
@@ -72,7 +72,7 @@ class Life:
 
     @property
     def kept(self) -> dict[str, str]:
-        """The columns that are there from the start to the end, by the names that they have then."""
+        """Maps the first name of each column that exists throughout to its last name."""
         names = {label: label for label in parted(self.start)}
         for change in self.changes:
             names = {old: change.rename.get(now, now) for old, now in names.items() if now not in change.drop}
@@ -99,7 +99,7 @@ def value(kind: str, row: int) -> str:
 
 
 def kinds_of_fields(name: str, other: str) -> list[str]:
-    """All spellings of all types, with references to a user, to the resource itself and to another one."""
+    """Returns all spellings of all types, with references to a user, to the resource itself and to another one."""
     plain = [kind.replace("ref(item)", f"ref({other})") for kind in possible() if not kind.startswith("ref(zz")]
     return [*plain, f"ref({name})?"]
 
@@ -119,7 +119,7 @@ def lives(draw: st.DrawFn, name: str, other: str) -> Life:
 
 @st.composite
 def changes(draw: st.DrawFn, resource: Resource, parts: Sequence[str], kinds: st.SearchStrategy[str]) -> Change:
-    """What is unique and required cannot be added to rows that are there."""
+    """Draws a change. A field that is unique and required cannot be added, since rows exist."""
     old, renamed, *_ = draw(st.permutations(list(parted(resource))))
     new = draw(st.permutations([label for label in LABELS if label not in parted(resource)]))
     addable = kinds.filter(lambda kind: "!" not in kind or "?" in kind)
@@ -134,7 +134,7 @@ def changes(draw: st.DrawFn, resource: Resource, parts: Sequence[str], kinds: st
 
 
 def drawn(number: int, count: int) -> list[Life]:
-    """Lives that one project can have; always the same for the same number."""
+    """Returns lives that one project can have, always the same for the same number."""
     found: list[tuple[Life, ...]] = []
     names = [f"thing_{letter}" for letter in "abcdefgh"[:count]]
     together = st.tuples(*(lives(name, other) for name, other in zip(names, ["user", *names], strict=False)))
@@ -147,4 +147,4 @@ def drawn(number: int, count: int) -> list[Life]:
         found.append(group)
 
     collect()
-    return list(found[-1])  # the first is the simplest that there is
+    return list(found[-1])  # the first one is the simplest

@@ -1,4 +1,4 @@
-"""What the migrations of a project make of a database, beside those of another one. Runs in the project's environment.
+"""Compares the databases that the migrations of two projects create. It runs in the environment of the project.
 
 The argument is a task in JSON, and so is what it prints.
 """
@@ -25,7 +25,7 @@ Move = Callable[[Config, str], None]
 
 
 async def main(other: str, start: str, statements: Sequence[str], tables: Sequence[str]) -> dict[str, Any]:
-    """`start` is the migration upon which the statements write rows."""
+    """Returns the schemas and rows that the migrations leave. The statements write rows at the migration `start`."""
     upgraded, fresh, emptied = [await import_module("tests.database").create(name) for name in ("a", "b", "c")]
     found: dict[str, Any] = {}
 
@@ -91,7 +91,7 @@ def schema(connection: Connection) -> dict[str, list[str]]:
 
 
 def described(connection: Connection, table: str) -> Iterator[str]:
-    """The order of columns aside."""
+    """Yields a description of the table, regardless of the order of columns."""
     inspector = inspect(connection)
     parts = (
         *inspector.get_columns(table),
@@ -105,7 +105,7 @@ def described(connection: Connection, table: str) -> Iterator[str]:
 
 
 def text(value: object) -> str:
-    """Of a type, or of the condition of an index."""
+    """Returns the text of a type, or of the condition of an index."""
     return repr(value) if isinstance(value, TypeEngine) else str(value)
 
 

@@ -1,4 +1,4 @@
-"""What the owner of a project may change: each change is one edit of the tests, or none."""
+"""Lists what the owner of a project may change. Each change requires one edit of the tests, or none."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,11 +8,11 @@ from tests.recipes import Edit, recipe
 
 @dataclass(frozen=True)
 class Change:
-    """What an owner does to the code, and the one edit of the tests that it takes."""
+    """A change of the code, and the one edit of the tests that it requires."""
 
     code: tuple[Edit, ...]
     tests: Edit | None = None
-    renamed: tuple[str, str] | None = None  # wherever the code says it
+    renamed: tuple[str, str] | None = None  # at each occurrence
     migration: str = ""
 
     def make(self, project: Path) -> None:
@@ -47,7 +47,7 @@ def of_recipe(title: str) -> Change:
 
 
 def add_migration(project: Path, body: str) -> None:
-    """After all others."""
+    """Adds a migration after all others."""
     folder = project / "alembic/versions"
     before = max(path.name[:4] for path in folder.glob("0*.py"))
     revision = f"{int(before) + 1:04}"

@@ -1,4 +1,4 @@
-"""What people do to a project, in sets, at places that every release has."""
+"""Changes projects as people do, in sets of edits, at places that every release has."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -83,9 +83,9 @@ class Edits:
     added: Mapping[str, str] = field(default_factory=dict)
     moved: Mapping[str, str] = field(default_factory=dict)
     deleted: Sequence[str] = ()
-    answers: Mapping[str, Any] = field(default_factory=dict)  # the update gives them
-    resource: Sequence[str] = ()  # what `make resource` is asked for, before all else
-    tables: bool = False  # whether `make update` has to look at the tables too
+    answers: Mapping[str, Any] = field(default_factory=dict)  # given to the update
+    resource: Sequence[str] = ()  # the arguments of `make resource`, which runs first
+    tables: bool = False  # whether `make update` must compare the tables as well
 
     def make(self, project: Path) -> None:
         if self.resource:
@@ -101,7 +101,7 @@ class Edits:
             (project / name).unlink()
 
     def kept(self, project: Path) -> list[bool]:
-        """For each thing that was done, whether it is still so."""
+        """Returns for each edit whether it is still there."""
         return [
             *(edit.code.strip("\n") in read(project / edit.file) for edit in self.edits),
             *(text == read(project / name) for name, text in self.added.items()),

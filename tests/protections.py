@@ -1,4 +1,4 @@
-"""The protections of the backend: where each of them is, how its absence looks, and which tests must notice that."""
+"""Lists the protections of the backend: where each one is, how to remove it, and which tests must then fail."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -8,7 +8,7 @@ from tests.resources import Resource
 
 @dataclass(frozen=True)
 class Protection:
-    """Where it is, what its absence looks like, and which tests must see that."""
+    """The file and the text of a protection, the text without it, and the tests that must fail then."""
 
     file: str
     code: str
@@ -25,7 +25,7 @@ PROTECTIONS = {
     "commit before the response": Protection(
         "app/api/deps.py",
         'Depends(get_session, scope="function")',
-        # FastAPI's default: after the response was sent.
+        # FastAPI's default scope ends after the response was sent.
         'Depends(get_session, scope="request")',
         "tests/integration/test_transactions.py",
     ),
@@ -774,7 +774,7 @@ PROTECTIONS = {
 }
 
 
-# Of what `make resource` writes.
+# Protections of the code that `make resource` writes.
 FIELDS = "title:str(50)! author:ref(user)?"
 RESOURCES = [
     Resource("note", FIELDS, "owner"),

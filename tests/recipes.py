@@ -1,4 +1,4 @@
-"""`docs/recipes.md` of a rendered project, as what it tells people to write."""
+"""Reads the edits in `docs/recipes.md` of a rendered project."""
 
 import re
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ BLOCK = re.compile(r"```(python|diff)\n# (\S+)\n(.*?)```", re.DOTALL)
 
 @dataclass(frozen=True)
 class Edit:
-    """Writes `new` in place of `old`; without `old`, a new file."""
+    """Writes `new` in place of `old`, or a new file if there is no `old`."""
 
     file: str
     old: str
@@ -48,6 +48,6 @@ def section(title: str) -> str:
 
 
 def side(part: str, marks: str) -> str:
-    """The lines with one of these marks, of which a blank line has the first."""
+    """Returns the lines with one of these marks. A blank line counts as having the mark of a space."""
     lines = part.removesuffix("\n").split("\n")
     return "".join(f"{line[1:]}\n" for line in lines if (line or " ")[0] in marks)

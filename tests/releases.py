@@ -1,4 +1,4 @@
-"""The released versions, and templates that have them."""
+"""Lists the released versions, and makes templates that have them."""
 
 import subprocess
 import tomllib
@@ -17,14 +17,14 @@ RELEASES: dict[str, str] = {
     f"v{release['version']}": release["commit"]
     for release in tomllib.loads((ROOT / "releases.toml").read_text("utf-8"))["release"]
 }
-# The first ones had no `make resource`.
+# The first releases had no `make resource`.
 WITH_RESOURCES = [version for version in RELEASES if version not in ("v0.1.0", "v0.2.0")]
-# The resources of these have no record: those of later ones have one, and a version in each row.
+# Resources of these releases have no record. Those of later ones have a record, and a version in each row.
 BEFORE_RECORDS = ("v0.1.0", "v0.2.0", "v0.3.0", "v0.4.0")
-# What is here, as if it were released.
+# The working tree, as if it were released.
 NOW = "v1000.0.0"
 README = "README.md"  # seeded once: an update leaves it alone
-# Not the default ones, so that an update that forgets them is seen.
+# These are not the defaults, so that the tests notice an update that forgets them.
 IDENTITY = {"project_name": "Überfluß & Söhne's", "license": "Apache-2.0", "author_email": "somebody@example.com"}
 
 
@@ -38,7 +38,7 @@ def require_history() -> None:
 
 
 def template_with_releases(directory: Path) -> Path:
-    """The repository with a tag for each release, and what is here as the newest."""
+    """Clones the repository, with a tag for each release, and the working tree as the newest one."""
     require_history()
     run("git", "clone", "-q", "--no-tags", str(ROOT), str(directory), cwd=ROOT)
     run("git", "rm", "-rq", ".", cwd=directory)
@@ -50,7 +50,7 @@ def template_with_releases(directory: Path) -> Path:
 
 
 def render(template: Path, project: Path, version: str = NOW, **answers: Any) -> Path:
-    """A project of that version, committed."""
+    """Renders and commits a project of that version."""
     run_copy(str(template), project, data=answers, vcs_ref=version, defaults=True, quiet=True)
     run("git", "init", "-q", cwd=project)
     commit(project)
@@ -58,7 +58,7 @@ def render(template: Path, project: Path, version: str = NOW, **answers: Any) ->
 
 
 def fresh_renders(template: Path, folders: pytest.TempPathFactory) -> Callable[..., Path]:
-    """Renders what is here, once for each set of answers; do not write into what it returns."""
+    """Returns a function that renders the newest version once for each set of answers. Do not write into the result."""
     rendered: dict[str, Path] = {}
 
     def fresh(**data: Any) -> Path:
@@ -76,7 +76,7 @@ def answers(project: Path) -> Mapping[str, Any]:
 
 
 def contents(project: Path, *but: str) -> dict[str, bytes]:
-    """The files that git knows, or would."""
+    """Returns the content of all files that git tracks or would track."""
     names = set(run("git", "ls-files", "-co", "--exclude-standard", cwd=project).splitlines()) - set(but)
     return {name: (project / name).read_bytes() for name in names if (project / name).is_file()}
 
@@ -93,5 +93,5 @@ def edit(project: Path, name: str, old: str, new: str) -> None:
 
 
 def source(project: Path, name: str) -> Path:
-    """The file, or in a template what it is rendered from."""
+    """Returns the path of the file, or in a template, of the file that it is rendered from."""
     return project / name if (project / name).exists() else project / f"{name}.jinja"

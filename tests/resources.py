@@ -11,7 +11,12 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from scripts.new import ROOT
 
+<<<<<<< HEAD
 # As copier.yml has Copier set it up.
+=======
+TEMPLATE = ROOT / "extensions/resource"
+# These are the settings of copier.yml.
+>>>>>>> words
 ENVIRONMENT = Environment(
     loader=FileSystemLoader(ROOT),
     autoescape=False,  # noqa: S701 (writes code and sentences, renders no page)
@@ -43,7 +48,7 @@ def macro(module: str, name: str) -> Callable[..., str]:
 
 
 def types() -> dict[str, dict[str, str]]:
-    """The table of field types."""
+    """Returns the table of field types."""
     exported: Any = ENVIRONMENT.get_template("macros/types.jinja").module
     table: dict[str, dict[str, str]] = exported.types
     return table
@@ -88,7 +93,7 @@ def write(kind: str, folder: Path, **answers: Any) -> None:
         target.write_text(source.render(answers, _copier_answers={}))
 
 
-# As `make resource` calls it, without a new start of Python and its imports for each.
+# This does what `make resource` does, but starts Python and imports modules only once.
 ASK = """
 import json, os, sys
 from scripts.template.resource import main
@@ -106,7 +111,7 @@ for arguments in json.load(sys.stdin):
 
 
 def refusals(project: Path, cases: Sequence[Sequence[str]]) -> list[str]:
-    """What `make resource` says to each list of arguments, all of which it refuses."""
+    """Returns the message of `make resource` for each list of arguments, all of which it refuses."""
     asked = subprocess.run(
         [".venv/bin/python", "-c", ASK],
         cwd=project,

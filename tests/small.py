@@ -1,4 +1,4 @@
-"""A small template that has our own tooling, so that an update takes a second, with two releases that move files."""
+"""Makes a small template with the real tooling and two releases that move files, so that an update takes a second."""
 
 import shutil
 import sys
@@ -81,7 +81,7 @@ def release(template: Path, version: str) -> None:
 
 
 def changed_project(rendered: Path, project: Path) -> Path:
-    """With changes to what the later releases move and remove."""
+    """Makes a project with changes in the files that the later releases move and remove."""
     shutil.copytree(rendered, project)
     edit(project, OLD, PLACE, OURS + PLACE)
     edit(project, REMOVED, "# ", "# Ours: ")
@@ -91,12 +91,12 @@ def changed_project(rendered: Path, project: Path) -> Path:
 
 
 def update(project: Path, version: str = "", *, status: int = 0, **variables: str) -> str:
-    """What `make update` does, in our own environment."""
+    """Does what `make update` does, in the environment of these tests."""
     return tool(project, "update", status=status, UPDATE_VERSION=version, **variables)
 
 
 def tool(project: Path, *what: str, status: int = 0, **variables: str) -> str:
-    """What a target of make does that runs this module of the tooling, or this code."""
+    """Runs this module of the tooling, or this code, as a Make target would."""
     environment = {"UPDATE_VERSION": "", "UPDATE_TRUST": "", "UPDATE_BRANCH": "", "DRY": ""} | variables
     command = what if what[0] == "-c" else ("-m", f"scripts.template.{what[0]}")
     return run(sys.executable, *command, cwd=project, status=status, environment=environment)

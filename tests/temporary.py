@@ -1,7 +1,7 @@
-"""A folder of temporary files for one run of the tests alone.
+"""Makes a folder of temporary files for one run of the tests only.
 
-Pytest's own is shared by all runs of a user, and each closes it to other users when it begins. Where we are root, the
-PostgreSQL of another run is such a user, and has its data and its programs in there.
+All runs of a user share pytest's own folder, and each run makes it unreadable to other users when it begins. As root,
+the PostgreSQL of another run is such a user, with its data and programs in that folder.
 """
 
 import os
@@ -14,7 +14,7 @@ ROOT = Path(gettempdir()) / f"strata-{os.getuid()}"
 
 
 def own_folder(root: Path = ROOT) -> Path:
-    """Where it may be made. What a run has left goes when the next one begins after it."""
+    """Makes it, and removes the folders that finished runs have left."""
     root.mkdir(exist_ok=True)
     for folder in root.iterdir():
         if not _is_alive(int(folder.name)):

@@ -1,4 +1,4 @@
-"""A wrong answer ends in one plain sentence and writes nothing; a right one always gives a project that parses."""
+"""A wrong answer is refused in one plain sentence and writes nothing; a right one gives a project that parses."""
 
 import contextlib
 import os
@@ -62,7 +62,7 @@ WRONG = [
     ("ci=jenkins", "Invalid choice for 'ci'"),
 ]
 
-# As a command line gives them.
+# These are written as on a command line.
 CHOSEN = {
     "profile": "minimal",
     "license": "MIT",
@@ -140,7 +140,7 @@ def test_a_rendered_project_is_not_rendered_over(project: Path) -> None:
 
 @pytest.fixture
 def committed(clone: Path, tmp_path: Path) -> Path:
-    """A project that was rendered from a clone and committed."""
+    """Returns a project that was rendered from a clone and committed."""
     project = tmp_path / "project"
     run_copy(str(clone), project, defaults=True, quiet=True, vcs_ref="HEAD")
     git("init", "-q", cwd=project)

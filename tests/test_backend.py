@@ -1,4 +1,4 @@
-"""The commands that a newcomer types, in the order of the README, each in a place where nothing is set up."""
+"""A newcomer's commands work in the order of the README, on a machine where nothing is set up."""
 
 import os
 import re
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope="module")
 def backend(installed: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The default one, which each of these tests leaves as it was."""
+    """Returns the default backend, which each of these tests leaves as it was."""
     return copy(installed, tmp_path_factory.mktemp("installed") / "backend")
 
 
@@ -55,15 +55,15 @@ def test_it_serves_where_its_env_says_and_stops_whole(backend: Path, end: str) -
     process = subprocess.Popen(
         ["make", "dev"],
         cwd=backend,
-        # A name that conda puts there.
+        # conda sets HOST to such a name.
         env={name: value for name, value in os.environ.items() if name != "PORT"} | {"HOST": "x86_64-conda-linux-gnu"},
         stdout=subprocess.DEVNULL,
         start_new_session=True,
         preexec_fn=heed_signals,  # noqa: PLW1509 (nothing here has threads)
     )
     try:
-        answer = wait_for(f"http://127.0.0.1:{port}/api/v1/health/ready")
-        assert answer.json() == {"status": "ready", "checks": {"database": "ok"}}
+        response = wait_for(f"http://127.0.0.1:{port}/api/v1/health/ready")
+        assert response.json() == {"status": "ready", "checks": {"database": "ok"}}
         assert httpx2.get(f"http://127.0.0.1:{port}/docs").status_code == 200
     finally:
         if end == "make is terminated":
@@ -72,20 +72,20 @@ def test_it_serves_where_its_env_says_and_stops_whole(backend: Path, end: str) -
             os.killpg(process.pid, signal.SIGINT if end == "Ctrl-C" else signal.SIGHUP)
         wait_until(lambda: process.poll() is not None)
         (backend / ".env").unlink()
-    # Make may end before those whom it told to.
+    # Make may end before its child processes.
     wait_until(lambda: not (backend / ".local/postgres/postmaster.pid").exists())
     with pytest.raises(httpx2.ConnectError):
         httpx2.get(f"http://127.0.0.1:{port}/api/v1/health")
 
 
 def heed_signals() -> None:
-    """What runs us, a job in the background or nohup, may have us ignore them, and all that we start."""
+    """Resets the handlers of signals: a background job or nohup ignores them, and child processes inherit that."""
     for number in (signal.SIGINT, signal.SIGHUP):
         signal.signal(number, signal.SIG_DFL)
 
 
 def wait_for(url: str) -> httpx2.Response:
-    """Attempts are counted, not seconds: a machine that stands still for a minute takes none of them."""
+    """Counts attempts, not seconds, so that a machine that stands still for a minute uses none of them up."""
     for _ in range(600):
         with suppress(httpx2.HTTPError):
             return httpx2.get(url).raise_for_status()
@@ -118,7 +118,7 @@ def test_its_tests_see_nothing_of_the_developers_settings(installed: Path, tmp_p
     shell = {"api_v1_prefix": "/api/v8", "DATABASE_URL": url, "CORS_ORIGINS": "nonsense", "PGSSLMODE": "require"}
     shell |= {"http_proxy": "http://127.0.0.1:1", "ALL_PROXY": "http://127.0.0.1:1", "NO_PROXY": "", "no_proxy": ""}
 
-    # Without uv, which may need a proxy.
+    # This calls pytest directly, since uv may need a proxy.
     pytest = (str(project / ".venv/bin/python"), "-m", "pytest")
     run(*pytest, "-k", "scripts or replicas or auth_api or local_postgres", cwd=project, environment=shell)
     run(*pytest, "tests/faults", "-k", "sigkill", cwd=project, environment=shell)
@@ -135,7 +135,7 @@ def test_it_seeds_an_administrator(backend: Path) -> None:
 
 @pytest.fixture(scope="module")
 def normal_user() -> list[str]:
-    """What goes before a command so that a user without privileges runs it, who is root outside of a namespace."""
+    """Returns a prefix that runs a command as a user without privileges, who is root outside of a namespace."""
     if os.geteuid() != 0:
         return []
     command = ["unshare", "--user", "--map-user=1000", "--map-group=1000"]

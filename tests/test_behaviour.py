@@ -1,4 +1,4 @@
-"""An update tells a project what behaves differently in it, and nothing of what does not."""
+"""An update tells a project which changes of behaviour affect it, and mentions no others."""
 
 import shutil
 from pathlib import Path
@@ -11,7 +11,7 @@ from tests.small import GUIDE, MOVES_AGAIN, OLD, OURS, PLACE, REMOVED, release, 
 
 pytestmark = pytest.mark.slow
 
-# Each says its condition, of which the project fulfils the first three and does not know the next one.
+# Each entry has a condition. The project meets the first three, and does not know the next one.
 CHANGES = {
     "everybody": "",
     "option": 'option = "mail=smtp"',

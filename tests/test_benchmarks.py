@@ -1,4 +1,4 @@
-"""What is said about speed is what was measured. `docs/performance.md` has the measuring itself run."""
+"""The pages state the figures that were measured. The test of `docs/performance.md` runs the benchmark itself."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The image and the compose files at work: built, started, stopped and broken, by an engine or its stand-in."""
+"""The image and the Compose files work: an engine or its stand-in builds, starts, stops and breaks them."""
 
 import json
 import re
@@ -61,7 +61,7 @@ class Stack:
         return self.docker("exec", self.name(service), *command, status=status)
 
     def sql(self, statement: str) -> str:
-        """The last value that it finds."""
+        """Returns the last value that the statement finds."""
         psql = ("psql", "--username", "app", "--tuples-only", "--no-align", "--command", statement)
         return self.inside("database", *psql).splitlines()[-1]
 
@@ -69,17 +69,17 @@ class Stack:
         return json.loads(self.docker("inspect", "--format", f"{{{{json {template}}}}}", name).splitlines()[-1])
 
     def stop(self, service: str, number: int = 1) -> int:
-        """Its exit code: 137 when it had to be killed after its time."""
+        """Stops a container, and returns its exit code, which is 137 if it had to be killed."""
         self.docker("stop", "-t", "30", self.name(service, number))
         code: int = self.inspect(self.name(service, number), ".State.ExitCode")
         return code
 
     def log(self, service: str, number: int = 1) -> list[dict[str, Any]]:
-        """Its lines, each of which has to be a JSON object."""
+        """Returns the lines of its log, each of which must be a JSON object."""
         return [json.loads(line) for line in self.docker("logs", self.name(service, number)).splitlines()]
 
     def set(self, **settings: str) -> None:
-        """Writes them into `.env`, in place of what stood there."""
+        """Replaces these settings in `.env`."""
         env = self.folder / ".env"
         kept = [line for line in env.read_text().splitlines() if line.partition("=")[0] not in settings]
         env.write_text("\n".join([*kept, *(f"{name}={value}" for name, value in settings.items())]) + "\n")
@@ -92,8 +92,8 @@ NewStack = Callable[..., Stack]
 def new_stack(render: Render, new_docker: NewDocker, tmp_path_factory: pytest.TempPathFactory) -> NewStack:
     locked: dict[Path, Path] = {}
 
-    def new(**answers: str) -> Stack:
-        rendered = render(**answers)
+    def new(**responses: str) -> Stack:
+        rendered = render(**responses)
         if rendered not in locked:
             locked[rendered] = Path(shutil.copytree(rendered, tmp_path_factory.mktemp("locked") / "backend"))
             run("make", "uv.lock", cwd=locked[rendered])
@@ -107,7 +107,7 @@ def new_stack(render: Render, new_docker: NewDocker, tmp_path_factory: pytest.Te
 
 @pytest.fixture(scope="module")
 def stack(new_stack: NewStack) -> Stack:
-    """The default backend after `make docker-up`."""
+    """Yields the default backend after `make docker-up`."""
     stack = new_stack()
     assert f"The API is ready: http://127.0.0.1:{stack.environment['PORT']}/docs" in stack.up()
     return stack
@@ -115,7 +115,7 @@ def stack(new_stack: NewStack) -> Stack:
 
 @pytest.fixture(scope="module")
 def production(new_stack: NewStack) -> Stack:
-    """The same as it would be deployed: replicas of two processes each, behind the proxy."""
+    """Yields the same as it would be deployed: replicas with two processes each, behind the proxy."""
     stack = new_stack()
     stack.set(WEB_CONCURRENCY="2", LOGIN_RATE_LIMIT="1/minute")
     stack.up("MODE=production")
@@ -126,16 +126,16 @@ def wait_for(url: str, holds: Callable[[httpx2.Response], bool]) -> None:
     seen = "no response"
     for _ in range(300):
         with suppress(httpx2.HTTPError):
-            answer = httpx2.get(url)
-            if holds(answer):
+            response = httpx2.get(url)
+            if holds(response):
                 return
-            seen = answer.text
+            seen = response.text
         time.sleep(0.2)
     raise TimeoutError(f"{url}: {seen}")
 
 
-def is_ready(answer: httpx2.Response) -> bool:
-    return answer.status_code == 200
+def is_ready(response: httpx2.Response) -> bool:
+    return response.status_code == 200
 
 
 # --- The image
@@ -196,7 +196,7 @@ def normal(name: str) -> str:
 
 def test_a_change_of_the_code_leaves_the_dependencies_as_they_are(stack: Stack) -> None:
     with (stack.folder / "uv.lock").open("a") as file:
-        file.write(f"# {stack.image}\n")  # its layer is ours alone: another test may build the same at the same time
+        file.write(f"# {stack.image}\n")  # a layer of its own: two tests may build the same image at once
     stack.make("docker-build")
     before = stack.inspect(stack.image, ".RootFS.Layers")
 
@@ -208,7 +208,7 @@ def test_a_change_of_the_code_leaves_the_dependencies_as_they_are(stack: Stack) 
     assert [old == new for old, new in zip(before, after, strict=True)].count(False) == 1
 
 
-# --- As it is
+# --- The default mode
 
 
 def test_its_containers_have_few_rights(stack: Stack) -> None:
@@ -260,8 +260,8 @@ def test_what_is_written_is_there_after_every_restart(stack: Stack) -> None:
 
 
 def sign_in(stack: Stack, **headers: str) -> dict[str, str]:
-    answer = httpx2.post(f"{stack.address}/auth/login", data=SIGN_IN, headers=headers)
-    return {"Authorization": f"Bearer {answer.raise_for_status().json()['access_token']}"}
+    response = httpx2.post(f"{stack.address}/auth/login", data=SIGN_IN, headers=headers)
+    return {"Authorization": f"Bearer {response.raise_for_status().json()['access_token']}"}
 
 
 def test_the_index_of_make_migrate_search_serves_searches(stack: Stack) -> None:
@@ -273,20 +273,20 @@ def test_the_index_of_make_migrate_search_serves_searches(stack: Stack) -> None:
         SELECT gen_random_uuid(), 'user' || n || '@example.com', 'none', 'User ' || n
         FROM generate_series(1, 100000) AS n
     """)
-    # As the project's own environment would, which a project that only runs in containers lacks.
+    # This project has no environment of its own, so the one of these tests runs the script.
     run(sys.executable, "-m", "scripts.search_index", cwd=stack.folder, environment={"SEARCH_TABLE": "users"})
     stack.make("docker-down")
     stack.up()
     stack.sql("ANALYZE users")
 
     headers = sign_in(stack)
-    # More often than PostgreSQL plans anew for each value.
+    # PostgreSQL makes a new plan for each of the first few requests, so send some more.
     for number in range(77_770, 77_780):
         query = {"search": f"USER{number}@"}
-        answer = httpx2.get(f"{stack.address}/users", params=query, headers=headers).raise_for_status()
-        assert answer.json()["total"] == 1
+        response = httpx2.get(f"{stack.address}/users", params=query, headers=headers).raise_for_status()
+        assert response.json()["total"] == 1
     uses = "SELECT idx_scan FROM pg_stat_user_indexes WHERE indexrelname = 'ix_users_search'"
-    wait_until(lambda: int(stack.sql(uses)) >= 20)  # an idle connection tells of what it did after some seconds
+    wait_until(lambda: int(stack.sql(uses)) >= 20)  # an idle connection reports its statistics after some seconds
     stack.sql("DELETE FROM users WHERE password_hash = 'none'")
 
 
@@ -309,7 +309,7 @@ def test_another_database_password_is_named_and_can_be_given(stack: Stack) -> No
     stack.up()
 
 
-# --- As developed
+# --- MODE=development
 
 
 def test_a_change_is_served_at_once(new_stack: NewStack) -> None:
@@ -318,11 +318,11 @@ def test_a_change_is_served_at_once(new_stack: NewStack) -> None:
     schema = stack.folder / "app/domain/schemas/health.py"
     schema.write_text(schema.read_text("utf-8").replace('"healthy"', '"splendid"'), "utf-8")
 
-    wait_for(f"{stack.address}/health", lambda answer: answer.json()["status"] == "splendid")
+    wait_for(f"{stack.address}/health", lambda response: response.json()["status"] == "splendid")
     assert not (stack.folder / "app/__pycache__").exists()
 
 
-# --- As deployed
+# --- MODE=production
 
 
 def test_production_is_closed_but_for_the_proxy(production: Stack) -> None:
@@ -335,22 +335,22 @@ def test_production_is_closed_but_for_the_proxy(production: Stack) -> None:
 
 
 def test_whoever_serves_this_machine_says_who_the_client_is(production: Stack) -> None:
-    """Failed sign-ins are counted for each address: the last one, since the client may have sent those before it."""
+    """Failed sign-ins are counted by the last address, since the client may have sent the ones before it."""
 
     def attempts(*addresses: str) -> list[int]:
         body, url = SIGN_IN | {"password": "wrong"}, f"{production.address}/auth/login"
         return [httpx2.post(url, data=body, headers={"X-Forwarded-For": sent}).status_code for sent in addresses]
 
-    # Four processes count for themselves, and each refuses the second attempt.
+    # Four processes count separately, and each refuses the second attempt.
     assert 429 in attempts(*["192.0.2.1"] * 5)
     assert attempts("192.0.2.2") == [401]
     assert 429 in attempts(*(f"203.0.113.{number}, 192.0.2.3" for number in range(5)))
 
 
 def test_what_is_too_large_is_refused_in_our_own_form(production: Stack) -> None:
-    answer = httpx2.post(f"{production.address}/auth/refresh", content=b"0" * 5_000_000)
+    response = httpx2.post(f"{production.address}/auth/refresh", content=b"0" * 5_000_000)
 
-    assert (answer.status_code, answer.json()["status_code"]) == (413, 413)
+    assert (response.status_code, response.json()["status_code"]) == (413, 413)
 
 
 def test_replicas_serve_side_by_side_and_go_one_by_one(production: Stack) -> None:
@@ -367,13 +367,13 @@ def test_replicas_serve_side_by_side_and_go_one_by_one(production: Stack) -> Non
     assert production.stop("app", 1) == 0
     assert {ask(name).status_code for name in names} == {200}
     assert production.stop("app", 2) == 0
-    answer = ask("nobody")
-    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")
-    assert answer.json() == {
+    response = ask("nobody")
+    assert (response.status_code, response.headers["Retry-After"]) == (503, "5")
+    assert response.json() == {
         "message": "Service unavailable",
         "detail": None,
         "status_code": 503,
-        "request_id": answer.headers["X-Request-ID"],
+        "request_id": response.headers["X-Request-ID"],
     }
 
 

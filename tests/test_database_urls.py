@@ -17,13 +17,13 @@ from tests.test_pgbouncer import running, serving, wait_until
 
 pytestmark = pytest.mark.slow
 
-# Whoever comes over TCP needs a certificate in the name of the user.
+# A client over TCP needs a certificate in the name of the user.
 RULES = "local all all trust\nhostssl all all all cert\n"
 
 
 @pytest.fixture(scope="module")
 def binaries() -> Path:
-    """Those of a PostgreSQL that knows TLS, unlike the one in our wheel."""
+    """Returns the programs of a PostgreSQL that supports TLS, unlike the one in our wheel."""
     found = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
     if not found or not shutil.which("openssl"):
         pytest.skip("PostgreSQL with TLS, or openssl, is not installed")
@@ -32,14 +32,14 @@ def binaries() -> Path:
 
 @pytest.fixture
 def folder() -> Iterator[Path]:
-    """One that the user who runs the server can reach, with a name short enough for a socket."""
+    """Yields a folder that the server's user can read, with a name short enough for a socket."""
     with TemporaryDirectory(prefix="pg:tls:", dir="/tmp") as name:
         Path(name).chmod(0o755)
         yield Path(name)
 
 
 def certificates(folder: Path) -> None:
-    """An authority, and a certificate of the server and of the user `app` that it signed."""
+    """Creates an authority, and certificates of the server and of the user `app` that it signed."""
 
     def openssl(*arguments: str) -> None:
         run("openssl", *arguments, cwd=folder)
@@ -54,7 +54,7 @@ def certificates(folder: Path) -> None:
 
 @contextmanager
 def server(binaries: Path, folder: Path) -> Iterator[int]:
-    """The port of a server whose socket is in `folder` as well."""
+    """Yields the port of a server whose socket is in `folder`."""
     data, port = folder / "data", free_port()
     user = "postgres" if os.geteuid() == 0 else None
     certificates(folder)
@@ -95,7 +95,7 @@ def test_it_is_ready_with_the_urls_of_managed_databases(binaries: Path, folder: 
             f"postgresql://app@localhost:{free_port()},localhost:{port}/postgres?sslmode=require&{files}": 200,
             f"postgresql://app@/postgres?host={folder}&port={port}": 200,
             f"POSTGRES://app@{str(folder).replace('/', '%2F').replace(':', '%3A')}:{port}/postgres": 200,
-            # No certificate of ours, and one of theirs that this machine does not trust.
+            # The client has no certificate, or this machine does not trust that of the server.
             f"postgresql://app@localhost:{port}/postgres?sslmode=require": 503,
             f"postgresql://app@localhost:{port}/postgres?sslrootcert=system&{files}": 503,
         }

@@ -1,4 +1,4 @@
-"""Types in what the documentation says, as it stands there and in its order, where nothing is set up."""
+"""Types the commands of the documentation exactly as written, in their order, on a machine where nothing is set up."""
 
 import os
 import re
@@ -17,16 +17,16 @@ from tests.conftest import lend_environment, run
 
 pytestmark = pytest.mark.slow
 
-# What is typed in a rendered project, with its answers, and what is typed here.
+# Pages whose commands are typed in a rendered project, with its answers. The others are typed here.
 PROJECT: dict[str, dict[str, bool | str]] = {
     "template/README.md.jinja": {},
-    # Nothing stands in for the mailbox of MODE=development where there is no Docker engine.
+    # Without a Docker engine, there is no stand-in for the mailbox of MODE=development.
     "docs/deploying.md": {"mail": "none"},
     "docs/resources.md": {},
     "docs/updating.md": {},
     "docs/kubernetes.md": {"kubernetes": True},
 }
-# Where nothing is installed; who reads on has done that.
+# Pages that begin in a project where nothing is installed. Readers of the others have run `make install`.
 BEGINS = {"template/README.md.jinja"}
 REPOSITORY = {"README.md", "CONTRIBUTING.md", *(f"docs/{page.name}" for page in (ROOT / "docs").glob("*.md"))} - {
     *PROJECT
@@ -34,12 +34,12 @@ REPOSITORY = {"README.md", "CONTRIBUTING.md", *(f"docs/{page.name}" for page in 
 
 
 def sections(pages: Iterable[str]) -> list[str]:
-    """The sections with something to type, each as `page: heading`."""
+    """Returns the sections that have commands, each as `page: heading`."""
     return [f"{page}: {heading}" for page in sorted(pages) for heading in commands(ROOT / page)]
 
 
 def commands(page: Path) -> dict[str, list[str]]:
-    """The lines of the `sh` blocks below each heading."""
+    """Returns the lines of the `sh` blocks below each heading."""
     found = {}
     for section in re.split(r"^#+ ", page.read_text(encoding="utf-8"), flags=re.MULTILINE):
         heading, _, body = section.partition("\n")
@@ -50,12 +50,12 @@ def commands(page: Path) -> dict[str, list[str]]:
 
 
 def heed_interrupts() -> None:
-    """A job in the background, which we may be, ignores them, and so would all that it starts."""
+    """Handles interrupts by default again: a background job ignores them, and its child processes inherit that."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def type_in(lines: list[str], folder: Path, environment: dict[str, str]) -> None:
-    """Each line in a terminal; answers questions with Enter, and Ctrl-C where something serves."""
+    """Types each line in a terminal. Presses Enter at questions, and Ctrl-C when a server runs."""
     everything = dict(os.environ) | environment
     for line in lines:
         if line.startswith("cd "):
@@ -67,7 +67,7 @@ def type_in(lines: list[str], folder: Path, environment: dict[str, str]) -> None
             cwd=str(folder),
             env=everything,
             encoding="utf-8",
-            timeout=1800,  # nothing takes as long on a machine that works
+            timeout=1800,  # no command takes as long on a healthy machine
             preexec_fn=heed_interrupts,
         )
         expected: tuple[int | None, int | None] = (0, None)
@@ -78,7 +78,7 @@ def type_in(lines: list[str], folder: Path, environment: dict[str, str]) -> None
                 expected = (None, signal.SIGINT)
             else:
                 terminal.send("\r")
-        terminal.wait()  # else the next line may end a process that has only closed its terminal so far
+        terminal.wait()  # otherwise the next line may end a process that has only closed its terminal so far
         terminal.close()
         assert (terminal.exitstatus, terminal.signalstatus) == expected, f"{line}: {terminal.before}"
 
@@ -87,7 +87,7 @@ def type_in(lines: list[str], folder: Path, environment: dict[str, str]) -> None
 def test_the_repository(section: str, clone: Path, without_uv: dict[str, str], tmp_path: Path) -> None:
     page, _, heading = section.partition(": ")
     repository = Path(shutil.copytree(clone, tmp_path / "strata"))
-    # `make test` is what runs this, so that a few of its tests must do.
+    # `make test` runs this test, so a few of its tests must suffice.
     environment = without_uv | {"PORT": str(free_port()), "PYTEST_ADDOPTS": "-k test_rendering_twice"}
     lines = [line.replace("STRATA", str(clone)) for line in commands(ROOT / page)[heading]]
 

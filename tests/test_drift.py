@@ -1,4 +1,4 @@
-"""`make drift` says how far projects are from their template."""
+"""`make drift` reports how far projects are from their template."""
 
 import json
 import sys

@@ -1,4 +1,4 @@
-"""An update that is only shown, or made on a branch of its own, leaves the project as it is."""
+"""An update that is only shown, or that is made on a branch of its own, leaves the project unchanged."""
 
 import os
 import re
@@ -35,7 +35,7 @@ def project(rendered: Path, tmp_path: Path) -> Path:
 
 
 def everything(project: Path) -> dict[str, bytes | str]:
-    """What is there, and all that git knows but objects that nothing leads to."""
+    """Returns all files, and the state of git except for unreachable objects."""
     known = {
         "status": run("git", "status", "--porcelain", cwd=project),
         "refs": run("git", "show-ref", cwd=project),
@@ -107,7 +107,7 @@ def test_a_branch_has_the_update_and_all_else_stays(project: Path, tmp_path: Pat
 
 
 def changed_project_of(project: Path, other: Path) -> Path:
-    """As it was before the merge."""
+    """Copies the changed project as it was before the merge."""
     shutil.copytree(project, other)
     (other / "mine.txt").unlink()
     run("git", "reset", "-q", "--hard", "HEAD~1", cwd=other)

@@ -1,4 +1,4 @@
-"""What `expand=` puts into responses: of every kind of access, exactly what the caller may read by itself."""
+"""With `expand=`, responses contain exactly the records that the caller may also read alone, whatever the access."""
 
 import re
 import shlex
@@ -13,7 +13,7 @@ from tests.resources import Resource
 
 pytestmark = pytest.mark.slow
 
-# As the documentation makes them.
+# The documentation makes these resources.
 ARTICLE = Resource("article", "title:str(100)~ body:text", "public-owner", key="slug", expand="owner")
 COMMENT = Resource("comment", "body:text", "public-owner", parent="article", expand="owner article")
 TARGETS = [
@@ -32,7 +32,7 @@ HUB = Resource(
     "public-owner",
     expand=" ".join([*NAMES, "owner"]),
 )
-# Each of them is seen to be missed.
+# The tests must notice when one of these rules is missing.
 RULES = {"diary": "readable.owner_id = caller.id", "sheet": "readable.parents = parents"}
 READ = """
 from typing import Any
@@ -135,8 +135,8 @@ async def test_who_is_calling_is_known_before_a_connection_is_taken(
     path = f"{{comments}}/{{comment['id']}}"
     for method, asked in (("POST", comments), ("GET", f"{{path}}?expand=owner"), ("PATCH", path), ("DELETE", path)):
         statements.clear()
-        answer = await owner.request(method, asked, json={{"body": "They do."}})
-        assert answer.is_success, answer.text
+        response = await owner.request(method, asked, json={{"body": "They do."}})
+        assert response.is_success, response.text
         (first, *_) = [each for each in statements if each.startswith("SELECT")]
         assert "refresh_tokens" in first, (method, first)
 
@@ -185,7 +185,7 @@ async def test_a_longer_page_takes_no_more_statements(
 
 
 def arguments(resource: Resource) -> list[str]:
-    """Of `make resource`, without those that are as usual."""
+    """Returns the arguments of `make resource`, without those that have their defaults."""
     names = ("name", "fields", "access", "key", "parent", "expand")
     usual = Resource("", "")
     return [f"{name}={value}" for name in names if (value := getattr(resource, name)) != getattr(usual, name)]

@@ -1,4 +1,4 @@
-"""What the fields of a resource become: clean code for whatever is accepted, and all of a type from its row."""
+"""All accepted fields of a resource become clean code, and the row of a type defines everything about it."""
 
 import builtins
 import json
@@ -21,7 +21,7 @@ from tests.resources import Resource, macro, render, types, write
 ACCESS = ["signed-in", "owner", "admin", "public", "public-owner"]
 LONG = "n" * 24
 CHOICES = ",".join(f"choice_{number:02}_{'w' * 20}" for number in range(40))
-# How each type can be written, from the shortest to the longest code that comes of it.
+# How each type can be written, from the shortest to the longest code that results.
 SPELLINGS = {
     "str": ["str(1)", "str(20)=draft", f"str(100)={'w' * 100}", "str(9999)"],
     "text": ["text", "text=é", f"text={'w' * 100}"],
@@ -41,13 +41,13 @@ def accepted(resource: Resource) -> bool:
 
 
 def keyed(resource: Resource) -> Resource:
-    """By a slug, where it can be."""
+    """Returns the resource with slugs in its paths, if it can have them."""
     fault = macro("key", "key_fault")("slug", resource.fields, resource.access)
     return resource if fault else replace(resource, key="slug")
 
 
 def nested(resource: Resource, parent: str, key: str) -> Resource:
-    """Nested under a parent, where it can be."""
+    """Returns the resource nested under the parent, if it can be."""
     fault = macro("parent", "parent_fault")(
         parent, resource.name, resource.access, resource.fields, resource.key, "/nowhere", {}
     )
@@ -56,7 +56,7 @@ def nested(resource: Resource, parent: str, key: str) -> Resource:
 
 
 def expanding(resource: Resource) -> Resource:
-    """With all of its references in responses."""
+    """Returns the resource with all of its references in responses."""
     implied = macro("parent", "implied_fields")(resource.access, resource.parent)
     names = json.loads(macro("expansion", "references")(resource.fields, implied))
     return replace(resource, expand=" ".join(names))
@@ -64,7 +64,7 @@ def expanding(resource: Resource) -> Resource:
 
 @cache
 def possible() -> list[str]:
-    """Each spelling of each type with each set of suffixes that it can have."""
+    """Returns each spelling of each type with each set of suffixes that it can have."""
     spelled = [
         (*spelling.partition("="), "".join(suffixes))
         for kind, row in types().items()
@@ -80,7 +80,7 @@ def possible() -> list[str]:
 
 
 def one_field_each() -> Iterator[Resource]:
-    """Every type with every set of suffixes, by itself and beside a reference."""
+    """Yields a resource for every type with every set of suffixes, by itself and beside a reference."""
     for number, field in enumerate(possible()):
         access = ACCESS[number % len(ACCESS)]
         single = keyed(Resource(f"single_{number}", f"{LONG}:{field}", access))
@@ -90,7 +90,7 @@ def one_field_each() -> Iterator[Resource]:
 
 
 def longest() -> Iterator[Resource]:
-    """Names as long as they may be, and as many fields as there may be."""
+    """Yields resources with names as long, and fields as many, as allowed."""
     for start, access in enumerate(ACCESS):
         chosen = possible()[start :: len(possible()) // 40][:40]
         names = [f"{number:x}{LONG}"[:24].replace("0", "z") for number in range(0xA00, 0xA00 + len(chosen))]
@@ -102,7 +102,7 @@ def longest() -> Iterator[Resource]:
 
 
 def drawn(count: int) -> Iterator[Resource]:
-    """Names that sort before, between and after those that the code imports anyway, and any fields."""
+    """Yields resources with any fields, and names that sort before, between and after what the code imports."""
     draw = random.Random(20261126)
     fields = [field for field in possible() if not field.startswith("ref(z")]
     others = ["a", "a2", "a10", "a_1", "b01", "b1", "base", "item", "user", "zoo"]
@@ -127,7 +127,7 @@ def drawn(count: int) -> Iterator[Resource]:
 
 
 def words_of_code() -> set[str]:
-    """Python's own names, and those in the code of a resource, as a resource could be called."""
+    """Returns the names of Python and those in the code of a resource, in a form that a resource could have."""
     code = " ".join([*dir(builtins), *(path.read_text("utf-8") for path in (ROOT / "extensions").rglob("*.jinja"))])
     words = re.findall(r"[A-Za-z_]\w*", code)
     return {re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", word).lower() for word in words} | {word.lower() for word in words}
@@ -138,7 +138,7 @@ def test_no_accepted_name_hides_one_that_the_code_needs(tmp_path: Path, access: 
     fault, plural_fault = macro("fields", "resource_fault"), macro("fields", "plural_fault")
     plural = macro("naming", "plural_of")
     names = [name for name in words_of_code() if not fault(name, "/nowhere") + plural_fault(plural(name), name)]
-    # The rules for tests lie in the place of tests, as in a project.
+    # As in a project, the linter finds its rules in the parent folder of the tests.
     shutil.copy(ROOT / "template/ruff.toml", tmp_path)
 
     fields = "title:str(10)!^~ kind:enum(a,b)=a due:date? buyer:ref(user)?"

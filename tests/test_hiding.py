@@ -1,4 +1,4 @@
-"""Our own tests run wherever uv lies: nowhere, in one folder with Python, or in one of the user's."""
+"""Our own tests run wherever uv is installed: nowhere, in the folder of Python, or in one of the user's folders."""
 
 import os
 import shutil

@@ -1,4 +1,4 @@
-"""The manifests are valid, and fit the image and the application that they are for: each property is seen to matter."""
+"""The manifests are valid, and fit the image and the application. Each test of a property notices when it is broken."""
 
 import json
 import os
@@ -21,7 +21,7 @@ from tests.conftest import Render, run
 GUIDE = (ROOT / "docs/kubernetes.md").read_text("utf-8")
 OVERLAYS = ["staging", "production"]
 VERSIONS = ["1.35", "1.36", "1.37"]
-# Read by uvicorn, not by our settings.
+# uvicorn reads this, not our settings.
 OF_UVICORN = {"FORWARDED_ALLOW_IPS"}
 # Of the 100 that PostgreSQL has by default, three are for superusers.
 CONNECTIONS = 97
@@ -39,7 +39,7 @@ print(json.dumps({
     "paths": list(create_app(settings).openapi()["paths"]),
 }))
 """
-# What production asks for.
+# These settings are required in production.
 SAFE = {
     "DATABASE_URL": "postgresql://app@database/app",
     "CACHE_URL": "redis://cache:6379/0",
@@ -51,7 +51,7 @@ Document = dict[str, Any]
 
 
 def kustomize() -> list[str]:
-    """The command that builds an overlay."""
+    """Returns the command that builds an overlay."""
     for command in (["kustomize", "build"], ["kubectl", "kustomize"]):
         if shutil.which(command[0]):
             return command
@@ -65,7 +65,7 @@ def built(project: Path, overlay: str) -> list[Document]:
 
 @dataclass(frozen=True)
 class Release:
-    """What is deployed of a project."""
+    """The manifests that are deployed for a project."""
 
     project: Path
     application: dict[str, Any]
@@ -88,7 +88,7 @@ class Release:
 
     @property
     def pods(self) -> Iterator[tuple[Document, Document]]:
-        """The specification of each pod and of its container."""
+        """Yields the specification of each pod, and of its container."""
         for workload in self.workloads:
             pod = workload["spec"]["template"]["spec"]
             [container] = pod["containers"]
@@ -105,7 +105,7 @@ class Release:
 
 
 def describe(project: Path) -> dict[str, Any]:
-    """What the application itself says of its settings and paths."""
+    """Returns the settings and paths that the application itself reports."""
     # The project is shared with other tests: nothing may be left in it.
     environment = SAFE | {"PYTHONDONTWRITEBYTECODE": "1"}
     said = run(sys.executable, "-c", DESCRIBE, cwd=project, environment=environment)
@@ -119,7 +119,7 @@ def release(request: pytest.FixtureRequest, render: Render) -> Release:
     return Release(project, describe(project))
 
 
-# --- What must be true of a release.
+# --- The properties of a release
 
 
 def selectors_find_their_pods(release: Release) -> None:
@@ -189,7 +189,7 @@ def probes_ask_what_the_application_answers(release: Release) -> None:
     for probe in ("startupProbe", "readinessProbe", "livenessProbe"):
         assert server[probe]["httpGet"]["path"] in release.application["paths"]
         assert server[probe]["httpGet"]["port"] in port
-    # An outage of what the application needs takes it out of service, and restarts nothing.
+    # If a service that the application needs is down, the pods get no requests, but are not restarted.
     assert server["readinessProbe"]["httpGet"]["path"].endswith("/health/ready")
     assert server["livenessProbe"]["httpGet"]["path"].endswith("/health")
     for name in containers.keys() - {"app"}:
@@ -220,7 +220,7 @@ def no_replica_goes_before_another_comes(release: Release) -> None:
     assert update["maxSurge"] > 0
     assert "replicas" not in release.one("Deployment")["spec"], "each apply would undo the autoscaler"
     assert release.one("HorizontalPodAutoscaler")["spec"]["minReplicas"] > 1
-    # A budget that never lets one go stops the upgrade of a node.
+    # A budget that never allows an eviction blocks the upgrade of a node.
     assert release.one("PodDisruptionBudget")["spec"]["maxUnavailable"] == 1
 
 
@@ -246,7 +246,7 @@ def settings_reach_every_process(release: Release) -> None:
 
 def connections_fit_the_database(release: Release) -> None:
     of_a_process = int(release.settings["DB_POOL_SIZE"]) + 1
-    # The scheduler asks the database for nothing.
+    # The scheduler does not use the database.
     others = [
         workload["spec"].get("replicas", 1) + 1
         for workload in release.workloads
@@ -284,7 +284,7 @@ def the_stage_has_a_namespace_of_its_own(release: Release) -> None:
 
 
 DEPLOYMENT = "base/deployment.yaml"
-# Each property with a change that must break it: in which file, what, and what stands there instead.
+# Each property, with a change that must break it: the file, the text, and what replaces it.
 PROPERTIES: dict[Callable[[Release], None], tuple[str, str, str]] = {
     selectors_find_their_pods: ("base/service.yaml", "component: server\n  ports", "component: web\n  ports"),
     replicas_are_spread: (DEPLOYMENT, "topologyKey: kubernetes.io/hostname", "topologyKey: rack"),
@@ -314,7 +314,7 @@ NAMES = [holds.__name__ for holds in PROPERTIES]
 @pytest.mark.parametrize("holds", PROPERTIES, ids=NAMES)
 def test_it_holds(release: Release, overlay: str, holds: Callable[[Release], None]) -> None:
     if (overlay, holds) == ("staging", no_replica_goes_before_another_comes):
-        return  # one replica is enough there
+        return  # staging needs only one replica
     holds(Release(release.project, release.application, overlay))
 
 
@@ -365,7 +365,7 @@ def test_nothing_is_left_behind_without_the_option(render: Render) -> None:
 
 
 def commands() -> list[str]:
-    """The lines of the guide that need a cluster."""
+    """Returns the lines of the guide that need a cluster."""
     blocks = re.findall(r"```console\n(.*?)```", GUIDE, re.DOTALL)
     return [line for block in blocks for line in block.splitlines()]
 
@@ -408,7 +408,7 @@ def test_the_guide_names_what_is_there(release: Release) -> None:
 
 
 def connections(release: Release) -> int:
-    """What all replicas of the server hold together, during a rollout."""
+    """Returns how many connections all replicas of the server hold together during a rollout."""
     settings = release.application["defaults"] | release.settings
     replicas = release.one("HorizontalPodAutoscaler")["spec"]["maxReplicas"]
     replicas += release.one("Deployment")["spec"]["strategy"]["rollingUpdate"]["maxSurge"]

@@ -1,4 +1,4 @@
-"""Lists of a resource with a field of every type: each filter of it, and the plan that PostgreSQL has for each."""
+"""Lists can be filtered by fields of every type, and PostgreSQL uses an index for each filter."""
 
 import re
 from pathlib import Path
@@ -15,7 +15,7 @@ FIELDS = (
     "moment:datetime?^ key:uuid?^ mail:email?^ site:url?^ kind:enum(draft,sent)? done:bool? customer:ref(user)?"
 )
 
-# Runs in the project.
+# This runs in the project.
 PLANS = '''
 """The plans of a page, at 100,000 records of which one in a hundred fits."""
 
@@ -109,7 +109,7 @@ async def test_no_page_of_a_filtered_list_reads_the_whole_table(session):
 '''
 
 
-# Asks in the project what the documentation asks.
+# In the project, this sends the requests of the documentation.
 EXAMPLES = """
 from httpx2 import AsyncClient
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -124,14 +124,14 @@ async def test_the_examples(admin: AsyncClient, session: AsyncSession) -> None:
     cursor = ""
 
     for request in REQUESTS:
-        answer = await admin.get(request.removeprefix("/api/v1").replace("NEXT", cursor))
-        assert answer.status_code == 200, (request, answer.text)
+        response = await admin.get(request.removeprefix("/api/v1").replace("NEXT", cursor))
+        assert response.status_code == 200, (request, response.text)
         if "/export" in request:
-            assert answer.headers["Content-Disposition"].startswith("attachment")
+            assert response.headers["Content-Disposition"].startswith("attachment")
             continue
-        cursor = answer.json()["next"] or ""
+        cursor = response.json()["next"] or ""
         if "status=draft" in request:
-            assert answer.json()["items"], request
+            assert response.json()["items"], request
 
     late = {{"due": "2026-01-01", "status": "sent"}}
     await admin.patch(f"/invoices/{{invoices[0].id}}", json=late)

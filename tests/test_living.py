@@ -1,4 +1,4 @@
-"""A resource changes with the project: fields, access and table follow, and what the project wrote into it stays."""
+"""A resource changes with the project: its fields, access and table follow, and the project's own edits stay."""
 
 import json
 import re
@@ -25,7 +25,7 @@ DOCSTRING = 'class InvoiceCreate(RequestModel):\n    """Ours: what a customer ow
 
 @pytest.fixture(scope="module")
 def invoiced(installed: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A project with invoices, whose service and schemas it changed."""
+    """Returns a project with invoices, whose service and schemas it changed."""
     project = copy(installed, tmp_path_factory.mktemp("invoiced") / "backend")
     make(project, f"fields={FIELDS}")
     commit(project)
@@ -99,9 +99,9 @@ def test_what_both_changed_is_in_conflict_and_nothing_is_lost(project: Path) -> 
     assert "There are conflicts from before" in make(project, "add=a:int?", status=2)
 
 
-# --- The database follows.
+# --- The database
 
-# A required field of each type, what the rows get in it, and how it is answered.
+# A required field of each type, the value that rows get, and its form in responses.
 REQUIRED = {
     "s:str(9)": ("'two words'", "two words"),
     "t:text": ("x", "x"),
@@ -121,7 +121,7 @@ REQUIRED = {
     "level:enum(low,high)": ("high", "high"),
 }
 RECORD = "01900000-0000-7000-8000-000000000001"
-# Run with the same database by turns, before and after the change.
+# This runs with the same database before and after the change.
 WRITE = f"""
 import asyncio
 from uuid import UUID
@@ -192,11 +192,11 @@ def test_rows_keep_their_data_and_get_what_is_required_of_them(install: Install,
 
 
 def python(project: Path, code: str) -> str:
-    """What the code prints, on the database that `make dev` uses."""
+    """Returns what the code prints, with the database that `make dev` uses."""
     return run(".venv/bin/python", "-m", "scripts.local", ".venv/bin/python", "-c", code, cwd=project).splitlines()[-1]
 
 
-# --- What is refused.
+# --- Refusals
 
 REFUSED = {
     "add=due:date?": "is given twice",
@@ -300,7 +300,7 @@ def test_a_person_is_asked_for_the_value_of_what_becomes_required(project: Path)
 def assert_refused(project: Path, sentence: str, *arguments: str, target: str = "resource") -> None:
     said = make(project, *arguments, target=target, status=2).splitlines()
 
-    assert len(said) == 2, said  # the last is make's own
+    assert len(said) == 2, said  # make prints the last line
     assert sentence in said[0], said
     assert said[0].endswith((".", ".'", "]")), said
     assert changes(project) == []
@@ -315,7 +315,7 @@ def test_only_what_could_get_lost_has_to_be_committed(project: Path) -> None:
     make(project, "add=a:int?")
 
 
-# --- It goes as it came, or not at all.
+# --- Removing a resource
 
 INTERRUPT = """
 import os, signal, subprocess, sys

@@ -1,4 +1,4 @@
-"""Resources at random, edited and then changed three times, end as if they had always been so; so do their tables."""
+"""Random resources, edited and then changed three times, end like fresh ones with the edits; so do their tables."""
 
 import json
 import time
@@ -32,7 +32,7 @@ GENERATED = [
     "tests/integration/test_{}_api.py",
     "tests/unit/test_{}_service.py",
 ]
-COUNTS = {"postgresql": 3, "sqlite": 2}  # of resources in one project
+COUNTS = {"postgresql": 3, "sqlite": 2}  # resources in one project
 ROWS = (1, 2, 3)
 USER = "INSERT INTO users (id, email, password_hash, full_name) VALUES ('{0:032x}', '{0}@example.com', '-', 'Ada')"
 
@@ -43,12 +43,12 @@ class Sample:
     lives: Sequence[Life]
     edits: dict[str, list[Edit]]
     slowest: float = 0  # in seconds
-    conflicts: int = 0  # where lines touch
-    needless: list[str] = field(default_factory=list)  # conflicts where none do
+    conflicts: int = 0  # where edits and changes are adjacent
+    needless: list[str] = field(default_factory=list)  # the other conflicts
     lost: list[Edit] = field(default_factory=list)
 
     def live(self) -> str:
-        """Returns the newest migration from before the changes."""
+        """Makes the resources and changes them. Returns the newest migration from before the changes."""
         make([life.start for life in self.lives], self.edits, self.project)
         start = head(self.project)
         for step in range(CHANGES):
@@ -68,7 +68,7 @@ class Sample:
         commit(self.project)
 
     def resolve(self, name: str, edits: Sequence[Edit]) -> None:
-        """Takes what changed on both sides."""
+        """Resolves a conflict by taking the changes of both sides."""
         path = self.project / name
         before, theirs = (run("git", "show", f":{stage}:{name}", cwd=self.project) for stage in (1, 3))
         self.lost += [edit for edit in edits if edit.code.strip("\n") not in path.read_text()]
@@ -99,13 +99,13 @@ def make(resources: Sequence[Resource], edits: dict[str, list[Edit]], project: P
 
 
 def head(project: Path) -> str:
-    """The newest migration, of which there is one."""
+    """Returns the newest migration, of which there must be one."""
     (line,) = run(".venv/bin/alembic", "heads", cwd=project).splitlines()
     return line.removesuffix(" (head)")
 
 
 def databases(sample: Sample, start: str, fresh: Path) -> dict[str, Any]:
-    """What `tests/living_schema.py` finds."""
+    """Returns what `tests/living_schema.py` finds."""
     users = [USER.format(row) for row in ROWS]
     task = {
         "other": str(fresh),
@@ -119,7 +119,7 @@ def databases(sample: Sample, start: str, fresh: Path) -> dict[str, Any]:
 
 
 def insert(resource: Resource, row: int) -> str:
-    """The second row lacks what is optional."""
+    """Returns a statement that inserts this row. The second row lacks the optional fields."""
     names = columns(resource)
     kinds = {"id": "uuid"} | {names[label]: kind for label, kind in parted(resource).items()}
     if "owner" in resource.access:
@@ -152,11 +152,11 @@ def assert_same_tables(sample: Sample, found: dict[str, Any]) -> None:
 
 @pytest.fixture
 def backend(install: Install, tmp_path: Path, database: str) -> Path:
-    """An installed and committed one, which a test may change."""
+    """Returns an installed and committed backend that a test may change."""
     return copy(install() if database == "postgresql" else install(database=database), tmp_path / "backend")
 
 
-# The database, a number that others are drawn for, and which tests of the project run in the end.
+# The database, the seed of the drawn resources, and the tests of the project that run at the end.
 SAMPLE = [("postgresql", 1, "thing"), ("sqlite", 2, "thing")]
 KINDS = [("sqlite", ""), ("sqlite", "thing"), *[("postgresql", "")] * 2, *[("postgresql", "thing")] * 4]
 TODAY = datetime.now(UTC).date().toordinal() * len(KINDS)

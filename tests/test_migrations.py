@@ -1,4 +1,4 @@
-"""What `make migrate-*` writes and says in a backend, from the shell that a user types into."""
+"""`make migrate-*` writes migrations and says what it does, run from a user's shell."""
 
 from pathlib import Path
 
@@ -38,7 +38,7 @@ def backend(request: pytest.FixtureRequest, install: Install) -> Path:
 
 @pytest.fixture
 def project(backend: Path, tmp_path: Path) -> Path:
-    """With a model that has no migration yet."""
+    """Returns a backend with a model that has no migration yet."""
     project = copy(backend, tmp_path / "project")
     write_model(project, "title")
     return project

@@ -1,4 +1,4 @@
-"""The template moves and removes files, and what a project changed in them is not lost."""
+"""The template moves and removes files, and no change that a project made in them is lost."""
 
 import shutil
 from collections.abc import Callable
@@ -210,7 +210,7 @@ def test_a_project_without_edits_is_as_a_fresh_render(template: Path, rendered: 
 
 
 def leave(_: Path) -> None:
-    """The update is not committed."""
+    """Leaves the update uncommitted."""
 
 
 @pytest.mark.parametrize("save", [leave, commit])
@@ -256,7 +256,7 @@ def test_a_conflict_that_was_resolved_as_the_template_has_it_does_not_come_back(
     commit(project)
 
     assert update(project, MOVES) == f"The project is at {MOVES}: {MOVES} is not newer.\n"
-    # Copier writes the answers anew, and the record of it goes.
+    # Copier rewrites the file of answers, and drops the record that the moves were followed.
     run_update(project, vcs_ref=VcsRef.CURRENT, data={"mail": "none"}, defaults=True, overwrite=True, quiet=True)
     commit(project)
     assert update(project, MOVES) == f"The project is at {MOVES}: {MOVES} is not newer.\n"

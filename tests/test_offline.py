@@ -1,4 +1,4 @@
-"""What is installed needs no network, and without one there is a sentence that says what to do."""
+"""An installed project needs no network, and a command that needs one says what to do."""
 
 import shutil
 from pathlib import Path
@@ -18,7 +18,7 @@ def project(installed: Path, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def offline() -> dict[str, str]:
-    """Another index than the one of the lock, which does not respond either."""
+    """Returns settings of an index that differs from the one of the lock, and does not respond either."""
     return {"UV_DEFAULT_INDEX": f"http://127.0.0.1:{free_port()}/simple", "UV_HTTP_RETRIES": "0"}
 
 

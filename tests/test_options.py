@@ -1,4 +1,4 @@
-"""Each option can be switched on later and off again, and the named profiles pass their own suites."""
+"""Each option can be switched on later and off again, and the projects of all profiles pass their own tests."""
 
 import re
 import shutil
@@ -16,12 +16,12 @@ from tests.variants import FACTORS, NONE, PROFILES, Answers, choices
 pytestmark = pytest.mark.slow
 
 MINIMAL = PROFILES["minimal"]
-# What an option needs besides itself.
+# The other choices that an option needs.
 NEEDS = {"taskiq": {"cache": "valkey"}}
 
 
 def options() -> dict[str, Answers]:
-    """All that may be added to a minimal project, by the choices of copier.yml."""
+    """Returns each choice of copier.yml that may be added to a minimal project."""
     return {
         f"{name}={value}": NEEDS.get(value, {}) | {name: [value] if isinstance(none, list) else value}
         for name, none in NONE.items()
@@ -73,14 +73,14 @@ def test_an_option_that_is_switched_on_later_is_the_same_and_goes_whole(
     assert rendered(project) == rendered(minimal)
 
 
-# --- In a project with a life of its own.
+# --- In a project with edits of its own
 
 LIVED = ("settings", "routes", "service rules", "dependencies, compose and Make")
 
 
 @pytest.fixture(scope="module")
 def lived(minimal: Path, install: Install, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """With edits, and a resource that has some as well."""
+    """Returns a project with edits, and with an edited resource."""
     project = Path(shutil.copytree(minimal, tmp_path_factory.mktemp("lived") / "backend"))
     lend_environment(install(**MINIMAL), project)
     run("make", "install", cwd=project)
@@ -116,12 +116,12 @@ def test_an_option_leaves_what_the_project_did_as_it_is(
 
 
 def kept(project: Path) -> dict[str, bytes]:
-    """What git knows of it, or would, but for the commit: Copier makes one of a dirty tree each time."""
+    """Returns the files that git tracks or would track, without the commit: that of a dirty tree differs each time."""
     known = releases.contents(project, "uv.lock")
     return {name: re.sub(rb"^_commit: .*$", b"", text, flags=re.MULTILINE) for name, text in known.items()}
 
 
-# --- By hand, in a project that has everything: what is deleted, and what the answers would have been.
+# --- By hand, in a project with every option: the folders to delete, and the corresponding answers
 
 DELETED: dict[str, tuple[list[str], Answers]] = {
     "metrics": (["metrics"], {"observability": ["tracing", "sentry"]}),
@@ -131,7 +131,7 @@ DELETED: dict[str, tuple[list[str], Answers]] = {
     "mail": (["mail"], {"mail": "none"}),
     "cache": (["tasks", "cache"], {"tasks": "none", "cache": "none"}),
 }
-# The rest of an option, besides its folder and its tests.
+# The other files of an option, besides its folder and its tests.
 ITS_OWN = {
     "tasks": [
         "app/tasks",
@@ -145,14 +145,14 @@ ITS_OWN = {
     "mail": ["docs/accounts.md", "scripts/local_mail.py"],
     "cache": ["docs/cache.md", "scripts/local_valkey.py", "tests/faults/test_cache.py"],
 }
-# Where an option has lines among those of others.
+# Files in which several options have lines.
 WIRING = re.compile(
     r"app/(__main__|core/config|domain/schemas/user)\.py|scripts/local\.py|pyproject\.toml|Makefile|\.env\.example|docker/.*|kubernetes/base/.*"
     r"|SECURITY\.md|\.copier-answers\.yml"
 )
-# Tests that see all routes, tables and modules.
+# Tests about all routes, tables and modules.
 OF_THE_WHOLE = "-k 'unit or integrations or openapi or access or migrations or cost or head_api'"
-# Tests of two options together, which say that one of them is missing.
+# Tests of two options together, which are skipped if one of them is missing.
 OF_TWO = {"tests/integrations/tracing/test_traced_cache.py", "tests/integrations/tasks/test_reported_jobs.py"}
 
 
@@ -176,8 +176,8 @@ def test_an_option_can_be_deleted_by_hand(
     lend_environment(install(profile="full"), project)
     run("make", "install", cwd=project)
     run("make", "lint", cwd=project)
-    # What is left was rendered so, and its tests run in the profiles: here those of all parts together, by default in
-    # the project that has the fewest.
+    # The rest is as rendered, and its tests run with the profiles. Here, the tests about all parts run, by default in
+    # the project that has the fewest parts.
     if is_whole or option == "cache":
         some = f"tests/unit tests/integration tests/integrations {OF_THE_WHOLE}"
         run("make", "test", f"ARGS=-n 2 {'' if is_whole else some}", cwd=project)
@@ -187,8 +187,8 @@ def test_every_question_with_choices_is_an_option_here_or_changes_one_word() -> 
     assert {name for name, _ in FACTORS} == NONE.keys() | {"license", "python_version"}
 
 
-# Their lint passed when they were installed. test_pipelines.py runs the whole check of the full one, with resources,
-# and test_owners.py the suite of the standard one after its owner's changes.
+# Lint passed when the projects were installed. test_pipelines.py runs `make check` of the full one, with resources, and
+# test_owners.py runs the tests of the standard one after its owner's changes.
 SUITES = [
     ("minimal", "test"),
     ("sqlite-tasks", "test"),
@@ -197,7 +197,7 @@ SUITES = [
     pytest.param("full", "check", marks=pytest.mark.long),
     pytest.param("sqlite-tasks", "test-faults", marks=pytest.mark.long),
 ]
-# What the long ones do under kills.
+# How much the long suites do while processes are killed.
 MUCH = {"OUTBOX_WRITES": "1000", "REPEATED_POSTS": "500"}
 
 

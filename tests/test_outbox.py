@@ -1,4 +1,4 @@
-"""`docs/outbox.md` of a rendered project: what it tells people to write works as it stands there."""
+"""The code in `docs/outbox.md` of a rendered project works exactly as written."""
 
 import re
 from pathlib import Path
@@ -44,7 +44,7 @@ def blocks(language: str) -> list[str]:
 
 
 def write_into_service(file: Path, lines: str) -> None:
-    """In place of the one line that creates a user."""
+    """Replaces the one line that creates a user by these lines."""
     created, *_ = lines.splitlines()
     text = file.read_text(encoding="utf-8")
     old = f"        {created}\n"

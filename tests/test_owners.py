@@ -1,4 +1,4 @@
-"""The tests of a project survive its owner: what they may change takes one edit of the tests, or none."""
+"""Each change that the owner of a project may make requires one edit of its tests, or none."""
 
 import re
 from pathlib import Path
@@ -9,12 +9,12 @@ from scripts.new import ROOT
 from tests.conftest import commit, copy, run
 from tests.owners import CHANGES
 
-# Where the tests of a project may say what its owner may change.
+# The only files of the tests that may contain what the owner may change.
 PLACES = {"api.py", "errors.py", "user_factory.py"}
 LITERALS = re.compile(
     r"""(?<!app)/api/v1\b|["'}]/(users|auth)\b|full_name|["']username["']|\["(errors|detail|status_code)"\]"""
 )
-# A migration that shipped, and a format with names of its own.
+# A shipped migration, and a format with names of its own.
 OF_OTHERS = ("INSERT INTO users", "payloadUserPwd")
 
 
@@ -33,7 +33,7 @@ def test_nothing_that_an_owner_may_change_is_said_twice() -> None:
 
 @pytest.fixture(scope="module")
 def changed(installed: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A project whose owner has changed all of it, and then added a resource."""
+    """Returns a project whose owner has made all of these changes, and then added a resource."""
     project = copy(installed, tmp_path_factory.mktemp("owned") / "backend")
     for change in CHANGES.values():
         change.make(project)

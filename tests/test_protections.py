@@ -1,4 +1,4 @@
-"""Each protection of the backend has a test that fails without it: here it is taken out, and the test must notice."""
+"""Removes each protection of the backend, and requires that one of its tests fails."""
 
 import json
 import os
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.slow
 
 
 class Projects:
-    """Rendered projects, whose code may be changed for a run of some of their tests."""
+    """Rendered projects, whose code may be changed while some of their tests run."""
 
     def __init__(self, render: Render, directory: Path, process: "subprocess.Popen[str]") -> None:
         self._render = render
@@ -29,7 +29,7 @@ class Projects:
         self._process = process
 
     def of(self, answers: Mapping[str, str]) -> Path:
-        """One for each set of answers, whose tests give up sooner; whoever changes it changes it back."""
+        """Returns the project of these answers, whose tests give up sooner. Callers must restore what they change."""
         project = self._directory / ("-".join(answers.values()) or "default")
         if not project.exists():
             shutil.copytree(self._render(**answers), project)
@@ -38,7 +38,7 @@ class Projects:
         return project
 
     def run(self, project: Path, *arguments: str) -> tuple[int, str]:
-        """The status of its tests, which end with the first that fails, and what they say."""
+        """Runs tests until the first failure, and returns their status and output."""
         output = self._directory / "output"
         asked = {"folder": str(project), "arguments": arguments, "output": str(output)}
         assert self._process.stdin
@@ -102,7 +102,7 @@ def assert_noticed(projects: Projects, project: Path, protection: Protection) ->
     assert source.count(protection.code) == 1, "the protection is written otherwise now: say how it looks without it"
     times = file.stat().st_atime, file.stat().st_mtime
     file.write_text(source.replace(protection.code, protection.without), "utf-8")
-    # Compiled code is told by its second and its size, which two changes of one file may have in common.
+    # Python recognises compiled code by the second and the size of its source, which two changes may have in common.
     second = next(_seconds)
     os.utime(file, (second, second))
 

@@ -1,4 +1,4 @@
-"""`docs/recipes.md` of a rendered project can be followed. `test_owners.py` follows those that change what is there."""
+"""The recipes of a rendered project (`docs/recipes.md`) work. `test_owners.py` tests those that change code."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ pytestmark = pytest.mark.slow
 ADDED = ("A route of your own", "A view of its own", "Another filter of a list", "Another column for users")
 COLUMN = "Another column for users"
 
-# What somebody who has followed them may expect.
+# What must be true once the recipes were followed.
 EXPECTED = """
 from httpx2 import AsyncClient
 

@@ -1,4 +1,4 @@
-"""What may be released, and what is refused: answers and migrations of yesterday stay good."""
+"""A release is refused if it makes earlier answers or migrations invalid, or is incomplete."""
 
 import shutil
 import sys
@@ -89,7 +89,7 @@ def test_releases_are_listed_in_order_and_in_the_changelog() -> None:
 
 @pytest.fixture(scope="module")
 def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The repository with everything that a release needs, on main for good; its tests are a command that succeeds."""
+    """Returns the repository, pushed to main and ready for a release. Its tests are a command that succeeds."""
     repository = template_with_releases(tmp_path_factory.mktemp("released") / "template")
     changelog = repository / "CHANGELOG.md"
     changelog.write_text(changelog.read_text().replace("## 0.3.0", f"{SECTION}## 0.3.0"))
@@ -228,7 +228,7 @@ def test_a_change_of_behaviour_is_declared_for_this_release_and_for_projects_tha
 
 
 def declare_change(repository: Path, change: str) -> None:
-    """As the only one since the last release."""
+    """Declares a change of behaviour, as the only one since the last release."""
     (repository / "behaviour.toml").write_text(released_behaviour() + change)
     publish(repository)
 

@@ -1,4 +1,4 @@
-"""Every released version updates to what is here."""
+"""Projects of every released version update to the working tree."""
 
 import time
 from collections.abc import Callable
@@ -28,10 +28,10 @@ from tests.releases import (
 from tests.variants import NONE
 
 OLDEST, *BETWEEN, _ = RELEASES
-# The workflow was there before it could be chosen.
+# Projects had the workflow before it could be chosen.
 OFF = {name: choice for name, choice in NONE.items() if name != "ci"}
 
-# --- What a project does to the files of the template, and where.
+# --- The edits of a project in the files of the template
 
 SETTING = ("    FIRST_ADMIN_PASSWORD: SecretStr | None = None\n", '    GREETING: str = "Hello"\n')
 DEPENDENCY = ("    # Your own dependencies go below this line: an update never touches it.\n", '    "tenacity>=9",\n')
@@ -46,7 +46,7 @@ INSERTED = {
 DELETED = ".pre-commit-config.yaml"
 OF_THE_EDITS = "-k 'greeting or note or user or config or unit or openapi or migrations or cost'"
 
-# --- And what it adds.
+# --- The files that a project adds
 
 ROUTER = """from fastapi import APIRouter, Request
 
@@ -91,7 +91,7 @@ ADDED = {
     "Makefile.local": TARGET,
     "docker/docker-compose.override.yml": OVERRIDE,
 }
-# What `make resource` adds, and what the project changes there.
+# The files that `make resource` adds, and the project's edits in them.
 OURS = "    async def ours(self) -> None: ...\n"
 RULE = ("app/service/note_service.py", "    async def get(", f"{OURS}\n    async def get(")
 BY_HAND = {"app/domain/models/note.py": MODEL, "alembic/versions/0003_notes.py": MIGRATION}
@@ -131,7 +131,7 @@ def test_what_was_asked_for_later_is_off(
 
 
 def edited(template: Path, installed: Path, project: Path, version: str) -> Path:
-    """A project with a life of its own, installed and committed."""
+    """Returns a project with edits of its own, installed and committed."""
     render(template, project, version)
     lend_environment(installed, project)
     for name, (place, inserted) in INSERTED.items():
@@ -194,14 +194,14 @@ def test_an_edited_project_keeps_its_edits_and_its_tests_pass(
         run("make", "check", cwd=project)
     else:
         run("make", "lint", cwd=project)
-        # What was not edited is as in a fresh project, whose tests run elsewhere.
+        # Other files are as in a fresh project, whose tests run elsewhere.
         run("make", "test", f"ARGS=-n 2 {'' if version == OLDEST else OF_THE_EDITS}", cwd=project)
     assert run("git", "status", "--porcelain", cwd=project) == ""
     assert run("make", "greet", cwd=project) == "Hello\n"
 
 
 def adopt(project: Path, template: Path, version: str) -> None:
-    """Its resource becomes one that the project could have made today, and keeps what is the project's own."""
+    """Adopts the resource, which becomes one that the project could have made today, with its own edits."""
     said = run("make", "resource-adopt", *NOTE, cwd=project)
     assert said.startswith(f"note was made by {version}. This is what you changed since:\n")
     assert f"+{OURS}" in said
@@ -290,7 +290,7 @@ def test_edits_that_the_make_update_of_an_old_release_lost_come_back(
     assert run("git", "status", "--porcelain", cwd=project) == ""
 
 
-# --- Code as projects of 0.3.0 have it, by every name that they could import or override.
+# --- Code of projects of 0.3.0, with every name that they could import or override
 
 OLD_CODE = {
     "app/api/v1/memo_router.py": """from typing import Annotated
@@ -462,6 +462,6 @@ def test_code_of_0_3_0_works_after_the_update_without_a_change(
     commit(project)
     run("make", "install", cwd=project)
     run("make", "lint", cwd=project)
-    # Its tests, and those that see all that is discovered or was moved.
+    # The project's own tests, and those about everything that is discovered or was moved.
     core = "-k 'memos or unit or openapi or access or cost or head_api or tasks'"
     run("make", "test", f"ARGS=-n 2 {'' if is_whole else core}", cwd=project)

@@ -1,4 +1,4 @@
-"""What is rendered is complete and clean as it comes, for every variant."""
+"""Every variant is complete and clean as rendered."""
 
 import re
 import subprocess
@@ -23,7 +23,7 @@ LICENSE_BEGINNINGS = {
 
 
 class ComposeLoader(yaml.SafeLoader):
-    """Knows the tag by which one compose file takes back what another one says."""
+    """Loads the tag `!reset`, by which one Compose file removes a value of another."""
 
 
 ComposeLoader.add_constructor("!reset", lambda *_: None)
@@ -34,7 +34,7 @@ def files(project: Path) -> Iterator[Path]:
 
 
 def contents(project: Path) -> dict[str, bytes]:
-    """What the files hold, but for the commit: Copier makes one of a dirty tree each time."""
+    """Returns the content of the files, without the commit, which differs for each render of a dirty tree."""
     return {
         str(path.relative_to(project)): re.sub(rb"^_commit: .*$", b"", path.read_bytes(), flags=re.MULTILINE)
         for path in files(project)
@@ -56,7 +56,7 @@ def test_no_file_is_empty_or_lacks_its_last_newline(variant: Path) -> None:
 def test_no_jinja_is_left(variant: Path) -> None:
     leftover = re.compile(r"(?<!\$)\{\{|\{%|\{#")
     for path in files(variant):
-        # The project's own, of its mails.
+        # These are templates of the project itself, for its mails.
         assert path.suffix == ".j2" or not leftover.search(path.read_text(encoding="utf-8")), path
         assert path.suffix != ".jinja"
         assert "{" not in str(path.relative_to(variant))
@@ -132,5 +132,5 @@ def test_lines_end_as_containers_need_it_whatever_git_is_set_to(project: Path, t
 
 
 def test_rendering_twice_is_identical(render: Render) -> None:
-    # Two sets of answers that say the same are rendered apart.
+    # These answers mean the same, but are rendered separately.
     assert contents(render()) == contents(render(license="MIT"))

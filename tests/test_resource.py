@@ -1,4 +1,4 @@
-"""`make resource`, as its users type it: what it adds is right, and what it refuses leaves no trace."""
+"""`make resource` adds correct code, and changes nothing when it refuses."""
 
 import re
 import shutil
@@ -15,7 +15,7 @@ from tests.resources import Resource, macro, refusals
 
 pytestmark = pytest.mark.slow
 
-# Every type, every suffix, every kind of access, of key and of parent, each referring to the one before it.
+# These cover every type, suffix and kind of access, key and parent. Each one refers to the one before it.
 RESOURCES = [
     Resource("category", "name:str(50)!^~ parent:ref(category)? rank:int=0", "public"),
     Resource(
@@ -57,7 +57,7 @@ def add(
 
 
 def add_all(project: Path) -> None:
-    """The project's own check passes with them: see test_pipelines.py."""
+    """Adds all of them. test_pipelines.py runs the project's own check with them."""
     for each in RESOURCES:
         output = add(project, each.name, each.fields, each.access, key=each.key, parent=each.parent)
         assert output.startswith(f"Added {each.name}:\n")
@@ -88,17 +88,17 @@ OF_THE_MOMENT = {{"id", "created_at", "updated_at"}}
 async def test_the_example(admin: AsyncClient, session: AsyncSession) -> None:
     await create_user(session, id=UUID(SENT["customer_id"]))
 
-    answer = await admin.post("/invoices", json=SENT)
+    response = await admin.post("/invoices", json=SENT)
 
-    assert answer.status_code == 201
-    assert list(answer.json()) == list(ANSWERED)
-    assert {{k: v for k, v in answer.json().items() if k not in OF_THE_MOMENT}} == {{
+    assert response.status_code == 201
+    assert list(response.json()) == list(ANSWERED)
+    assert {{k: v for k, v in response.json().items() if k not in OF_THE_MOMENT}} == {{
         k: v for k, v in ANSWERED.items() if k not in OF_THE_MOMENT
     }}
     assert (await admin.post("/invoices", json=SENT)).status_code == 409
     assert (await admin.post("/invoices", json=SENT | {{"number": "2", "total": "1.234"}})).status_code == 422
     page = await admin.get("/invoices", params={{"search": "2026", "sort_by": "due", "limit": 10}})
-    assert page.json()["items"] == [answer.json()]
+    assert page.json()["items"] == [response.json()]
 """
 
 

@@ -1,4 +1,4 @@
-"""Rules over several fields: what is accepted keeps its own tests, what is refused gets a sentence, and rules live."""
+"""Rules over several fields have tests in the project, and change with the resource; wrong ones are refused."""
 
 import re
 import shutil
@@ -116,7 +116,7 @@ def test_rules_that_are_accepted_are_rendered_as_ruff_leaves_them(tmp_path: Path
     run("ruff", "check", "--no-cache", "--output-format=concise", ".", cwd=tmp_path)
 
 
-# --- What lists call their parameters.
+# --- The names of list parameters
 
 PARAMETERS = ["page", "limit", "count", "search", "sort_by", "sort_order", "after", "expand", "format", "due__gte"]
 
@@ -135,9 +135,9 @@ def accepted(name: str, project: Path) -> str:
     return macro("fields", "fields_fault")(f"{name}:int", "thing", "signed-in", str(project))
 
 
-# --- In a project.
+# --- In a project
 
-# Every type that can be in a rule, compared by every sign, and all kinds of access.
+# These cover every type that a rule can have, every comparison, and all kinds of access.
 EVERY_TYPE = {
     "measure": (
         "public",
@@ -184,7 +184,7 @@ def test_rules_live_with_their_fields(clone: Path, tmp_path: Path, database: str
 
 
 def assert_migrated(project: Path) -> None:
-    """The migrations bring all of the models to the database, and back."""
+    """Migrates up, down and up again, and requires that the database then matches the models."""
     for target in ("migrate-up", "migrate-down", "migrate-up"):
         run("make", target, cwd=project)
     assert "are the same: nothing was written" in run("make", "migrate-create", "name=more", cwd=project, status=2)

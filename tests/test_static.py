@@ -1,4 +1,4 @@
-"""Every file that has a linter passes it, strictly and as rendered, for each pair of choices."""
+"""Every file that has a linter passes it as rendered, strictly, for each pair of choices."""
 
 import json
 import sys
@@ -22,7 +22,7 @@ for module in walk_packages(app.__path__, "app."):
 """
 
 
-# The loop of `make test-quick` has the profiles; pairs take their time.
+# `make test-quick` runs the profiles only, since the pairs take long.
 VARIANTS = [pytest.param(answers, id=name) for name, answers in PROFILES.items()] + [
     pytest.param(answers, id=name, marks=pytest.mark.slow) for name, answers in PAIRWISE.items()
 ]
@@ -36,7 +36,7 @@ def variant(request: pytest.FixtureRequest, render: Render) -> Path:
 
 @pytest.fixture(scope="session")
 def mypy_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What is known of the libraries, which are the same for all."""
+    """Returns a cache of the libraries, which are the same for all variants."""
     return tmp_path_factory.mktemp("mypy")
 
 
@@ -45,9 +45,9 @@ def test_types_are_strict(variant: Path, mypy_cache: Path) -> None:
 
 
 def test_every_public_name_has_a_docstring(clone: Path, tmp_path: Path) -> None:
-    """But `__call__` of middleware, whose class has one and whose signature is ASGI's, and `create` of a service.
+    """Except `__call__` of middleware, whose class has one and whose signature is ASGI's, and `create` of a service.
 
-    That one is where projects write their own rules first, and a line there would conflict with theirs in an update.
+    Projects write their own rules there first, and a docstring would conflict with these rules in an update.
     """
     project = releases.render(clone, tmp_path / "backend", "HEAD", **PROFILES["full"])
     invoice = {"kind": "resource", "resource": "invoice", "access": "owner", "fields": "number:str(20) state:enum(a,b)"}
@@ -92,7 +92,7 @@ def test_the_dockerfiles_lint(variant: Path) -> None:
 
 def test_the_compose_files_follow_their_schema(variant: Path, tmp_path: Path) -> None:
     for path in (variant / "docker").glob("*.yml"):
-        # The tags of compose, which the checker does not know, say what happens to a value, not what it is.
+        # The checker does not know the tags of Compose, which do not change the type of a value.
         (tmp_path / path.name).write_text(path.read_text("utf-8").replace("!reset ", ""), "utf-8")
 
     run("check-jsonschema", "--builtin-schema", "vendor.compose-spec", *map(str, tmp_path.iterdir()), cwd=tmp_path)

@@ -1,4 +1,4 @@
-"""A project that strayed from its template finds back: single files, and the record of where it came from."""
+"""A project that has diverged can restore single files, and the record of its template."""
 
 import json
 import re
@@ -88,7 +88,7 @@ def adopt(project: Path, template: Path | str = "", *, status: int = 0, **variab
 
 
 def test_a_copy_without_a_record_gets_that_of_the_nearest_version(template: Path, tmp_path: Path) -> None:
-    project = render_version(template, tmp_path / "backend", MOVES, mail="none")  # as what no file shows
+    project = render_version(template, tmp_path / "backend", MOVES, mail="none")  # no file shows this answer
     with (project / GUIDE).open("a") as guide:
         guide.write("Ours.\n")
     (project / NEW).unlink()

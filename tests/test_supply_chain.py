@@ -1,4 +1,4 @@
-"""What a rendered backend takes from others: tested at both ends of what it allows, listed, and looked up."""
+"""The dependencies of a rendered backend work in their oldest and newest versions, are listed, and are audited."""
 
 import json
 import os
@@ -16,7 +16,7 @@ import pytest
 
 from tests.conftest import Render, run, uv
 
-# A floor, and nothing else.
+# A minimum version, and nothing else.
 FLOOR = re.compile(r"[a-z0-9-]+(\[[a-z0-9,-]+\])?>=[0-9a-z.]+")
 
 
@@ -42,7 +42,7 @@ def locked(render: Render, tmp_path: Path) -> Path:
     return project
 
 
-# Between them they have every dependency, and the second has its driver alone that the first has not.
+# Together, these have every dependency. The second one differs from the first only in its driver.
 ALL = {"full": ({"profile": "full"}, ""), "sqlite": ({"profile": "minimal", "database": "sqlite"}, "tests/integration")}
 
 
@@ -83,7 +83,7 @@ def test_the_list_of_what_is_inside_names_each_locked_package(locked: Path) -> N
 
 
 class Vulnerabilities(BaseHTTPRequestHandler):
-    """Answers as the public database does, of which nothing can be asked here. `known` are the vulnerable packages."""
+    """Responds as the public database does, which tests must not depend on. `known` has the vulnerable packages."""
 
     known: set[str] = set()  # noqa: RUF012 (each test has a class of its own)
 
@@ -109,7 +109,7 @@ class Vulnerabilities(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def database(request: pytest.FixtureRequest) -> Iterator[str]:
-    """The address of a database that knows what the test's parameter names."""
+    """Yields the address of a database that knows the vulnerable packages of the test's parameter."""
     handler = type("Handler", (Vulnerabilities,), {"known": request.param})
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()

@@ -1,4 +1,4 @@
-"""`make update-undo` returns to before the update, and loses nothing that people wrote since."""
+"""`make update-undo` restores the state before the update, and loses nothing that people wrote since."""
 
 import shutil
 import signal

@@ -1,4 +1,4 @@
-"""`make update` and its like, as their users type them, from what is here to releases that only these tests know."""
+"""`make update` and related targets update from the working tree to releases that only these tests have."""
 
 import os
 import re
@@ -17,7 +17,7 @@ from tests.releases import NOW, answers, conflicts, contents, edit, render, sour
 
 pytestmark = pytest.mark.slow
 
-# A release that adds, changes and removes, one that moves, one that fails midway, and one that Ctrl-C stops midway.
+# A release that changes files, one that moves them, one that fails midway, and one that Ctrl-C stops midway.
 CHANGES, MOVES, FAILS, STOPS = "v1001.0.0", "v1002.0.0", "v1003.0.0", "v1004.0.0"
 ANSWERS = ".copier-answers.yml"
 MOVED, MOVED_TO = "app/middleware/routes.py", "app/middleware/paths.py"
@@ -87,7 +87,7 @@ def release(template: Path, version: str) -> None:
 
 @pytest.fixture(scope="module")
 def known(template: Path, installed: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A project of what is here, which knows of the later releases; copy it before you write."""
+    """Returns a project of the working tree, whose template has the later releases. Copy it before you write."""
     project = render(template, tmp_path_factory.mktemp("known") / "backend")
     lend_environment(installed, project)
     run("make", "install", cwd=project)
@@ -136,7 +136,7 @@ def test_what_is_shown_before_is_what_happens(project: Path) -> None:
 
 
 def untimed(text: str) -> str:
-    """A migration is named by the second in which it was written."""
+    """Removes the times in the names of migrations."""
     return re.sub(r"\d{8}_\d{6}_", "", text)
 
 
@@ -169,7 +169,7 @@ METHOD = """
 
 
 def invoiced(project: Path) -> Path:
-    """With a resource that the project changed."""
+    """Adds a resource, and changes it."""
     run("make", "resource", "name=invoice", "fields=number:str(20)! customer:ref(user)", cwd=project)
     with (project / SERVICE).open("a") as file:
         file.write(METHOD)
@@ -302,14 +302,14 @@ def test_an_update_that_ends_midway_changes_nothing(project: Path, version: str,
     assert run("git", "status", "--porcelain", cwd=project) == ""
 
 
-# Where an update is killed, as parts of the time that it takes.
+# The moments at which an update is killed, as fractions of its duration.
 POINTS = [number / 21 for number in range(1, 21)]
 SAMPLED = {POINTS[6], POINTS[13]}
 
 
 @pytest.fixture(scope="module")
 def updated(known: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[float, dict[str, bytes]]:
-    """How long an update takes, and what it makes of a project with a resource."""
+    """Returns how long an update of a project with a resource takes, and the resulting files."""
     project = invoiced(copy(known, tmp_path_factory.mktemp("updated") / "backend"))
     start = time.monotonic()
     update(project, CHANGES)
@@ -317,7 +317,7 @@ def updated(known: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[floa
 
 
 def without_names(files: dict[str, bytes]) -> dict[str, bytes]:
-    """But for the numbers of migrations, which are drawn."""
+    """Returns the files without the migrations, whose IDs are random."""
     return {name: text for name, text in files.items() if not name.startswith("alembic/versions/")}
 
 
@@ -364,7 +364,7 @@ def test_nothing_newer_is_said_and_changes_nothing(template: Path, known: Path, 
     commit(project)
 
     for target in ("update-check", "update"):
-        # Before it, where there is no uv, that one is fetched.
+        # Without uv, the target first fetches it.
         assert run("make", target, cwd=project).endswith(f"The project is at {STOPS}: nothing is newer.\n")
     assert update(project, NOW) == f"The project is at {STOPS}: {NOW} is not newer.\n"
     assert run("git", "status", "--porcelain", cwd=project) == ""
@@ -417,7 +417,7 @@ def test_what_cannot_be_updated_gets_one_sentence_and_nothing_changes(project: P
     commit(project)
     assert "has no version v7: it has v1004.0.0, v1003.0.0" in update(project, "v7", status=2)
     (project / "mine.txt").write_text("mine\n")
-    # Git may have something to say without failing.
+    # Git may print messages without failing.
     traced = run("make", "update", f"version={CHANGES}", cwd=project, status=2, environment={"GIT_TRACE": "1"})
     assert "not committed (mine.txt): commit or stash them first." in traced
     (project / "mine.txt").unlink()
@@ -437,7 +437,7 @@ def github(project: Path) -> str:
 
 
 def gitlab(project: Path) -> str:
-    """Pushes to where the project was cloned from, for the address that GitLab has."""
+    """Returns the script of the job, which pushes to the origin of the project instead of GitLab."""
     script = "\n".join(yaml.safe_load((project / ".gitlab-ci.yml").read_text())["update"]["script"])
     return re.sub(r'"https://\S+"', "origin", script)
 
@@ -453,7 +453,7 @@ def test_a_pipeline_pushes_an_update_and_asks_for_its_merge(
     run("git", "remote", "add", "origin", str(remote), cwd=project)
     (remote / "hooks/pre-receive").write_text('#!/bin/sh\necho "$GIT_PUSH_OPTION_0" >> asked\n')
     (remote / "hooks/pre-receive").chmod(0o755)
-    # What stands in for GitHub's own command says what it was asked.
+    # This stand-in for GitHub's command records its arguments.
     (tmp_path / "gh").write_text(f'#!/bin/sh\necho "$1 $2" >> {remote}/asked\n')
     (tmp_path / "gh").chmod(0o755)
     environment = {"RUNNER_TEMP": str(tmp_path), "PATH": f"{tmp_path}:{os.environ['PATH']}", "version": CHANGES}

@@ -1,4 +1,4 @@
-"""Projects of every release, with what people do to them, become what is here, and lose nothing.
+"""Projects of every release, with typical edits, are updated to the working tree and lose nothing.
 
 `make bench-updates` runs all of it and keeps the figures; a sample of each set of edits is in `make test`.
 """
@@ -39,7 +39,7 @@ class Measure:
     release: str
     profile: str
     edits: str
-    made: int  # edits
+    made: int  # number of edits
     kept: int
     false_conflicts: list[str]  # files whose edits touch no line that the template changed
     true_conflicts: list[str]
@@ -56,7 +56,7 @@ def every() -> list[tuple[str, str, str]]:
 
 
 def sampled() -> list[Any]:
-    """All cases, of which each push runs one of each set of edits, and an untouched project of each release."""
+    """Returns all cases. Each push runs one of each set of edits, and an untouched project of each release."""
     cases = {name: [case for case in every() if case[0] == name] for name in SETS}
     chosen = [cases[name][5 * number % len(cases[name])] for number, name in enumerate(SETS)]
     chosen += [
@@ -117,7 +117,7 @@ def test_an_update_keeps_what_was_done_to_the_project(
 
 
 def told_apart(project: Path, edits: Edits) -> tuple[list[str], list[str]]:
-    """The files in conflict: those where no lines touch, and those where they do."""
+    """Returns the files in conflict: those without adjacent lines, and those with them."""
     false: list[str] = []
     true: list[str] = []
     for name in conflicts(project):
@@ -134,6 +134,6 @@ def stage(project: Path, number: int, name: str) -> str:
 
 
 def others(project: Path, edits: Edits) -> Mapping[str, bytes]:
-    """The files that nobody edited."""
+    """Returns the files that nobody edited."""
     found = contents(project, README, "uv.lock", *edits.files)
     return {name: text for name, text in found.items() if not edits.resource or "note" not in name}

@@ -1,4 +1,4 @@
-"""The sets of answers that differ in what they render, read from copier.yml so that a new choice is tested at once."""
+"""Lists sets of answers that render differently, read from copier.yml, so that a new choice is tested at once."""
 
 from collections.abc import Iterator, Sequence
 from itertools import chain
@@ -18,13 +18,13 @@ _jinja = Environment(autoescape=False)  # noqa: S701 (judges answers, renders no
 
 
 def choices(question: str) -> list[Any]:
-    """The values that copier.yml knows for a question."""
+    """Returns the values that copier.yml has for a question."""
     given = TEMPLATE[question]["choices"]
     return [_value(choice) for choice in (given.values() if isinstance(given, dict) else given)]
 
 
 def is_possible(answers: Answers) -> bool:
-    """Whether no choice among these is one that copier.yml refuses beside the others."""
+    """Whether copier.yml accepts these answers together."""
     return not any(
         _jinja.from_string(rule).render(answers)
         for rule in chain.from_iterable(_rules(name, value) for name, value in answers.items())
@@ -58,7 +58,7 @@ SHORT = {"project_name": "a", "project_slug": "a", "description": "a", "author_n
 UNICODE = {"project_name": "Überfluß & Söhne's 🎤", "description": "100% «Ы» 数", "author_name": "O'Brien, 日本"}
 YAML_WORDS = {"project_name": "null", "description": "yes: no", "author_name": "1.0"}
 
-# Every question with choices; where several may be chosen, each of them is there or not.
+# Every question with choices. If several may be chosen, each choice is a factor of its own.
 FACTORS: list[tuple[str, list[Any]]] = [
     factor
     for name in TEMPLATE
@@ -68,14 +68,14 @@ FACTORS: list[tuple[str, list[Any]]] = [
 
 
 def answers_of(row: Sequence[Any]) -> Answers:
-    """A row has a value for each factor, or for the first of them."""
+    """Returns the answers of a row, which has a value for each factor, or for the first ones."""
     answers: Answers = {}
     for (name, _), value in zip(FACTORS, row, strict=False):
         answers[name] = answers.get(name, []) + value if _is_list(name) else value
     return answers
 
 
-# Each pair of choices that may go together is in one of these at least.
+# Each possible pair of choices is in at least one of these.
 PAIRWISE = {
     f"pair-{number}": answers_of(row)
     for number, row in enumerate(
@@ -83,12 +83,12 @@ PAIRWISE = {
     )
 }
 
-# Those that we have names for; their own suites are run.
+# The named sets, whose projects run their own tests.
 PROFILES: dict[str, Answers] = {name: {"profile": name} for name in choices("profile")} | {
     "sqlite-tasks": {"profile": "minimal", "database": "sqlite", "cache": "valkey", "tasks": "taskiq", "mail": "smtp"},
 }
 
-# The choice that adds nothing.
+# The choices that add nothing.
 NONE: Answers = {
     "database": "postgresql",
     "cache": "none",

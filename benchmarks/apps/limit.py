@@ -73,7 +73,7 @@ async def lifespan(app: Starlette) -> AsyncIterator[None]:
         yield
 
 
-def answer(data: object, status: int = 200) -> Response:
+def json_response(data: object, status: int = 200) -> Response:
     return Response(orjson.dumps(data, default=str, option=orjson.OPT_UTC_Z), status, media_type="application/json")
 
 
@@ -90,7 +90,7 @@ async def current_user(request: Request) -> dict[str, Any]:
 
 
 async def health(_: Request) -> Response:
-    return answer({"status": "healthy"})
+    return json_response({"status": "healthy"})
 
 
 async def login(request: Request) -> Response:
@@ -104,11 +104,13 @@ async def login(request: Request) -> Response:
     token = secrets.token_urlsafe(32)
     digest = sha256(token.encode()).hexdigest()
     await pool.execute(INSERT_REFRESH, uuid4(), uuid4(), user["id"], digest, now + timedelta(days=30))
-    return answer({"access_token": jwt.encode(claims, KEY, "HS256"), "refresh_token": token, "token_type": "bearer"})
+    return json_response(
+        {"access_token": jwt.encode(claims, KEY, "HS256"), "refresh_token": token, "token_type": "bearer"}
+    )
 
 
 async def get_me(request: Request) -> Response:
-    return answer(await current_user(request))
+    return json_response(await current_user(request))
 
 
 async def list_articles(request: Request) -> Response:
@@ -128,7 +130,7 @@ async def list_articles(request: Request) -> Response:
     totals = [item.pop("total", None) for item in items]
     total = None if after else totals[0] if totals else 0
     last = items[limit - 1] if len(items) > limit else None
-    return answer(
+    return json_response(
         {
             "items": items[:limit],
             "total": total,
@@ -147,7 +149,7 @@ async def create_article(request: Request) -> Response:
     except ValidationError:
         raise HTTPException(422) from None
     values = (uuid4(), data.title, data.body, data.views, data.published_at)
-    return answer(dict(await request.app.state.pool.fetchrow(INSERT, *values)), 201)
+    return json_response(dict(await request.app.state.pool.fetchrow(INSERT, *values)), 201)
 
 
 async def update_article(request: Request) -> Response:
@@ -159,14 +161,14 @@ async def update_article(request: Request) -> Response:
     row = await request.app.state.pool.fetchrow(UPDATE, request.path_params["article_id"], data.title)
     if row is None:
         raise HTTPException(404)
-    return answer(dict(row))
+    return json_response(dict(row))
 
 
 async def get_article(request: Request) -> Response:
     row = await request.app.state.pool.fetchrow(GET, request.path_params["article_id"])
     if row is None:
         raise HTTPException(404)
-    return answer(dict(row))
+    return json_response(dict(row))
 
 
 app = Starlette(

@@ -12,12 +12,12 @@ from app.migrations.options import OPTIONS
 
 
 def run(connection: Connection) -> None:
-    # SQLite changes a table by making it anew.
+    # SQLite changes a table by creating it again.
     batch = connection.dialect.name == "sqlite"
     context.configure(
         connection=connection,
         render_as_batch=batch,
-        # What one of them leaves behind outside of a transaction is recorded before the next one runs.
+        # A migration that works outside of a transaction is recorded before the next one runs.
         transaction_per_migration=True,
         **OPTIONS,
     )

@@ -1,6 +1,6 @@
-"""Where the API of this project is, and what signing in takes: its owner may change both.
+"""Holds where the API of this project is, and how a client signs in: the owner may change both.
 
-No other file of the tests says it. The form of errors is in `errors.py`, and a user in `factories/user_factory.py`.
+No other file of the tests says so. The form of errors is in `errors.py`, and a user in `factories/user_factory.py`.
 """
 
 from typing import Any
@@ -26,11 +26,11 @@ LOGIN_FIELD = "username"
 
 
 def credentials(email: str, password: str) -> dict[str, Any]:
-    """The arguments with which a client sends them to LOGIN."""
+    """Returns the arguments with which a client sends them to LOGIN."""
     fields = {LOGIN_FIELD: email, "password": password}
     return {"json": fields} if LOGIN_TYPE == "application/json" else {"data": fields}
 
 
 def bearer(signed_in: Response) -> dict[str, str]:
-    """The headers of whoever signed in with this response."""
+    """Returns the headers of the user who got this response to a sign-in."""
     return {"Authorization": f"Bearer {signed_in.json()['access_token']}"}

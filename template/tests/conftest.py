@@ -1,7 +1,7 @@
-"""The tests run on a database of their own: of TEST_DATABASE_URL, else a fresh one that is gone afterwards.
+"""The tests run on a database of their own: on TEST_DATABASE_URL, or else on a fresh server that is removed afterwards.
 
-No setting of the shell or of `.env` is looked at, so no test can reach a developer's data. Every worker makes its own
-database there, migrates it, and drops it at the end; every test is rolled back.
+The settings of the shell and of `.env` are ignored, so that no test can reach a developer's data. Every worker creates
+its own database there, migrates it, and drops it at the end; every test is rolled back.
 """
 
 import os
@@ -46,9 +46,9 @@ _servers = ExitStack()
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Starts the server once; with xdist the workers find its address in their environment."""
+    """Starts the server once; with xdist, the workers find its address in their environment."""
     for number in ENDS:
-        signal.signal(number, signal.default_int_handler)  # whatever ends us, what we started ends as by Ctrl-C
+        signal.signal(number, signal.default_int_handler)  # each signal ends what we started, as Ctrl-C does
     if not hasattr(config, "workerinput") and "TEST_DATABASE_URL" not in os.environ:
         os.environ["TEST_DATABASE_URL"] = database_server.start(_servers)
     for name, folder, start in SERVICES:
@@ -57,7 +57,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def use_service(name: str, folder: str, start: Callable[[Path], AbstractContextManager[str]]) -> None:
-    """The one of `TEST_`, else a fresh one. Unlike the database it is shared by all workers."""
+    """Uses the service of `TEST_`, or else a fresh one. Unlike the database, all workers share it."""
     if f"TEST_{name}" not in os.environ:
         directory = tempfile.mkdtemp(prefix=f"{folder}-")
         _servers.callback(shutil.rmtree, directory, ignore_errors=True)
@@ -76,7 +76,7 @@ def anyio_backend() -> str:
 
 @pytest.fixture(scope="session")
 async def database_url(anyio_backend: str, worker_id: str) -> AsyncIterator[str]:
-    """A migrated database of this worker alone."""
+    """Yields the URL of a migrated database that only this worker uses."""
     url = await database_server.create(worker_id)
     await migrate(url)
     yield url
@@ -84,7 +84,7 @@ async def database_url(anyio_backend: str, worker_id: str) -> AsyncIterator[str]
 
 
 async def migrate(url: str, revision: str = "head", ini: Path = ROOT / "alembic.ini") -> None:
-    """What `alembic upgrade` does, or `alembic downgrade` when the revision is `base` or a number of steps, as `-1`."""
+    """Runs `alembic upgrade`, or `alembic downgrade` if the revision is `base` or a number of steps, such as `-1`."""
     move = command.downgrade if revision == "base" or revision.startswith("-") else command.upgrade
     config = Config(ini)
 
@@ -103,12 +103,12 @@ def settings(database_url: str) -> Settings:
 
 @event.listens_for(ReadOnlySession, "do_orm_execute")
 def _mark_statement(state: ORMExecuteState) -> None:
-    """Sessions of a test share one connection, so that what only reads is marked statement by statement."""
+    """Marks each statement of a session that only reads, since the sessions of a test share one connection."""
     state.update_execution_options(**READ_ONLY)
 
 
 class RolledBackDatabase(Database):
-    """Hands out sessions on one connection, whose transaction the test rolls back at its end."""
+    """Returns sessions on one connection, whose transaction the test rolls back at its end."""
 
     def __init__(self, settings: Settings, connection: AsyncConnection) -> None:
         super().__init__(settings)
@@ -137,7 +137,7 @@ async def session(database: Database) -> AsyncIterator[AsyncSession]:
 
 @pytest.fixture
 def statements() -> Iterator[list[str]]:
-    """The statements that were sent to the database."""
+    """Yields a list that collects the statements that are sent to the database."""
     sent: list[str] = []
 
     def note(_: object, __: object, statement: str, *___: object) -> None:
@@ -162,7 +162,7 @@ def application(settings: Settings) -> FastAPI:
 
 @pytest.fixture
 def app(application: FastAPI, settings: Settings, database: Database) -> FastAPI:
-    """The application, with what a test may have changed in it set back."""
+    """Returns the application, and resets what an earlier test may have changed in it."""
     application.state.settings = settings
     application.state.providers = Providers(settings)
     application.state.providers.database = database
@@ -171,7 +171,7 @@ def app(application: FastAPI, settings: Settings, database: Database) -> FastAPI
 
 @pytest.fixture
 def providers(app: FastAPI) -> Providers:
-    """What requests share in this test alone; a test may replace any of it."""
+    """Returns what the requests of this test share; a test may replace any of it."""
     providers: Providers = app.state.providers
     return providers
 
@@ -185,7 +185,7 @@ async def client(app: FastAPI) -> AsyncIterator[AsyncClient]:
 
 @pytest.fixture
 def deliver(providers: Providers) -> Callable[[], Awaitable[list[Outcome]]]:
-    """Delivers what the outbox holds, now, and returns what became of each message."""
+    """Returns a function that delivers what the outbox holds now, and returns the outcome of each message."""
     return providers.outbox.deliver
 
 
@@ -194,7 +194,7 @@ SignIn = Callable[[Role], Awaitable[AsyncClient]]
 
 @pytest.fixture
 async def sign_in(app: FastAPI, providers: Providers, database: Database) -> AsyncIterator[SignIn]:
-    """Makes a user of a role and gives a client with its access token."""
+    """Yields a function that creates a user with a role, and returns a client with the access token of that user."""
     async with AsyncExitStack() as clients:
 
         async def sign_in(role: Role) -> AsyncClient:

@@ -1,16 +1,16 @@
-"""The environment of the tests and of every process that they start, which nothing of a developer's leaks into."""
+"""Keeps the developer's settings out of the environment of the tests and of every process that they start."""
 
 import os
 
-# Clients of our own servers would ask them.
+# Clients would send even the requests to our own servers through these proxies.
 PROXIES = {"HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"}
 
-# What libraries read for themselves: asyncpg, OpenTelemetry, Sentry and Uvicorn.
+# Variables that libraries read by themselves: asyncpg, OpenTelemetry, Sentry and Uvicorn.
 PREFIXES = ("PG", "OTEL_", "SENTRY_", "UVICORN_")
 
 
 def clean_environment() -> None:
-    """Names of settings may be written in lower case as well."""
+    """Removes all settings. Their names may be written in lower case as well."""
     os.environ |= {"ENV_FILE": os.devnull, "SECRETS_DIRECTORY": os.devnull}
     from app.core.config import Settings  # noqa: PLC0415 (the module reads ENV_FILE and SECRETS_DIRECTORY when it is imported)
 

@@ -1,4 +1,4 @@
-"""The form of errors, which the owner of this project may change. No other file of the tests knows it."""
+"""Reads errors in their format, which the owner of this project may change. No other file of the tests knows it."""
 
 from dataclasses import dataclass, replace
 from typing import Any
@@ -6,13 +6,13 @@ from typing import Any
 from httpx2 import Response
 
 MEDIA_TYPE = "application/json"
-# As the documentation calls them.
+# The names of the format in the OpenAPI document.
 MODEL, MODEL_OF_422 = "ErrorResponse", "ValidationErrorResponse"
 
 
 @dataclass(frozen=True)
 class Error:
-    """What an error says, whatever its form."""
+    """The content of an error, whatever its format."""
 
     status: int
     message: str
@@ -22,7 +22,7 @@ class Error:
 
 
 def read(response: Response) -> Error:
-    """Fails if its form is another one."""
+    """Returns the error in this response. Fails if it has another format."""
     body = response.json()
     assert set(body) - {"errors"} == {"message", "detail", "status_code", "request_id"}
     errors = body.get("errors")
@@ -31,7 +31,7 @@ def read(response: Response) -> Error:
 
 
 def assert_error(response: Response, status: int) -> None:
-    """This status, in the one form."""
+    """Requires an error with this status, in the common format."""
     error = read(response)
     assert (response.status_code, error.status) == (status, status)
     assert response.headers["Content-Type"] == MEDIA_TYPE
@@ -40,15 +40,15 @@ def assert_error(response: Response, status: int) -> None:
 
 
 def detail(response: Response) -> Any:
-    """What it says beyond its status."""
+    """Returns the detail of the error."""
     return read(response).detail
 
 
 def wrong_fields(response: Response) -> list[str]:
-    """The fields that it refuses."""
+    """Returns the names of the fields that it refuses."""
     return read(response).wrong_fields or []
 
 
 def said(response: Response) -> Error:
-    """All that it says, except for which request it answers."""
+    """Returns all that the response says, except for the ID of its request."""
     return replace(read(response), request_id=None)

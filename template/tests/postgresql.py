@@ -1,4 +1,4 @@
-"""The databases of the tests, on the server of TEST_DATABASE_URL, else on a fresh one that is gone afterwards."""
+"""Creates the tests' databases on the server of TEST_DATABASE_URL, or on a fresh one that is removed afterwards."""
 
 import os
 import shutil
@@ -18,7 +18,7 @@ from app.core.config import Settings
 from scripts.local_postgres import local_postgres
 from scripts.ports import free_port
 
-# A URL in the forms in which it may come, and in the one that is used.
+# The accepted forms of a URL, and the form that is used.
 URL = "postgresql+asyncpg://a:b@c/d"
 URLS = {
     "postgresql://a:b@c/d": URL,
@@ -37,7 +37,7 @@ URLS = {
     "postgresql://a:b@%2Frun%2Fx%3Ay:1/d": "postgresql+asyncpg://a:b@/d?host=%2Frun%2Fx%3Ay&port=1",
     "postgresql://a:b@localhost/d?host=/run/x:y": "postgresql+asyncpg://a:b@/d?host=%2Frun%2Fx%3Ay",
 }
-# A URL that cannot be used, and what the refusal must name.
+# URLs that cannot be used, and what the refusal must name.
 WRONG_URLS = {
     "mysql://a:hunter2@c/d": "postgresql://",
     "postgresql://a:hunter2@c:hunter2/d": "postgresql://user",
@@ -49,10 +49,10 @@ WRONG_URLS = {
     "postgresql://a:hunter2@c/d?gssencmode=require": "gssencmode",
 }
 
-# What cannot run inside of a transaction, and waits for whoever holds a snapshot.
+# This cannot run inside of a transaction, and waits for every holder of a snapshot.
 ALONE = "CREATE INDEX CONCURRENTLY alone ON users (email)"
 
-# Inserts of users succeed, and the commit after them fails, which the client is told by this status.
+# Inserts of users succeed, the commit after them fails, and the client gets this status.
 REFUSED = 503
 REFUSE_COMMITS = (
     "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS "
@@ -62,7 +62,7 @@ REFUSE_COMMITS = (
 )
 ALLOW_COMMITS = ("DROP FUNCTION refuse CASCADE",)
 
-# Users of fuzz.example.com cannot be locked out: that is a conflict, and their passwords and all sessions stay.
+# Users of fuzz.example.com cannot be locked out: an attempt is a conflict, and their passwords and sessions stay.
 KEEP_USERS = (
     """
     CREATE FUNCTION keep_user() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
@@ -81,19 +81,19 @@ KEEP_USERS = (
 
 
 def start(stack: ExitStack) -> str:
-    """The URL of a server, which stops with the stack."""
+    """Starts a server that stops with the stack, and returns its URL."""
     directory = tempfile.mkdtemp(prefix="postgres-")
     stack.callback(shutil.rmtree, directory, ignore_errors=True)
     return stack.enter_context(local_postgres(Path(directory) / "data"))
 
 
 def unreachable() -> str:
-    """The URL of a database that is not there."""
+    """Returns the URL of a database that does not exist."""
     return f"postgresql+asyncpg://postgres@127.0.0.1:{free_port()}/none"
 
 
 async def create(name: str) -> str:
-    """The URL of a new, empty database."""
+    """Creates an empty database, and returns its URL."""
     server = make_url(Settings(DATABASE_URL=os.environ["TEST_DATABASE_URL"]).database_url)
     url = server.set(database=f"{server.database}_test_{name}_{os.getpid()}")
     await _administer(f'CREATE DATABASE "{url.database}"')
@@ -112,14 +112,14 @@ async def _administer(statement: str) -> None:
 
 
 class Service:
-    """A server of one suite alone, which that may freeze and crash."""
+    """A server for one suite, which may freeze and crash it."""
 
     def __init__(self, data: Path, url: str) -> None:
         self.data = data
         self.url = Settings(DATABASE_URL=SecretStr(url)).database_url
 
     def processes(self) -> list[psutil.Process]:
-        """The postmaster and its children, any of which may end by itself at any moment."""
+        """Returns the postmaster and its children, any of which may end at any moment."""
         postmaster = psutil.Process(int((self.data / "postmaster.pid").read_text().splitlines()[0]))
         return [postmaster, *postmaster.children(recursive=True)]
 
@@ -133,7 +133,7 @@ class Service:
             process.resume()
 
     def crash(self) -> None:
-        """Kills one backend, upon which PostgreSQL ends all others, recovers and goes on."""
+        """Kills one backend: PostgreSQL then ends all others, recovers and continues."""
         for process in self.processes()[1:]:
             with suppress(psutil.NoSuchProcess):
                 if "postgres: postgres" in " ".join(process.cmdline()):
@@ -143,7 +143,7 @@ class Service:
 
 @contextmanager
 def service() -> Iterator[Service]:
-    # Not a folder of pytest: other runs close that to the user that the server has where we are root.
+    # As root, the server runs as another user, for whom another run of pytest could make a folder of pytest unreadable.
     with tempfile.TemporaryDirectory(prefix="postgres-", ignore_cleanup_errors=True) as directory:
         data = Path(directory) / "data"
         with local_postgres(data) as url:

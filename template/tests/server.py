@@ -1,4 +1,4 @@
-"""A real server in a process of its own, for what an in-process client cannot show."""
+"""Runs a real server in a process of its own, for what an in-process client cannot show."""
 
 import os
 import subprocess
@@ -20,7 +20,7 @@ STOP_TIMEOUT = 100.0
 
 @dataclass(frozen=True)
 class Server:
-    """Where it is, and what may be done to it."""
+    """A running server: its port and its process."""
 
     port: int
     process: subprocess.Popen[bytes]
@@ -31,13 +31,13 @@ class Server:
 
     @property
     def address(self) -> str:
-        """Of its API."""
+        """The address of its API."""
         return f"{self.origin}{PREFIX}"
 
 
 @contextmanager
 def running_server(database_url: str, output: BinaryIO | None = None, /, **environment: str) -> Iterator[Server]:
-    """A server on this database, with these settings, which logs there."""
+    """Yields a server with this database and these settings, whose log goes to `output`."""
     port = free_port()
     settings = {"DATABASE_URL": database_url, "PORT": str(port)} | environment
     process = subprocess.Popen([sys.executable, "-m", "app"], env=os.environ | settings, stdout=output)
@@ -51,9 +51,9 @@ def running_server(database_url: str, output: BinaryIO | None = None, /, **envir
 
 
 def wait_for(address: str) -> None:
-    """Wait until a good response comes from this address.
+    """Waits until this address responds successfully.
 
-    Attempts are counted, not seconds: a machine that stands still for a minute takes none of them.
+    It counts attempts, not seconds, so that a machine that stands still for a minute uses none of them up.
     """
     for attempt in range(START_ATTEMPTS):
         try:

@@ -1,4 +1,4 @@
-"""The databases of the tests: files beside the one of TEST_DATABASE_URL, else in a folder that is gone afterwards."""
+"""Creates the tests' databases beside the file of TEST_DATABASE_URL, or else in a folder that is removed afterwards."""
 
 import os
 import shutil
@@ -12,7 +12,7 @@ from sqlalchemy import make_url
 
 from app.core.config import Settings
 
-# A URL in the forms in which it may come, and in the one that is used.
+# The accepted forms of a URL, and the form that is used.
 URL = "sqlite+aiosqlite:////data/app.db"
 URLS = {
     "sqlite:////data/app.db": URL,
@@ -21,7 +21,7 @@ URLS = {
     "sqlite:///app.db": "sqlite+aiosqlite:///app.db",
     "sqlite:///app.db?timeout=1": "sqlite+aiosqlite:///app.db?timeout=1",
 }
-# A URL that cannot be used, and what the refusal must name.
+# URLs that cannot be used, and what the refusal must name.
 WRONG_URLS = {
     "mysql://a:hunter2@c/d": "sqlite:///",
     "sqlite://": "sqlite:///",
@@ -29,10 +29,10 @@ WRONG_URLS = {
     "sqlite:///app.db?password=hunter2": "password",
 }
 
-# What cannot run inside of a transaction.
+# This cannot run inside of a transaction.
 ALONE = "VACUUM"
 
-# Inserts of users succeed, and the commit after them fails, which the client is told by this status.
+# Inserts of users succeed, the commit after them fails, and the client gets this status.
 REFUSED = 409
 REFUSE_COMMITS = (
     "CREATE TABLE refused (id INTEGER PRIMARY KEY, other INTEGER REFERENCES refused DEFERRABLE INITIALLY DEFERRED)",
@@ -40,7 +40,7 @@ REFUSE_COMMITS = (
 )
 ALLOW_COMMITS = ("DROP TRIGGER refuse", "DROP TABLE refused")
 
-# Users of fuzz.example.com cannot be locked out: that is a conflict, and their passwords and all sessions stay.
+# Users of fuzz.example.com cannot be locked out: an attempt is a conflict, and their passwords and sessions stay.
 KEEP_USERS = (
     "CREATE TRIGGER keep_user BEFORE UPDATE ON users WHEN OLD.email LIKE '%@fuzz.example.com' AND "
     "(NEW.role <> OLD.role OR NEW.is_active <> OLD.is_active OR NEW.deleted_at IS NOT NULL) "
@@ -53,19 +53,19 @@ KEEP_USERS = (
 
 
 def start(stack: ExitStack) -> str:
-    """The URL of a folder's first database; the folder goes with the stack."""
+    """Creates a folder that is removed with the stack, and returns the URL of a database in it."""
     directory = tempfile.mkdtemp(prefix="sqlite-")
     stack.callback(shutil.rmtree, directory, ignore_errors=True)
     return f"sqlite:///{directory}/test.db"
 
 
 def unreachable() -> str:
-    """The URL of a database that is not there."""
+    """Returns the URL of a database that does not exist."""
     return "sqlite+aiosqlite:////nowhere/none.db"
 
 
 async def create(name: str) -> str:
-    """The URL of a new, empty database."""
+    """Creates an empty database, and returns its URL."""
     url = make_url(Settings(DATABASE_URL=os.environ["TEST_DATABASE_URL"]).database_url)
     return url.set(database=f"{url.database}_{name}_{os.getpid()}").render_as_string()
 
@@ -77,7 +77,7 @@ async def drop(url: str) -> None:
 
 @dataclass(frozen=True)
 class Service:
-    """A database of one suite alone."""
+    """A database for one suite."""
 
     url: str
 

@@ -1,6 +1,6 @@
 """Waits for something to happen.
 
-Attempts are counted, not seconds: a machine that stands still for a minute takes none of them.
+It counts attempts, not seconds, so that a machine that stands still for a minute uses none of them up.
 """
 
 import asyncio
@@ -12,7 +12,7 @@ PAUSE = 0.05
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    """Raises TimeoutError if it does not become true."""
+    """Waits until the condition is true. Raises TimeoutError if it does not become true."""
     for _ in range(ATTEMPTS):
         if condition():
             return
@@ -21,7 +21,7 @@ async def until(condition: Callable[[], bool]) -> None:
 
 
 def block_until(condition: Callable[[], bool]) -> None:
-    """The same in a test without an event loop."""
+    """Does the same in a test without an event loop."""
     for _ in range(ATTEMPTS):
         if condition():
             return

@@ -13,7 +13,7 @@ from scripts.template.project import ANSWERS, ROOT, Origin
 
 ALIASES = {"gh:": "https://github.com/", "gl:": "https://gitlab.com/", "git+": ""}
 # Raised by reading moves.toml or behaviour.toml if the file is not valid.
-INVALID = (ValueError, KeyError, TypeError)
+CONTENT_ERRORS = (ValueError, KeyError, TypeError)
 RELEASE = re.compile(r"v?\d+(\.\d+)*(\.post\d+)?")
 
 
@@ -51,7 +51,7 @@ class Versions:
         text = self._run("show", "--end-of-options", f"{version}:moves.toml").stdout
         try:
             return [(inside(move["from"]), inside(move["to"])) for move in tomllib.loads(text).get("move", [])]
-        except INVALID:
+        except CONTENT_ERRORS:
             sys.exit(f"moves.toml of the template's {version} is not valid: tell those who maintain the template.")
 
     def moves_between(self, version: str, later: str) -> list[tuple[str, str]]:
@@ -67,7 +67,7 @@ class Versions:
         text = self._run("show", "--end-of-options", f"{version}:behaviour.toml").stdout
         try:
             return parsed(text)
-        except INVALID:
+        except CONTENT_ERRORS:
             sys.exit(f"behaviour.toml of the template's {version} is not valid: tell those who maintain the template.")
 
     def _run(self, *arguments: str) -> subprocess.CompletedProcess[str]:

@@ -1,4 +1,4 @@
-"""Users for tests. What a user has is said here, and in no other file of the tests."""
+"""Creates users for tests. No other file of the tests names the required fields of a user."""
 
 from itertools import count
 from typing import Any
@@ -10,14 +10,14 @@ from app.repository.user_repository import UserRepository
 
 PASSWORD = "correct horse battery"
 
-# A field that holds any text and that users may change themselves, for tests that change one.
+# A text field that users may change themselves, for tests that change a field.
 NAME = "full_name"
 
 _numbers = count(1)
 
 
 def user_fields(**fields: Any) -> dict[str, Any]:
-    """What a client sends; it differs in every field that must be unique."""
+    """Returns what a client sends to create a user. Every field that must be unique differs each time."""
     number = next(_numbers)
     body = {
         "email": f"user-{number}@test.example",
@@ -28,12 +28,12 @@ def user_fields(**fields: Any) -> dict[str, Any]:
 
 
 async def user_body(_: AsyncSession, /, **fields: Any) -> dict[str, Any]:
-    """The same in the form that the factories of resources have."""
+    """Returns the same. The factories of resources have this signature."""
     return user_fields(**fields)
 
 
 def user_row(**fields: Any) -> dict[str, Any]:
-    """What the database holds, with a password that nobody knows unless a hash is given."""
+    """Returns the values of a row. Nobody knows the password unless a hash is given."""
     body = user_fields()
     del body["password"]
     return {"password_hash": "none"} | body | fields

@@ -1,4 +1,4 @@
-"""A server and a database that a test may stop, freeze and kill."""
+"""Starts a server and a database that a test may stop, freeze and kill."""
 
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
@@ -53,7 +53,7 @@ def server(migrated: Service) -> Iterator[Server]:
 
 @asynccontextmanager
 async def signed_in(server: Server, **options: Any) -> AsyncIterator[AsyncClient]:
-    """As an administrator, with as many connections as it likes, and the patience that a busy machine needs."""
+    """Yields an administrator's client without a limit of connections, and with long timeouts for busy machines."""
     options |= {"timeout": PATIENCE, "limits": Limits(max_connections=None)}
     async with AsyncClient(base_url=server.address, **options) as client:
         client.headers |= bearer(await client.post(LOGIN, **credentials(**ADMIN)))
@@ -68,7 +68,7 @@ async def client(server: Server) -> AsyncIterator[AsyncClient]:
 
 @pytest.fixture
 async def patient_client(migrated: Service) -> AsyncIterator[AsyncClient]:
-    """Of a server that lets statements wait for longer than any test does."""
+    """Yields a client of a server that lets statements wait for longer than any test does."""
     limits = LIMITS | {"DB_STATEMENT_TIMEOUT": str(PATIENCE)}
     with running_server(migrated.url, **limits) as server:
         async with signed_in(server) as client:
@@ -76,5 +76,5 @@ async def patient_client(migrated: Service) -> AsyncIterator[AsyncClient]:
 
 
 def user_named(name: str) -> dict[str, Any]:
-    """What a client sends to create this user."""
+    """Returns what a client sends to create this user."""
     return user_fields(email=f"{name}@example.com")

@@ -1,4 +1,4 @@
-"""A project whose requests put messages, under writers and somebody who kills what it runs on."""
+"""Runs a project whose requests put messages into the outbox, while its processes are killed."""
 
 import asyncio
 import os
@@ -13,11 +13,11 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from tests.faults.conftest import LIMITS, PATIENCE
 from tests.faults.processes import Api, kill_now_and_then, rows
 
-# How many committed writes there shall be, and by how many writers: each has a key.
+# How many writes must be committed, and by how many writers. Each writer has a key.
 WRITES = int(os.environ.get("OUTBOX_WRITES", "300"))
 WRITERS = 10
 
-# What a killed process was delivering is free again after twice the time limit.
+# The messages that a killed process was delivering are free again after twice the time limit.
 QUICK = LIMITS | {"OUTBOX_TIMEOUT": "1", "OUTBOX_POLL": "1"}
 
 HANDLER = """
@@ -56,7 +56,7 @@ async def note_it(key: str, name: str, fails: bool, session: SessionDep) -> None
         raise ConflictError
 """
 
-# In this order they were delivered.
+# The IDs in `delivered` show the order in which the messages were delivered.
 TABLES = {
     "postgresql": (
         "CREATE TABLE written (name text PRIMARY KEY)",
@@ -80,7 +80,7 @@ def router(imports: str, put: str) -> str:
 
 @asynccontextmanager
 async def tables(engine: AsyncEngine) -> AsyncIterator[None]:
-    """Of what was written, and of what was delivered."""
+    """Creates tables for what was written and for what was delivered, and drops them afterwards."""
     async with engine.connect() as connection:
         for statement in TABLES[engine.dialect.name]:
             await connection.execute(text(statement))
@@ -92,7 +92,7 @@ async def tables(engine: AsyncEngine) -> AsyncIterator[None]:
 
 
 async def write_under_kills(api: Api, kills: Sequence[Callable[[], None]]) -> None:
-    """Until enough was acknowledged. Every now and then one of these happens."""
+    """Writes until enough was acknowledged. Now and then, one of `kills` is called."""
     acknowledged = 0
 
     async def write(client: AsyncClient, writer: int) -> None:

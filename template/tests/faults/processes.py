@@ -1,4 +1,4 @@
-"""Processes that are killed while something goes on, and come back."""
+"""Runs processes that are killed at work, and start again."""
 
 import asyncio
 import os
@@ -25,7 +25,7 @@ SEED = 23
 
 
 def project_with(folder: Path, files: dict[str, str]) -> Path:
-    """A copy of this project with these files."""
+    """Returns the folder of a copy of this project with these files."""
     shutil.copytree(ROOT / "app", folder / "app", ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / "pyproject.toml", folder)
     for name, written in files.items():
@@ -34,7 +34,7 @@ def project_with(folder: Path, files: dict[str, str]) -> Path:
 
 
 class Process:
-    """One that is killed and comes back."""
+    """A process that is started again when it is killed."""
 
     def __init__(self, folder: Path, command: Sequence[str], **environment: str) -> None:
         self._folder, self._command, self._environment = folder, command, environment
@@ -48,7 +48,7 @@ class Process:
             )
 
     def kill(self) -> None:
-        """With the processes that it has started; another one takes its place."""
+        """Kills it together with its child processes, and starts it again."""
         os.killpg(self._process.pid, 9)
         self._process.wait()
         self.start()
@@ -70,7 +70,7 @@ class Api(Process):
 
 
 async def kill_now_and_then(kills: Sequence[Callable[[], None]], done: Callable[[], int], total: int) -> None:
-    """Calls one of them each time that about a tenth more of it is done."""
+    """Calls one of `kills` each time that about another tenth of the total is done."""
     chance = random.Random(SEED)
     threshold = 0.0
     while (threshold := threshold + chance.uniform(0.05, 0.15) * total) < total:
@@ -79,7 +79,7 @@ async def kill_now_and_then(kills: Sequence[Callable[[], None]], done: Callable[
 
 
 async def rows(engine: AsyncEngine, statement: TextClause) -> Sequence[Any]:
-    """What the statement finds, once the database has recovered."""
+    """Returns the rows of the statement, once the database has recovered."""
     for _ in range(ATTEMPTS):
         with suppress(DBAPIError, OSError):
             async with engine.connect() as connection:

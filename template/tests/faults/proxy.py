@@ -1,17 +1,17 @@
-"""A line between the server and its database that a test may cut and silence."""
+"""Connects the server to its database through a proxy that a test may cut and silence."""
 
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Literal
 
-# The client asks for it with this word, and the database confirms it with the same.
+# The client asks for a commit with this word, and the database confirms it with the same word.
 COMMIT = b"COMMIT"
 Moment = Literal["asked", "confirmed"]
 
 
 class Proxy:
-    """Forwards what it gets, until a test has it do otherwise."""
+    """Forwards all data, until a test cuts or silences it."""
 
     def __init__(self, socket: str) -> None:
         self.cut_at_commit: Moment | None = None
@@ -21,7 +21,7 @@ class Proxy:
         self._writers: set[asyncio.StreamWriter] = set()
 
     def silence(self) -> None:
-        """Nothing arrives any more, and nobody is told."""
+        """Forwards nothing more, and closes no connection."""
         self._open.clear()
 
     def restore(self) -> None:
@@ -55,7 +55,7 @@ class Proxy:
 
 @asynccontextmanager
 async def running_proxy(socket: str, port: int) -> AsyncIterator[Proxy]:
-    """In front of the database that listens on this socket."""
+    """Yields a proxy in front of the database that listens on this socket."""
     proxy = Proxy(socket)
     server = await asyncio.start_server(proxy.connect, "127.0.0.1", port)
     yield proxy

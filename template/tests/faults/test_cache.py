@@ -1,4 +1,4 @@
-"""What clients see when the cache stops answering: nothing but what stands in SECURITY.md."""
+"""When the cache stops responding, clients see nothing but what SECURITY.md says."""
 
 import asyncio
 import json
@@ -32,13 +32,13 @@ def valkey(tmp_path: Path) -> Iterator[Valkey]:
 
 @pytest.fixture
 def log(tmp_path: Path) -> Path:
-    """Of the server."""
+    """Returns the path of the server's log."""
     return tmp_path / "server.log"
 
 
 @pytest.fixture
 async def client(migrated: Service, valkey: Valkey, log: Path) -> AsyncIterator[AsyncClient]:
-    """Signed in as an administrator, and a client that no other test has been."""
+    """Yields an administrator's client, with an address that no other test has used."""
     limits = {"LOGIN_RATE_LIMIT": f"{LOGIN_RATE_LIMIT}/hour", "CACHE_TIMEOUT": "1"}
     with (
         log.open("wb") as output,
@@ -58,12 +58,12 @@ async def cache(valkey: Valkey) -> AsyncIterator[Cache]:
 
 async def until_readiness_says(client: AsyncClient, state: str) -> None:
     for _ in range(600):
-        answer = await client.get("/health/ready")
-        assert answer.status_code == 200
-        if answer.json()["checks"]["cache"] == state:
+        response = await client.get("/health/ready")
+        assert response.status_code == 200
+        if response.json()["checks"]["cache"] == state:
             return
         await asyncio.sleep(0.1)
-    raise AssertionError(answer.text)
+    raise AssertionError(response.text)
 
 
 async def sign_in(client: AsyncClient, password: str) -> int:
@@ -91,13 +91,13 @@ def said_of_the_cache(log: Path) -> list[str]:
     return [message for message in messages if message.startswith("the cache")]
 
 
-@pytest.mark.parametrize(("end", "mend"), [(Valkey.stop, Valkey.start), (Valkey.freeze, Valkey.thaw)])
+@pytest.mark.parametrize(("stop", "recover"), [(Valkey.stop, Valkey.start), (Valkey.freeze, Valkey.thaw)])
 async def test_without_a_cache_all_is_served_and_guesses_are_limited(
     client: AsyncClient,
     valkey: Valkey,
     log: Path,
     end: Callable[[Valkey], None],
-    mend: Callable[[Valkey], None],
+    recover: Callable[[Valkey], None],
 ) -> None:
     await assert_all_is_served(client)
     end(valkey)
@@ -106,7 +106,7 @@ async def test_without_a_cache_all_is_served_and_guesses_are_limited(
     await assert_all_is_served(client)
     assert await guess(client) == REFUSED_AT_LAST
 
-    mend(valkey)
+    recover(valkey)
     await until_readiness_says(client, "ok")
     await assert_all_is_served(client)
     assert said_of_the_cache(log) == ["the cache is not available", "the cache is available again"]

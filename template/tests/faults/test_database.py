@@ -1,4 +1,4 @@
-"""What clients see when the database stops answering: quick, honest refusals, and no lost word."""
+"""When the database stops responding, clients get quick, honest refusals, and nothing acknowledged is lost."""
 
 import asyncio
 import os
@@ -20,22 +20,22 @@ from tests.server import Server
 from tests.waiting import until
 
 
-def assert_unavailable(answer: Response) -> None:
-    assert_error(answer, 503)
-    assert int(answer.headers["Retry-After"]) >= 1
+def assert_unavailable(response: Response) -> None:
+    assert_error(response, 503)
+    assert int(response.headers["Retry-After"]) >= 1
 
 
-async def until_it_answers(client: AsyncClient, path: str = ME) -> Response:
+async def until_it_responds(client: AsyncClient, path: str = ME) -> Response:
     for _ in range(600):
-        answer = await client.get(path)
-        if answer.status_code == 200:
-            return answer
+        response = await client.get(path)
+        if response.status_code == 200:
+            return response
         await asyncio.sleep(0.1)
-    raise AssertionError(f"{path} did not recover: {answer.text}")
+    raise AssertionError(f"{path} did not recover: {response.text}")
 
 
 async def until_they_wait(engine: AsyncEngine, number: int) -> None:
-    """Until so many connections of the server wait for a lock."""
+    """Waits until this number of the server's connections wait for a lock."""
     waiting = text("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'")
     async with engine.connect() as connection:
         for _ in range(3000):
@@ -46,7 +46,7 @@ async def until_they_wait(engine: AsyncEngine, number: int) -> None:
 
 
 async def test_a_frozen_database_is_503_in_time_and_health_stays_up(client: AsyncClient, migrated: Service) -> None:
-    """In time: while it is frozen, however long that takes."""
+    """The responses must come while the database is frozen, however long that takes."""
     migrated.freeze()
     try:
         waiting = [asyncio.create_task(client.get(USERS)) for _ in range(20)]
@@ -56,10 +56,10 @@ async def test_a_frozen_database_is_503_in_time_and_health_stays_up(client: Asyn
         migrated.thaw()
 
     assert health.status_code == 200
-    for answer in refused:
-        assert_unavailable(answer)
-    await until_it_answers(client)
-    await until_it_answers(client, "/health/ready")
+    for response in refused:
+        assert_unavailable(response)
+    await until_it_responds(client)
+    await until_it_responds(client, "/health/ready")
 
 
 async def test_a_used_up_pool_is_503_and_health_and_readiness_stay_up(
@@ -73,14 +73,14 @@ async def test_a_used_up_pool_is_503_and_health_and_readiness_stay_up(
         waiting = [asyncio.create_task(patient_client.get(ME)) for _ in range(20)]
         await until_they_wait(engine, size)
         assert (await patient_client.get("/health")).status_code == 200
-        await until_it_answers(patient_client, "/health/ready")
-        refused = [await answer for answer in islice(asyncio.as_completed(waiting), len(waiting) - size)]
+        await until_it_responds(patient_client, "/health/ready")
+        refused = [await response for response in islice(asyncio.as_completed(waiting), len(waiting) - size)]
         await connection.execute(text("ROLLBACK"))
-        answers = await asyncio.gather(*waiting)
+        responses = await asyncio.gather(*waiting)
 
-    for answer in refused:
-        assert_unavailable(answer)
-    assert Counter(answer.status_code for answer in answers) == {503: len(refused), 200: size}
+    for response in refused:
+        assert_unavailable(response)
+    assert Counter(response.status_code for response in responses) == {503: len(refused), 200: size}
 
 
 async def test_a_connection_that_the_server_closed_costs_no_request(client: AsyncClient, engine: AsyncEngine) -> None:
@@ -89,7 +89,7 @@ async def test_a_connection_that_the_server_closed_costs_no_request(client: Asyn
         others = "SELECT pid, pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database()"
         ended = (await connection.scalars(text(f"{others} AND pid <> pg_backend_pid()"))).all()
     await until(lambda: not any(psutil.pid_exists(process) for process in ended))
-    # The server has read what came before this request: a busy machine may not have let it until now.
+    # After this request, the server has read what came before it, even on a busy machine.
     assert (await client.get("/health")).status_code == 200
 
     assert (await client.get(ME)).status_code == 200
@@ -107,9 +107,9 @@ async def test_crashes_under_load_lose_nothing_that_was_acknowledged(
         while not finished.is_set():
             number += 1
             body = user_named(f"writer-{writer}-{number}")
-            answer = await client.post(USERS, json=body)
-            statuses[answer.status_code] += 1
-            if answer.status_code == 201:
+            response = await client.post(USERS, json=body)
+            statuses[response.status_code] += 1
+            if response.status_code == 201:
                 acknowledged.add(body["email"])
 
     async with asyncio.TaskGroup() as group:
@@ -119,7 +119,7 @@ async def test_crashes_under_load_lose_nothing_that_was_acknowledged(
             before = len(acknowledged)
             await until(lambda: len(acknowledged) > before)  # noqa: B023 (it is called here)
             migrated.crash()
-        await until_it_answers(client)
+        await until_it_responds(client)
         finished.set()
 
     async with engine.connect() as connection:
@@ -136,7 +136,7 @@ async def test_a_script_waits_for_a_database_that_responds_late(migrated: Servic
         script = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "scripts.outbox", env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE
         )
-        # Longer than it takes to start, and than a request would wait.
+        # This is longer than the script takes to start, and longer than a request would wait.
         await asyncio.sleep(5)
     finally:
         migrated.thaw()
@@ -154,8 +154,8 @@ async def test_many_sign_ins_at_once_leave_the_server_alive_and_small(client: As
         assert (await client.get("/health")).status_code == 200
         memory.append(process.memory_info().rss)
 
-    statuses = {answer.status_code for answer in await signing_in}
-    # Who waits too long for a hash is refused, as it may be on a busy machine.
+    statuses = {response.status_code for response in await signing_in}
+    # A request that waits too long for a hash is refused, which may happen on a busy machine.
     assert {200} <= statuses <= {200, 503}
-    # Each hash takes 19 MiB while it is made, so that only a few may be made at a time.
+    # Each hash takes 19 MiB while it is computed, so only a few may be computed at a time.
     assert max(memory) - memory[0] < 300 * 1024 * 1024

@@ -1,4 +1,4 @@
-"""What clients see when the line to the database is cut, or falls silent."""
+"""When the connection to the database is cut or falls silent, clients get quick refusals."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -13,25 +13,25 @@ from tests.api import LOGIN, ME, USERS, credentials
 from tests.database import Service
 from tests.faults.conftest import ADMIN, LIMITS, PATIENCE, signed_in, user_named
 from tests.faults.proxy import Moment, Proxy, running_proxy
-from tests.faults.test_database import assert_unavailable, until_it_answers, until_they_wait
+from tests.faults.test_database import assert_unavailable, until_it_responds, until_they_wait
 from tests.server import running_server
 
 
 @pytest.fixture
 def port() -> int:
-    """Where the proxy listens."""
+    """Returns the port of the proxy."""
     return free_port()
 
 
 @pytest.fixture
 def socket(migrated: Service) -> str:
-    """Where the database does."""
+    """Returns the socket of the database."""
     return f"{make_url(migrated.url).query['host']}/.s.PGSQL.5432"
 
 
 @pytest.fixture
 def url(migrated: Service, port: int) -> str:
-    """Of the database as it is reached through the proxy."""
+    """Returns the URL of the database through the proxy."""
     return make_url(migrated.url).set(host="127.0.0.1", port=port, query={}).render_as_string(hide_password=False)
 
 
@@ -53,7 +53,7 @@ async def patient_client(proxy: Proxy, url: str) -> AsyncIterator[AsyncClient]:
     with running_server(url, **LIMITS | {"DB_STATEMENT_TIMEOUT": str(PATIENCE)}) as server:
         async with signed_in(server) as client:
             yield client
-        # Else the server would take leave of its database while nobody forwards that: we wait for its end.
+        # Otherwise the server would close its connections through a silent proxy, and we would wait for that.
         proxy.cut()
         await asyncio.sleep(0.1)
 
@@ -69,22 +69,22 @@ async def test_a_line_that_is_cut_is_503_and_the_next_request_has_another(
 
         proxy.cut()
 
-        for answer in await asyncio.gather(*waiting):
-            assert_unavailable(answer)
+        for response in await asyncio.gather(*waiting):
+            assert_unavailable(response)
     assert (await patient_client.get(ME)).status_code == 200
 
 
 async def test_a_silent_line_is_503_in_time_and_health_stays_up(client: AsyncClient, proxy: Proxy) -> None:
-    """In time: while it is silent, however long that takes."""
+    """The responses must come while the connection is silent, however long that takes."""
     proxy.silence()
     waiting = [asyncio.create_task(client.get(ME)) for _ in range(10)]
 
     assert (await client.get("/health")).status_code == 200
-    for answer in await asyncio.gather(*waiting):
-        assert_unavailable(answer)
+    for response in await asyncio.gather(*waiting):
+        assert_unavailable(response)
 
     proxy.restore()
-    await until_it_answers(client)
+    await until_it_responds(client)
 
 
 @pytest.mark.parametrize(("moment", "found"), [("asked", 0), ("confirmed", 1)])
@@ -93,11 +93,11 @@ async def test_a_commit_that_nobody_confirmed_is_never_a_2xx(
 ) -> None:
     body = user_named(f"commit-{moment}")
     proxy.cut_at_commit = moment
-    answer = await client.post(USERS, json=body)
+    response = await client.post(USERS, json=body)
     proxy.cut_at_commit = None
 
-    assert_unavailable(answer)
-    # Where only the confirmation was lost, the user is there, and a client that asks again is told so by a 409.
+    assert_unavailable(response)
+    # If only the confirmation was lost, the user exists, and a client that tries again gets a 409.
     assert (await client.get(USERS, params={"search": body["email"]})).json()["total"] == found
 
 
@@ -109,5 +109,5 @@ async def test_a_server_that_starts_before_its_database_recovers_by_itself(url: 
             assert_unavailable(await client.post(LOGIN, **credentials(**ADMIN)))
 
             async with running_proxy(socket, port):
-                await until_it_answers(client, "/health/ready")
+                await until_it_responds(client, "/health/ready")
                 assert (await client.post(LOGIN, **credentials(**ADMIN))).status_code == 200

@@ -1,4 +1,4 @@
-"""Whatever is killed: each message of a committed transaction is delivered, in the order of its key, and no other."""
+"""Whatever is killed, only messages of committed transactions are delivered, all of them, in the order of each key."""
 
 from collections.abc import Iterator
 from pathlib import Path

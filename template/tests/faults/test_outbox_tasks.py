@@ -1,4 +1,4 @@
-"""Whatever is killed, API, worker, broker or database: each task that a committed transaction has put is done."""
+"""Each task of a committed transaction is done, even if the API, a worker, the broker or the database is killed."""
 
 from collections.abc import Iterator
 from contextlib import closing

@@ -1,4 +1,4 @@
-"""What happens to requests when the process is told to stop, or is killed."""
+"""Requests that were accepted are completed when the process stops, and committed data survives a kill."""
 
 import asyncio
 import json
@@ -17,14 +17,14 @@ from tests.server import STOP_TIMEOUT, Server, running_server
 
 
 class Accepted:
-    """A request of which the server has the head, and asks for the body."""
+    """A request whose head the server has accepted, and whose body it has asked for."""
 
     def __init__(self, reader: StreamReader, writer: StreamWriter, body: bytes) -> None:
         self._reader, self._writer, self._body = reader, writer, body
 
     @classmethod
     async def of(cls, server: Server, client: AsyncClient, data: dict[str, Any]) -> Self:
-        """The creation of this user."""
+        """Begins a request that creates this user."""
         body = json.dumps(data).encode()
         reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
         head = (
@@ -40,7 +40,7 @@ class Accepted:
         return cls(reader, writer, body)
 
     async def finish(self) -> bytes:
-        """Returns the first line of the response."""
+        """Sends the body, and returns the first line of the response."""
         self._writer.write(self._body)
         line = await self._reader.readline()
         self._writer.close()
@@ -51,9 +51,9 @@ async def test_sigterm_answers_every_accepted_request(client: AsyncClient, serve
     accepted = [await Accepted.of(server, client, user_named(f"last-{number}")) for number in range(5)]
 
     server.process.terminate()
-    answers = await asyncio.gather(*(request.finish() for request in accepted))
+    status_lines = await asyncio.gather(*(request.finish() for request in accepted))
 
-    assert set(answers) == {b"HTTP/1.1 201 Created\r\n"}
+    assert set(status_lines) == {b"HTTP/1.1 201 Created\r\n"}
     assert await asyncio.to_thread(server.process.wait, STOP_TIMEOUT) == 0
 
 
@@ -64,20 +64,20 @@ async def test_readiness_fails_before_the_server_stops_listening(migrated: Servi
         async with AsyncClient(base_url=server.address, timeout=PATIENCE) as client:
             ready = await until_it_is_not_ready(client)
             assert detail(ready) == {"process": "stopping"}
-        for _ in range(20):  # for longer than a server takes to end that was told to
+        for _ in range(20):  # longer than a server without the delay takes to stop
             async with AsyncClient(base_url=server.address, timeout=PATIENCE) as new_connection:
                 assert (await new_connection.get("/health")).status_code == 200
             await asyncio.sleep(0.1)
-        server.process.terminate()  # it waits no longer
+        server.process.terminate()  # a second signal ends the delay
         assert await asyncio.to_thread(server.process.wait, STOP_TIMEOUT) == 0
 
 
 async def until_it_is_not_ready(client: AsyncClient) -> Response:
     for _ in range(600):
-        answer = await client.get("/health/ready")
-        if answer.status_code != 200:
-            assert_error(answer, 503)
-            return answer
+        response = await client.get("/health/ready")
+        if response.status_code != 200:
+            assert_error(response, 503)
+            return response
         await asyncio.sleep(0.05)
     raise AssertionError("it stays ready")
 
@@ -92,10 +92,10 @@ async def test_sigkill_leaves_no_half_and_loses_no_word(
         for number in range(100):
             body = user_named(f"killed-{writer}-{number}")
             try:
-                answer = await client.post(USERS, json=body)
+                response = await client.post(USERS, json=body)
             except TransportError:
                 return
-            if answer.status_code == 201:
+            if response.status_code == 201:
                 acknowledged.add(body["email"])
             if len(acknowledged) == 10:
                 enough.set()

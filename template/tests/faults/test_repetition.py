@@ -1,4 +1,4 @@
-"""A request with a key that is sent until it is answered creates once, whatever is killed meanwhile."""
+"""A request with a key that is sent until it gets a response creates once, whatever is killed meanwhile."""
 
 import asyncio
 import os
@@ -21,13 +21,13 @@ from tests.faults.processes import Api, kill_now_and_then, project_with, rows
 POSTS = int(os.environ.get("REPEATED_POSTS", "60"))
 CLIENTS = 10
 
-# What a client sends again: the first request still runs, or the database is away.
+# After these statuses a client sends the request again: the first one still runs, or the database is down.
 AGAIN = {409, 503}
 
 
 @pytest.fixture
 def api(migrated: Service, tmp_path: Path) -> Iterator[Api]:
-    # One key for all: a server that is given none makes its own, by which it knows no body of another.
+    # All servers need the same key: one without a key generates its own, and does not recognise the bodies of others.
     settings = LIMITS | {"DATABASE_URL": migrated.url, "JWT_SECRET_KEY": "k" * 40}
     api = Api(project_with(tmp_path / "project", {}), **settings)
     yield api

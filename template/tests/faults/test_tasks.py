@@ -1,4 +1,4 @@
-"""What becomes of tasks when a worker is killed, a task fails, or Valkey is down: each is done in the end."""
+"""Each task is done in the end, even if a worker is killed, the task fails, or Valkey is down."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -20,7 +20,7 @@ from tests.integrations.tasks.worker import SCHEDULER, STOP_TIMEOUT, WORKER, Wor
 from tests.server import running_server
 from tests.waiting import until
 
-# What is not acknowledged within twice this time is tried again.
+# A message that is not acknowledged within twice this time is delivered again.
 JOB_TIMEOUT = "1"
 
 LOCK = {
@@ -60,7 +60,7 @@ async def client(migrated: Service, valkey: Valkey) -> AsyncIterator[AsyncClient
 
 @pytest.fixture
 async def end_session(client: AsyncClient) -> Callable[[str], Any]:
-    """Signs a new user in, and deletes it."""
+    """Returns a function that signs a new user in and deletes the user."""
 
     async def end_session(name: str) -> None:
         body = user_named(name)
@@ -72,13 +72,13 @@ async def end_session(client: AsyncClient) -> Callable[[str], Any]:
 
 
 def waiting(valkey: Valkey) -> int:
-    """How many messages were not done yet."""
+    """Returns how many messages are not done yet."""
     with Redis(port=valkey.port) as redis:
         return int(redis.xlen("jobs"))
 
 
 def under_way(valkey: Valkey) -> int:
-    """How many of them a worker has begun."""
+    """Returns how many of them a worker has begun."""
     with Redis(port=valkey.port) as redis:
         return sum(group["pending"] for group in redis.xinfo_groups("jobs"))
 
@@ -91,7 +91,7 @@ async def revoked(engine: AsyncEngine) -> int:
 
 @asynccontextmanager
 async def locked(engine: AsyncEngine) -> AsyncIterator[None]:
-    """While nobody can touch a session."""
+    """Locks all sessions for the duration of the block."""
     async with engine.connect() as connection:
         for statement in LOCK[engine.dialect.name]:
             await connection.execute(text(statement))

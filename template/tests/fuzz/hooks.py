@@ -1,4 +1,4 @@
-"""What schemathesis has to know: which strings are addresses and times, and what a schema cannot say."""
+"""Tells schemathesis which strings are addresses and times, and which failures a schema cannot prevent."""
 
 import datetime as dt
 import re
@@ -16,7 +16,7 @@ from tests.errors import read
 
 
 def is_address(value: str) -> bool:
-    """Names that the world reserves, such as `.test`, have the form of an address and are none (RFC 6761)."""
+    """Whether this is a valid address: reserved names, such as `.test`, have the format but are refused (RFC 6761)."""
     try:
         validate_email(value, check_deliverability=False)
     except EmailNotValidError:
@@ -26,7 +26,7 @@ def is_address(value: str) -> bool:
 
 schemathesis.openapi.format("email", strategies.emails().filter(is_address))
 
-# The first and the last day hold times that are refused; a schema cannot say so.
+# The first and the last day contain times that are refused, which a schema cannot say.
 dates = strategies.dates(dt.date(1, 1, 2), dt.date(9999, 12, 30)).map(str)
 schemathesis.openapi.format("date", dates)
 schemathesis.openapi.format("date-time", strategies.builds("{}T{}".format, dates, rfc3339_values("full-time")))
@@ -35,7 +35,7 @@ _append = value_channel.violate_pattern
 
 
 def violate_pattern(original: str, pattern: str) -> str:
-    """It would append a `*`, which a name and the address of a page may well have."""
+    """Returns a value that really violates the pattern: the original appends a `*`, which many patterns allow."""
     for value in (_append(original, pattern), ""):
         if not re.search(pattern, value):
             return value
@@ -49,10 +49,10 @@ value_channel.violate_pattern = violate_pattern
 def filter_failure(
     _: schemathesis.HookContext, failure: Exception, __: schemathesis.Case[Any], response: schemathesis.Response
 ) -> bool:
-    """What a schema cannot say.
+    """Ignores refusals that no schema can predict.
 
-    A cursor is written by the application alone, a version is the right one or another, a key may have come before, and
-    a rule of the database is about several fields.
+    Only the application writes cursors, a version may be outdated, a key may have been used before, and a rule of the
+    database may involve several fields.
     """
     if not isinstance(failure, RejectedPositiveData):
         return True

@@ -1,4 +1,4 @@
-"""Sends what the documentation allows, and what it does not, to every operation, as an administrator and two users."""
+"""Sends valid and invalid input to every operation, as an administrator and two users."""
 
 import asyncio
 import json
@@ -49,7 +49,7 @@ def address(name: str) -> str:
 
 @pytest.fixture
 async def users(settings: Settings) -> None:
-    """Whom it works as; the administrator would sooner or later lock them out."""
+    """Creates the users that send it, and protects them: the administrator would sooner or later lock them out."""
     database = Database(settings)
     password_hash = await hash_password(PASSWORD)
     async with database.transaction() as session:
@@ -62,7 +62,7 @@ async def users(settings: Settings) -> None:
 
 @pytest.fixture
 def sign_in(tmp_path: Path) -> Path:
-    """How to sign in as each of them, in the form of Web Fuzzing Commons."""
+    """Returns a file that says how to sign in as each user, in the format of Web Fuzzing Commons."""
     fields = {"usernameField": LOGIN_FIELD, "passwordField": "password", "password": PASSWORD}
     endpoints = {name: ENDPOINT | {"payloadUserPwd": fields | {"username": address(name)}} for name in WHO}
     path = tmp_path / "users.json"

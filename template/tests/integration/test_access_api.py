@@ -1,4 +1,4 @@
-"""Every operation by every role, and every kind of token that is none."""
+"""Every operation refuses the roles that may not call it, and every kind of invalid token."""
 
 import re
 from typing import Any
@@ -41,20 +41,20 @@ OPERATIONS: list[tuple[str, str, dict[str, Any] | None, dict[str, int]]] = [
 async def test_a_role_may_do_what_it_may(
     sign_in: SignIn, method: str, path: str, body: dict[str, Any] | None, statuses: dict[str, int]
 ) -> None:
-    answers = {role: await (await sign_in(role)).request(method, path, json=body) for role in Role}
+    responses = {role: await (await sign_in(role)).request(method, path, json=body) for role in Role}
 
-    assert {str(role): answer.status_code for role, answer in answers.items()} == statuses
+    assert {str(role): response.status_code for role, response in responses.items()} == statuses
 
 
 @pytest.mark.parametrize(("method", "path", "body", "statuses"), OPERATIONS)
 async def test_nobody_may_do_anything_without_a_token(
     client: AsyncClient, method: str, path: str, body: dict[str, Any] | None, statuses: dict[str, int]
 ) -> None:
-    answer = await client.request(method, path, json=body)
+    response = await client.request(method, path, json=body)
 
     assert statuses
-    assert answer.status_code == 401
-    assert answer.headers["WWW-Authenticate"] == "Bearer"
+    assert response.status_code == 401
+    assert response.headers["WWW-Authenticate"] == "Bearer"
 
 
 async def test_every_operation_on_users_is_in_the_table(app: FastAPI) -> None:
@@ -63,12 +63,12 @@ async def test_every_operation_on_users_is_in_the_table(app: FastAPI) -> None:
         (method.upper(), re.sub(r"{\w+}", NOBODY, path))
         for path in paths
         for method in paths[path]
-        # Mails have tests of their own.
+        # The operations of accounts have their own tests.
         if path.startswith(f"{PREFIX}{USERS}") and "accounts" not in paths[path][method]["tags"]
     }
     tested = {(method, f"{PREFIX}{path}") for method, path, *_ in OPERATIONS}
 
-    assert operations - tested == {("POST", f"{PREFIX}{ME}/password")}  # its own tests: it ends sessions
+    assert operations - tested == {("POST", f"{PREFIX}{ME}/password")}  # has its own tests, since it ends sessions
 
 
 async def test_another_user_looks_like_none(sign_in: SignIn) -> None:
@@ -88,9 +88,9 @@ async def test_nobody_promotes_themselves(sign_in: SignIn, field: str) -> None:
     user = await sign_in(Role.USER)
     before = (await user.get(ME)).json()
 
-    answer = await user.patch(ME, json={field: before.get(field, "x")})
+    response = await user.patch(ME, json={field: before.get(field, "x")})
 
-    assert answer.status_code == 422
+    assert response.status_code == 422
     assert (await user.get(ME)).json() == before
 
 
@@ -116,8 +116,8 @@ class TestForgery:
         return jwt.encode(claims, app.state.settings.signing_keys[0], **{"algorithm": "HS256"} | options)
 
     async def status(self, client: AsyncClient, token: str) -> int:
-        answer = await client.get(ME, headers={"Authorization": f"Bearer {token}"})
-        return answer.status_code
+        response = await client.get(ME, headers={"Authorization": f"Bearer {token}"})
+        return response.status_code
 
     async def test_what_we_sign_ourselves_lets_in(
         self, client: AsyncClient, app: FastAPI, claims: dict[str, Any]
@@ -176,9 +176,9 @@ class TestForgery:
         "value", ["", "Bearer", "Bearer ", "Bearer x", "Bearer a.b.c", "Basic YTpi", "Bearer \xff"]
     )
     async def test_garbage_is_refused(self, client: AsyncClient, value: str) -> None:
-        answer = await client.get(ME, headers={b"Authorization": value.encode("latin-1")})
+        response = await client.get(ME, headers={b"Authorization": value.encode("latin-1")})
 
-        assert answer.status_code == 401
+        assert response.status_code == 401
 
 
 async def test_keys_can_be_rotated(app: FastAPI, admin: AsyncClient) -> None:
@@ -201,9 +201,9 @@ async def test_the_documentation_is_closed_in_production(app: FastAPI, environme
 
     application = create_app(app.state.settings.model_copy(update={"ENVIRONMENT": environment}))
     async with AsyncClient(transport=ASGITransport(application), base_url="http://test") as client:
-        answers = [(await client.get(path)).status_code for path in ("/docs", "/redoc", "/openapi.json")]
+        statuses = [(await client.get(path)).status_code for path in ("/docs", "/redoc", "/openapi.json")]
 
-    assert answers == [status] * 3
+    assert statuses == [status] * 3
 
 
 async def test_every_answer_has_the_security_headers(client: AsyncClient) -> None:

@@ -1,4 +1,4 @@
-"""Who gets in, for how long, and what ends it."""
+"""Users sign in, refresh their tokens and sign out; everybody else is refused."""
 
 import json
 from typing import Any
@@ -23,8 +23,8 @@ ADA = "ada@example.com"
 
 @pytest.fixture
 async def ada(admin: AsyncClient) -> dict[str, Any]:
-    answer = await admin.post(USERS, json=user_fields(email=ADA))
-    user: dict[str, Any] = answer.json()
+    response = await admin.post(USERS, json=user_fields(email=ADA))
+    user: dict[str, Any] = response.json()
     return user
 
 
@@ -51,11 +51,11 @@ class TestLogin:
     @pytest.mark.usefixtures("ada")
     @pytest.mark.parametrize("email", ["ada@example.com", "ADA@Example.com"])
     async def test_gives_a_pair_that_lets_in(self, client: AsyncClient, email: str) -> None:
-        answer = await login(client, email=email)
+        response = await login(client, email=email)
 
-        pair = answer.json()
-        assert answer.status_code == 200
-        assert answer.headers["Cache-Control"] == "no-store"
+        pair = response.json()
+        assert response.status_code == 200
+        assert response.headers["Cache-Control"] == "no-store"
         assert set(pair) == {"access_token", "refresh_token", "token_type", "expires_in"}
         assert (pair["token_type"], pair["expires_in"]) == ("bearer", 900)
         assert (await me(client, pair)).json()["email"] == ADA
@@ -68,10 +68,10 @@ class TestLogin:
         await admin.patch(f"{USERS}/{ada['id']}", json={"is_active": False})
         inactive = await login(client)
 
-        for answer in (wrong, unknown, inactive):
-            assert answer.status_code == 401
-            assert answer.headers["WWW-Authenticate"] == "Bearer"
-            assert said(answer) == said(wrong)
+        for response in (wrong, unknown, inactive):
+            assert response.status_code == 401
+            assert response.headers["WWW-Authenticate"] == "Bearer"
+            assert said(response) == said(wrong)
 
     @pytest.mark.usefixtures("ada")
     @pytest.mark.parametrize("password", ["", "x" * 129, "x" * 100_000, "a\0b", f"{PASSWORD} "])
@@ -83,15 +83,15 @@ class TestLogin:
         for _ in range(10):
             assert (await login(client, password="wrong horse")).status_code == 401
 
-        answer = await login(client)
+        response = await login(client)
         elsewhere = await client.post(
             LOGIN,
             **credentials(ADA, PASSWORD),
             headers={"X-Forwarded-For": "192.0.2.1"},
         )
 
-        assert answer.status_code == elsewhere.status_code == 429
-        assert 1 <= int(answer.headers["Retry-After"]) <= 60
+        assert response.status_code == elsewhere.status_code == 429
+        assert 1 <= int(response.headers["Retry-After"]) <= 60
 
     @pytest.mark.usefixtures("ada")
     async def test_success_is_not_counted(self, client: AsyncClient, app: FastAPI, settings: Settings) -> None:
@@ -99,19 +99,19 @@ class TestLogin:
             settings.model_copy(update={"LOGIN_RATE_LIMIT": "2/minute"})
         )
 
-        answers = [(await login(client)).status_code for _ in range(4)]
+        statuses = [(await login(client)).status_code for _ in range(4)]
 
-        assert answers == [200] * 4
+        assert statuses == [200] * 4
 
 
 class TestRefresh:
     async def test_gives_a_new_pair(self, client: AsyncClient, pair: dict[str, str]) -> None:
-        answer = await refresh(client, pair)
+        response = await refresh(client, pair)
 
-        assert answer.status_code == 200
-        assert answer.headers["Cache-Control"] == "no-store"
-        assert answer.json()["refresh_token"] != pair["refresh_token"]
-        assert (await me(client, answer.json())).status_code == 200
+        assert response.status_code == 200
+        assert response.headers["Cache-Control"] == "no-store"
+        assert response.json()["refresh_token"] != pair["refresh_token"]
+        assert (await me(client, response.json())).status_code == 200
 
     async def test_reuse_ends_the_whole_session(self, client: AsyncClient, pair: dict[str, str]) -> None:
         renewed = (await refresh(client, pair)).json()
@@ -145,14 +145,14 @@ class TestRefresh:
     @pytest.mark.parametrize("token", ["x", "\ud800", "\0", "", "x" * 201])
     async def test_refuses_what_is_no_token(self, client: AsyncClient, token: str) -> None:
         body = json.dumps({"refresh_token": token}).encode()
-        answer = await client.post(REFRESH, content=body, headers={"Content-Type": "application/json"})
+        response = await client.post(REFRESH, content=body, headers={"Content-Type": "application/json"})
 
-        assert answer.status_code in {401, 422}
+        assert response.status_code in {401, 422}
 
     async def test_refuses_an_access_token(self, client: AsyncClient, pair: dict[str, str]) -> None:
-        answer = await client.post(REFRESH, json={"refresh_token": pair["access_token"]})
+        response = await client.post(REFRESH, json={"refresh_token": pair["access_token"]})
 
-        assert answer.status_code in {401, 422}
+        assert response.status_code in {401, 422}
 
 
 class TestLogout:
@@ -176,10 +176,10 @@ class TestRegister:
     ) -> None:
         app.state.settings = settings.model_copy(update={"REGISTRATION_ENABLED": True})
 
-        answer = await client.post(REGISTER, json=user_fields(email=ADA))
+        response = await client.post(REGISTER, json=user_fields(email=ADA))
 
-        assert answer.status_code == 201
-        assert answer.json()["role"] == "user"
+        assert response.status_code == 201
+        assert response.json()["role"] == "user"
         assert (await client.post(REGISTER, json=user_fields(role="admin"))).status_code == 422
         assert (await client.post(REGISTER, json=user_fields(email=ADA))).status_code == 409
         assert (await login(client)).status_code == 200
@@ -191,10 +191,10 @@ class TestRegister:
         )
         await client.post(REGISTER, json=user_fields())
 
-        answer = await client.post(REGISTER, json=user_fields())
+        response = await client.post(REGISTER, json=user_fields())
 
-        assert_error(answer, 429)
-        assert 60 < int(answer.headers["Retry-After"]) <= 3600
+        assert_error(response, 429)
+        assert 60 < int(response.headers["Retry-After"]) <= 3600
 
     async def test_does_not_count_as_an_attempt_to_sign_in(
         self, client: AsyncClient, app: FastAPI, settings: Settings
@@ -211,8 +211,8 @@ class TestRegister:
 
 class TestWhatActsAtOnce:
     async def refused(self, client: AsyncClient, pair: dict[str, str]) -> bool:
-        answers = [await me(client, pair), await refresh(client, pair)]
-        return [answer.status_code for answer in answers] == [401, 401]
+        responses = [await me(client, pair), await refresh(client, pair)]
+        return [response.status_code for response in responses] == [401, 401]
 
     async def test_deactivation_for_good(
         self, client: AsyncClient, admin: AsyncClient, ada: dict[str, Any], pair: dict[str, str]
@@ -246,9 +246,9 @@ class TestWhatActsAtOnce:
         headers = {"Authorization": f"Bearer {pair['access_token']}"}
         change = {"current_password": PASSWORD, "new_password": "another horse battery"}
 
-        answer = await client.post(f"{ME}/password", json=change, headers=headers)
+        response = await client.post(f"{ME}/password", json=change, headers=headers)
 
-        assert answer.status_code == 204
+        assert response.status_code == 204
         assert await self.refused(client, other)
         assert (await me(client, pair)).status_code == 200
         assert (await login(client)).status_code == 401
@@ -258,9 +258,9 @@ class TestWhatActsAtOnce:
         headers = {"Authorization": f"Bearer {pair['access_token']}"}
         change = {"current_password": "wrong horse", "new_password": "another horse battery"}
 
-        answer = await client.post(f"{ME}/password", json=change, headers=headers)
+        response = await client.post(f"{ME}/password", json=change, headers=headers)
 
-        assert answer.status_code == 403
+        assert response.status_code == 403
         assert (await login(client)).status_code == 200
 
     async def test_guesses_of_the_current_password_are_limited(self, client: AsyncClient, pair: dict[str, str]) -> None:

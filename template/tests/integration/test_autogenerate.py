@@ -1,4 +1,4 @@
-"""What `make migrate-create` and `alembic check` find, and what they leave alone."""
+"""`make migrate-create` and `alembic check` find the changes of the models, and ignore everything else."""
 
 from collections.abc import AsyncIterator
 from enum import StrEnum
@@ -28,7 +28,7 @@ class MoreSizes(StrEnum):
 
 @pytest.fixture
 async def connection(database_url: str) -> AsyncIterator[AsyncConnection]:
-    """On a migrated database; what happens here is rolled back."""
+    """Yields a connection to a migrated database, whose changes are rolled back."""
     async with connected(database_url) as connection:
         yield connection
 

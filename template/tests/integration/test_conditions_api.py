@@ -1,4 +1,4 @@
-"""Versions over HTTP: nobody overwrites what they have not seen, or reads again what they have."""
+"""With ETags, clients overwrite no version that they have not seen, and do not download again what they have."""
 
 from typing import Any
 from uuid import UUID, uuid4
@@ -19,9 +19,9 @@ CHANGE = {NAME: "Grace Hopper"}
 
 @pytest.fixture
 async def created(admin: AsyncClient) -> Response:
-    answer = await admin.post(USERS, json=user_fields())
-    assert answer.status_code == 201, answer.text
-    return answer
+    response = await admin.post(USERS, json=user_fields())
+    assert response.status_code == 201, response.text
+    return response
 
 
 @pytest.fixture
@@ -67,21 +67,21 @@ class TestIfNoneMatch:
     async def test_what_the_client_has_is_not_sent_again(self, admin: AsyncClient, path: str, tags: str) -> None:
         full = await admin.get(path)
 
-        answer = await admin.get(path, headers={"If-None-Match": tags})
+        response = await admin.get(path, headers={"If-None-Match": tags})
 
-        assert (answer.status_code, answer.content) == (304, b"")
+        assert (response.status_code, response.content) == (304, b"")
         for name in ("ETag", "Cache-Control", "Vary"):
-            assert answer.headers[name] == full.headers[name]
-        assert "Content-Type" not in answer.headers
-        assert "Content-Length" not in answer.headers
-        assert "X-Request-ID" in answer.headers
+            assert response.headers[name] == full.headers[name]
+        assert "Content-Type" not in response.headers
+        assert "Content-Length" not in response.headers
+        assert "X-Request-ID" in response.headers
 
     @pytest.mark.parametrize("tags", ['"2"', "1", "", '""', 'w/"1"', '"1', '"1"2', "'1'"])
     async def test_anything_else_is_sent(self, admin: AsyncClient, path: str, tags: str) -> None:
-        answer = await admin.get(path, headers={"If-None-Match": tags})
+        response = await admin.get(path, headers={"If-None-Match": tags})
 
-        assert answer.status_code == 200
-        assert answer.json()
+        assert response.status_code == 200
+        assert response.json()
 
     async def test_several_headers_are_one_list(self, admin: AsyncClient, path: str) -> None:
         headers = [("If-None-Match", '"7"'), ("If-None-Match", '"1"')]
@@ -95,11 +95,11 @@ class TestIfNoneMatch:
         origin = {"Origin": "https://app.example.com"}
 
         full = await admin.get(path, headers=origin)
-        answer = await admin.get(path, headers=origin | {"If-None-Match": '"1"'})
+        response = await admin.get(path, headers=origin | {"If-None-Match": '"1"'})
 
-        assert answer.status_code == 304
-        assert answer.headers["Vary"] == full.headers["Vary"]
-        assert "ETag" in answer.headers["Access-Control-Expose-Headers"]
+        assert response.status_code == 304
+        assert response.headers["Vary"] == full.headers["Vary"]
+        assert "ETag" in response.headers["Access-Control-Expose-Headers"]
 
     async def test_what_may_not_be_seen_is_not_confirmed(self, admin: AsyncClient, client: AsyncClient) -> None:
         assert (await client.get(ME, headers={"If-None-Match": '"1"'})).status_code == 401
@@ -122,9 +122,9 @@ class TestIfMatch:
     async def test_any_other_is_left_alone(self, admin: AsyncClient, path: str, method: str, tags: str) -> None:
         before = await admin.patch(path, json={NAME: "Ada King"})
 
-        answer = await self.change(admin, method, path, headers=if_match(tags))
+        response = await self.change(admin, method, path, headers=if_match(tags))
 
-        assert_error(answer, 412)
+        assert_error(response, 412)
         assert (await admin.get(path)).json() == before.json()
 
     async def test_several_headers_are_one_list(self, admin: AsyncClient, path: str, method: str) -> None:
@@ -178,7 +178,7 @@ async def test_a_patch_may_be_called_a_merge_patch(admin: AsyncClient, path: str
 
 
 def test_the_documentation_names_the_headers(app: FastAPI) -> None:
-    app.openapi()  # for the first time, and again
+    app.openapi()  # the document must be the same the second time
     one = next(methods for path, methods in app.openapi()["paths"].items() if path.endswith("/{user_id}"))
 
     assert {parameter["name"] for parameter in one["get"]["parameters"]} == {"user_id", "If-None-Match"}

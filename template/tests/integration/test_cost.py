@@ -1,4 +1,4 @@
-"""What a request costs, in what can be counted: statements, threads, layers. A time would tell only by chance."""
+"""Limits what a request costs by counting statements, threads and layers, since times depend on chance."""
 
 from typing import Any
 from uuid import UUID
@@ -13,7 +13,7 @@ from app.domain.schemas.user import UserCreate
 from tests.api import LOGIN, ME, USERS, credentials
 from tests.factories.user_factory import NAME
 
-# The tests are in one transaction, in which those of requests are savepoints.
+# A test is one transaction, in which the transactions of requests are savepoints.
 OF_TESTS = {"SAVEPOINT", "RELEASE", "ROLLBACK"}
 READS = [
     "/health",
@@ -26,7 +26,7 @@ READS = [
 
 
 def words(statements: list[str]) -> list[str]:
-    """The first word of each statement, without the savepoints of tests."""
+    """Returns the first word of each statement, without the savepoints of tests."""
     firsts = [statement.split(maxsplit=1)[0] for statement in statements]
     return [word for word in firsts if word not in OF_TESTS]
 
@@ -68,7 +68,7 @@ async def test_no_read_waits_for_a_thread(admin: AsyncClient, monkeypatch: pytes
     monkeypatch.setattr(anyio.to_thread, "run_sync", refuse)
 
     assert [(await admin.get(path)).status_code for path in READS] == [200] * len(READS)
-    # A password is hashed in one.
+    # Hashing a password needs a thread.
     assert (await admin.post(LOGIN, **credentials("a@b.example", "x"))).status_code == 500
 
 

@@ -1,4 +1,4 @@
-"""Every refusal has one form, an ID and the CORS headers, and repeats nothing of what was sent."""
+"""Every refusal has the same format, an ID and the CORS headers, and repeats nothing that was sent."""
 
 import json
 from collections.abc import AsyncIterator, Iterator
@@ -55,21 +55,21 @@ def client(admin: AsyncClient) -> AsyncClient:
     ],
 )
 async def test_form(client: AsyncClient, method: str, path: str, status: int) -> None:
-    answer = await client.request(method, f"http://test{PREFIX}{path}", headers=ORIGIN | {"X-Request-ID": "abc-1"})
+    response = await client.request(method, f"http://test{PREFIX}{path}", headers=ORIGIN | {"X-Request-ID": "abc-1"})
 
-    assert_error(answer, status)
-    assert answer.headers["X-Request-ID"] == "abc-1"
-    assert answer.headers["Access-Control-Allow-Origin"] == ORIGIN["Origin"]
-    assert SECRET not in answer.text
-    assert "Traceback" not in answer.text
+    assert_error(response, status)
+    assert response.headers["X-Request-ID"] == "abc-1"
+    assert response.headers["Access-Control-Allow-Origin"] == ORIGIN["Origin"]
+    assert SECRET not in response.text
+    assert "Traceback" not in response.text
 
 
 @pytest.mark.parametrize(("status", "retry_after"), [(429, "1"), (503, "1"), (409, None)])
 async def test_who_is_to_come_back_is_told_when(client: AsyncClient, status: int, retry_after: str | None) -> None:
-    answer = await client.get(f"/refused/{status}")
+    response = await client.get(f"/refused/{status}")
 
-    assert_error(answer, status)
-    assert answer.headers.get("Retry-After") == retry_after
+    assert_error(response, status)
+    assert response.headers.get("Retry-After") == retry_after
 
 
 async def test_who_knows_when_to_come_back_says_so(client: AsyncClient) -> None:
@@ -77,9 +77,9 @@ async def test_who_knows_when_to_come_back_says_so(client: AsyncClient) -> None:
 
 
 async def test_a_status_that_has_no_body_gets_none(client: AsyncClient) -> None:
-    answer = await client.get("/refused/304")
+    response = await client.get("/refused/304")
 
-    assert (answer.status_code, answer.content, answer.headers["X-Reason"]) == (304, b"", "a test")
+    assert (response.status_code, response.content, response.headers["X-Reason"]) == (304, b"", "a test")
 
 
 @pytest.mark.parametrize(
@@ -94,10 +94,10 @@ async def test_a_status_that_has_no_body_gets_none(client: AsyncClient) -> None:
 )
 async def test_405_names_all_methods_of_the_path(client: AsyncClient, path: str, allowed: str) -> None:
     for method in {"PUT", "DELETE", "HEAD", "OPTIONS"} - set(allowed.split(", ")):
-        answer = await client.request(method, path)
+        response = await client.request(method, path)
 
-        assert answer.status_code == 405
-        assert answer.headers["Allow"] == allowed
+        assert response.status_code == 405
+        assert response.headers["Allow"] == allowed
 
 
 def bodies() -> Iterator[tuple[str, bytes]]:
@@ -119,22 +119,22 @@ def bodies() -> Iterator[tuple[str, bytes]]:
 
 @pytest.mark.parametrize(("name", "body"), list(bodies()), ids=[name for name, _ in bodies()])
 async def test_a_hostile_body_is_refused_without_an_echo(client: AsyncClient, name: str, body: bytes) -> None:
-    answer = await client.post(USERS, content=body, headers=JSON)
+    response = await client.post(USERS, content=body, headers=JSON)
 
-    assert 400 <= answer.status_code < 500
-    assert_error(answer, answer.status_code)
-    assert len(answer.content) < 10_000
-    if name != "many faults":  # whose field names are what was sent
-        assert SECRET not in answer.text
+    assert 400 <= response.status_code < 500
+    assert_error(response, response.status_code)
+    assert len(response.content) < 10_000
+    if name != "many faults":  # a 422 names fields, which are part of the body
+        assert SECRET not in response.text
 
 
 @pytest.mark.parametrize("content_type", [None, "text/plain", "application/x-www-form-urlencoded"])
 async def test_another_content_type_is_refused(client: AsyncClient, content_type: str | None) -> None:
     headers = {"Content-Type": content_type} if content_type else {}
 
-    answer = await client.post(USERS, content=b'{"email": "ada@example.com"}', headers=headers)
+    response = await client.post(USERS, content=b'{"email": "ada@example.com"}', headers=headers)
 
-    assert_error(answer, 422)
+    assert_error(response, 422)
 
 
 @pytest.mark.parametrize("chunked", [False, True])
@@ -145,16 +145,16 @@ async def test_a_body_over_the_limit_is_413(client: AsyncClient, app: FastAPI, c
         for _ in range(limit // 65_536 + 1):
             yield b" " * 65_536
 
-    answer = await client.post(USERS, content=chunks() if chunked else b" " * (limit + 1), headers=JSON)
+    response = await client.post(USERS, content=chunks() if chunked else b" " * (limit + 1), headers=JSON)
 
-    assert_error(answer, 413)
+    assert_error(response, 413)
 
 
 async def test_an_error_of_the_database_that_is_ours_is_a_500(client: AsyncClient, database: Database) -> None:
     async with database.transaction() as session:
         await session.execute(text("ALTER TABLE users RENAME TO away"))
 
-        answer = await client.get(USERS)
+        response = await client.get(USERS)
 
-    assert_error(answer, 500)
-    assert "users" not in answer.text
+    assert_error(response, 500)
+    assert "users" not in response.text

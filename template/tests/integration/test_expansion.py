@@ -1,4 +1,4 @@
-"""References are put into responses: one statement each, and nothing that the caller may not read."""
+"""The records of references are added to responses, by one statement each, as far as the caller may read them."""
 
 from types import SimpleNamespace
 from typing import Self
@@ -27,7 +27,7 @@ class Owned(ResponseModel):
 
 
 class Unread(Repository[User]):
-    """Nothing says who may read it."""
+    """A repository without readers."""
 
     model = User
 

@@ -1,4 +1,4 @@
-"""Users as a file."""
+"""Users can be exported as CSV and NDJSON."""
 
 import asyncio
 import csv
@@ -28,13 +28,13 @@ PATH = f"{USERS}/export"
 
 
 async def export(client: AsyncClient, **query: Any) -> Response:
-    answer = await client.get(PATH, params=query)
-    assert answer.status_code == 200, answer.text
-    return answer
+    response = await client.get(PATH, params=query)
+    assert response.status_code == 200, response.text
+    return response
 
 
-def table(answer: Response) -> list[dict[str, str]]:
-    return list(csv.DictReader(StringIO(answer.text, newline="")))
+def table(response: Response) -> list[dict[str, str]]:
+    return list(csv.DictReader(StringIO(response.text, newline="")))
 
 
 @pytest.fixture
@@ -43,23 +43,23 @@ async def ada(session: AsyncSession) -> None:
 
 
 async def test_a_line_of_json_is_a_record_of_the_list(admin: AsyncClient, ada: None) -> None:
-    answer = await export(admin, format="ndjson")
+    response = await export(admin, format="ndjson")
 
-    assert answer.headers["Content-Type"] == "application/x-ndjson"
-    assert answer.headers["Content-Disposition"] == 'attachment; filename="users.ndjson"'
+    assert response.headers["Content-Type"] == "application/x-ndjson"
+    assert response.headers["Content-Disposition"] == 'attachment; filename="users.ndjson"'
     listed = (await admin.get(USERS)).json()["items"]
-    assert [json.loads(line) for line in answer.text.splitlines()] == listed
+    assert [json.loads(line) for line in response.text.splitlines()] == listed
 
 
 async def test_a_row_of_a_table_is_a_record_of_the_list(admin: AsyncClient, ada: None) -> None:
-    answer = await export(admin)
+    response = await export(admin)
 
-    assert answer.headers["Content-Type"] == "text/csv; charset=utf-8"
-    assert answer.headers["Content-Disposition"] == 'attachment; filename="users.csv"'
+    assert response.headers["Content-Type"] == "text/csv; charset=utf-8"
+    assert response.headers["Content-Disposition"] == 'attachment; filename="users.csv"'
     listed = (await admin.get(USERS)).json()["items"]
-    assert answer.text.startswith(",".join(listed[0]) + "\r\n")
-    assert answer.text.endswith("\r\n")
-    assert table(answer) == [{name: cell(value) for name, value in user.items()} for user in listed]
+    assert response.text.startswith(",".join(listed[0]) + "\r\n")
+    assert response.text.endswith("\r\n")
+    assert table(response) == [{name: cell(value) for name, value in user.items()} for user in listed]
 
 
 def cell(value: object) -> str:
@@ -102,8 +102,8 @@ async def test_no_spreadsheet_runs_what_a_user_wrote(admin: AsyncClient, session
     await create_user(session, **{NAME: name})
 
     assert table(await export(admin, **{NAME: name}))[0][NAME] == f"'{name}"
-    answer = await export(admin, **{NAME: name, "format": "ndjson"})
-    assert json.loads(answer.text)[NAME] == name
+    response = await export(admin, **{NAME: name, "format": "ndjson"})
+    assert json.loads(response.text)[NAME] == name
 
 
 @pytest.mark.parametrize(("role", "status"), [(Role.ADMIN, 200), (Role.MODERATOR, 200), (Role.USER, 403)])
@@ -122,10 +122,10 @@ async def test_nobody_may_without_a_token(client: AsyncClient) -> None:
     "query", [{"format": "xlsx"}, {"page": 2}, {"limit": 1}, {"after": "a"}, {"count": "true"}, {"unknown": 1}]
 )
 async def test_refuses_a_wrong_query(admin: AsyncClient, query: dict[str, Any]) -> None:
-    answer = await admin.get(PATH, params=query)
+    response = await admin.get(PATH, params=query)
 
-    assert answer.status_code == 422
-    assert wrong_fields(answer) == list(query)
+    assert response.status_code == 422
+    assert wrong_fields(response) == list(query)
 
 
 async def test_a_head_needs_no_more_than_the_beginning(settings: Settings, session: AsyncSession) -> None:
@@ -143,28 +143,28 @@ async def test_a_head_needs_no_more_than_the_beginning(settings: Settings, sessi
     app.add_api_route("/endless", endless, response_class=AppResponse)
     app.add_middleware(HeadMiddleware)
     async with AsyncClient(transport=ASGITransport(app), base_url="http://test") as client:
-        answer = await client.head("/endless")
+        response = await client.head("/endless")
 
-    assert answer.headers["Content-Disposition"] == 'attachment; filename="endless.csv"'
+    assert response.headers["Content-Disposition"] == 'attachment; filename="endless.csv"'
     with exports.slot(), exports.slot():
         """Both are free."""
 
 
 @pytest.mark.parametrize("method", ["POST", "PATCH", "PUT", "DELETE"])
 async def test_it_is_no_user(admin: AsyncClient, method: str) -> None:
-    answer = await admin.request(method, PATH)
+    response = await admin.request(method, PATH)
 
-    assert answer.status_code == 405
-    assert answer.headers["Allow"] == "GET, HEAD"
+    assert response.status_code == 405
+    assert response.headers["Allow"] == "GET, HEAD"
 
 
 async def test_one_too_many_at_a_time_is_refused(admin: AsyncClient, providers: Providers, settings: Settings) -> None:
     providers.exports = Exports(settings.model_copy(update={"EXPORT_CONCURRENCY": 1}))
     with providers.exports.slot():
-        answer = await admin.get(PATH)
-        assert answer.status_code == 503
-        assert int(answer.headers["Retry-After"]) > 1
-        assert detail(answer) == "Too many exports are running."
+        response = await admin.get(PATH)
+        assert response.status_code == 503
+        assert int(response.headers["Retry-After"]) > 1
+        assert detail(response) == "Too many exports are running."
         assert (await admin.get(PATH, params={"format": "xlsx"})).status_code == 422
 
     assert (await admin.get(PATH)).status_code == 200
@@ -176,9 +176,9 @@ async def test_what_takes_too_long_before_it_begins_is_an_error_like_any_other(
 ) -> None:
     providers.exports = Exports(settings.model_copy(update={"EXPORT_TIMEOUT": 0.0}))
 
-    answer = await admin.get(PATH)
+    response = await admin.get(PATH)
 
-    assert_error(answer, 503)
+    assert_error(response, 503)
 
 
 async def test_the_documentation_names_its_formats(app: FastAPI) -> None:

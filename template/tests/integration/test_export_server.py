@@ -1,4 +1,4 @@
-"""Exports by a real server: what they take while they run, and that they end with their client and their time."""
+"""Exports of a real server use little memory, and end when their client leaves or their time is over."""
 
 import time
 from collections.abc import AsyncIterator, Iterator
@@ -26,14 +26,14 @@ from tests.server import Server, running_server
 PATH = f"{USERS}/export"
 NOBODY = {"search": "nobody"}
 ADMIN = "admin@example.com"
-# Much more than a socket holds.
+# This is much more than the buffer of a socket holds.
 COUNT = 100_000
 ATTEMPTS = 300
 
 
 @pytest.fixture(scope="module")
 async def filled_url(anyio_backend: str, worker_id: str) -> AsyncIterator[str]:
-    """The URL of a database that holds many users."""
+    """Yields the URL of a database that holds many users."""
     url = await database_server.create(f"export_{worker_id}")
     await migrate(url)
     password = SecretStr(PASSWORD)
@@ -57,7 +57,7 @@ def log(tmp_path: Path) -> Path:
 
 @contextmanager
 def serving(url: str, log: Path, **settings: str) -> Iterator[tuple[Server, httpx2.Client]]:
-    """A server with these settings, and a client that an administrator has signed in."""
+    """Yields a server with these settings, and a client that is signed in as an administrator."""
     with (
         log.open("wb") as output,
         running_server(url, output, **settings) as server,
@@ -69,11 +69,11 @@ def serving(url: str, log: Path, **settings: str) -> Iterator[tuple[Server, http
 
 def until_it_succeeds(client: httpx2.Client, path: str) -> None:
     for _ in range(ATTEMPTS):
-        answer = client.get(path, params=NOBODY)
-        if answer.status_code == 200:
+        response = client.get(path, params=NOBODY)
+        if response.status_code == 200:
             return
         time.sleep(0.1)
-    raise AssertionError(answer.text)
+    raise AssertionError(response.text)
 
 
 def test_an_export_takes_little_memory_whatever_its_size(filled_url: str, log: Path) -> None:
@@ -82,8 +82,8 @@ def test_an_export_takes_little_memory_whatever_its_size(filled_url: str, log: P
         process = psutil.Process(server.process.pid)
         before, largest, lines = process.memory_info().rss, 0, 0
 
-        with client.stream("GET", PATH) as answer:
-            for chunk in answer.iter_bytes(1024 * 1024):
+        with client.stream("GET", PATH) as response:
+            for chunk in response.iter_bytes(1024 * 1024):
                 largest = max(largest, process.memory_info().rss)
                 lines += chunk.count(b"\n")
 
@@ -92,12 +92,12 @@ def test_an_export_takes_little_memory_whatever_its_size(filled_url: str, log: P
 
 
 def test_it_ends_when_its_client_goes(filled_url: str, log: Path) -> None:
-    """Its connection, which is the only one, serves the next, and so does its slot."""
+    """The only connection, and the only slot, must then be free for the next request."""
     limits = {"EXPORT_CONCURRENCY": "1", "DB_POOL_SIZE": "1", "DB_POOL_TIMEOUT": "0.1"}
     with serving(filled_url, log, **limits) as (_, client):
         for _ in range(3):
-            with client.stream("GET", PATH) as answer:
-                chunks = answer.iter_bytes()
+            with client.stream("GET", PATH) as response:
+                chunks = response.iter_bytes()
                 assert next(chunks)
                 assert client.get(ME).status_code == 503
 
@@ -107,8 +107,8 @@ def test_it_ends_when_its_client_goes(filled_url: str, log: Path) -> None:
 
 def test_those_that_wait_for_their_client_leave_room_for_other_requests(filled_url: str, log: Path) -> None:
     with serving(filled_url, log, EXPORT_CONCURRENCY="1") as (_, client):
-        with client.stream("GET", PATH) as answer:
-            chunks = answer.iter_bytes()
+        with client.stream("GET", PATH) as response:
+            chunks = response.iter_bytes()
             assert next(chunks)
             assert_error(client.get(PATH), 503)
             assert client.get(USERS).json()["total"] == COUNT + 1
@@ -117,8 +117,8 @@ def test_those_that_wait_for_their_client_leave_room_for_other_requests(filled_u
 
 
 def test_it_may_take_longer_than_a_statement(filled_url: str, log: Path) -> None:
-    with serving(filled_url, log, DB_STATEMENT_TIMEOUT="1") as (_, client), client.stream("GET", PATH) as answer:
-        chunks = answer.iter_bytes()
+    with serving(filled_url, log, DB_STATEMENT_TIMEOUT="1") as (_, client), client.stream("GET", PATH) as response:
+        chunks = response.iter_bytes()
         lines = next(chunks).count(b"\n")
         time.sleep(2)
         assert lines + sum(chunk.count(b"\n") for chunk in chunks) == COUNT + 2
@@ -126,8 +126,8 @@ def test_it_may_take_longer_than_a_statement(filled_url: str, log: Path) -> None
 
 def test_one_that_takes_too_long_is_cut_and_never_looks_whole(filled_url: str, log: Path) -> None:
     limits = {"EXPORT_TIMEOUT": "5", "EXPORT_CONCURRENCY": "1"}
-    with serving(filled_url, log, **limits) as (_, client), client.stream("GET", PATH) as answer:
-        chunks = answer.iter_bytes()
+    with serving(filled_url, log, **limits) as (_, client), client.stream("GET", PATH) as response:
+        chunks = response.iter_bytes()
         next(chunks)
         until_it_succeeds(client, PATH)
         with pytest.raises(httpx2.RemoteProtocolError, match="incomplete"):

@@ -1,4 +1,4 @@
-"""`HEAD` is `GET` without the body, on every path."""
+"""A `HEAD` responds like a `GET` without the body, on every path."""
 
 import asyncio
 import json
@@ -44,8 +44,8 @@ def paths(app: FastAPI) -> list[str]:
 
 async def test_every_path_that_has_a_get_has_a_head(app: FastAPI, client: AsyncClient) -> None:
     for path in paths(app):
-        answer = await client.head(f"http://test{path}")
-        assert answer.status_code != 405, path
+        response = await client.head(f"http://test{path}")
+        assert response.status_code != 405, path
 
 
 async def test_the_log_has_its_method_and_its_route(
@@ -95,14 +95,14 @@ async def test_routes_of_any_router_may_have_a_head_of_their_own() -> None:
 def test_a_server_keeps_the_connection(database_url: str) -> None:
     with running_server(database_url) as server, httpx2.Client(base_url=server.address) as client:
         for _ in range(2):
-            answer = client.head("/health")
-            assert int(answer.headers["Content-Length"]) > 0
+            response = client.head("/health")
+            assert int(response.headers["Content-Length"]) > 0
             assert client.get("/health").json()["status"] == "healthy"
 
 
 async def test_another_origin_that_may_get_may_head(client: AsyncClient) -> None:
     headers = {"Origin": "https://app.example.com", "Access-Control-Request-Method": "HEAD"}
 
-    answer = await client.options(USERS, headers=headers | {"Access-Control-Request-Headers": "Authorization"})
+    response = await client.options(USERS, headers=headers | {"Access-Control-Request-Headers": "Authorization"})
 
-    assert answer.status_code == 200
+    assert response.status_code == 200

@@ -9,25 +9,25 @@ from tests.errors import detail
 
 
 async def test_liveness_tells_version_and_environment(client: AsyncClient, settings: Settings) -> None:
-    answer = await client.get("/health")
+    response = await client.get("/health")
 
-    assert answer.status_code == 200
-    assert answer.json() == {"status": "healthy", "version": settings.VERSION, "environment": "test"}
+    assert response.status_code == 200
+    assert response.json() == {"status": "healthy", "version": settings.VERSION, "environment": "test"}
 
 
 async def test_ready_when_the_database_answers(client: AsyncClient) -> None:
-    answer = await client.get("/health/ready")
+    response = await client.get("/health/ready")
 
-    assert answer.status_code == 200
-    assert answer.json() == {"status": "ready", "checks": {"database": "ok"}}
+    assert response.status_code == 200
+    assert response.json() == {"status": "ready", "checks": {"database": "ok"}}
 
 
 async def test_alive_but_not_ready_without_a_database(client: AsyncClient, app: FastAPI, settings: Settings) -> None:
     app.state.providers.database = Database(settings.model_copy(update={"DATABASE_URL": SecretStr(unreachable())}))
 
-    answer = await client.get("/health/ready")
+    response = await client.get("/health/ready")
 
-    assert answer.status_code == 503
-    assert answer.headers["Retry-After"] == "1"
-    assert detail(answer) == {"database": "unavailable"}
+    assert response.status_code == 503
+    assert response.headers["Retry-After"] == "1"
+    assert detail(response) == {"database": "unavailable"}
     assert (await client.get("/health")).status_code == 200

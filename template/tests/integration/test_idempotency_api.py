@@ -96,7 +96,7 @@ async def test_each_caller_has_keys_of_their_own(admin: AsyncClient, sign_in: Si
     first = await create(admin, user_fields())
     other = await sign_in(Role.MODERATOR)
 
-    # Who may not create does not learn that the key was used.
+    # A caller who may not create does not learn that the key was used.
     assert_error(await create(other, user_fields()), 403)
 
     await session.execute(update(User).where(User.role == Role.MODERATOR).values(role=Role.ADMIN))
@@ -145,7 +145,7 @@ async def test_one_that_still_runs_is_not_waited_for(
 
     class Slow(UserRepository):
         async def create(self, /, **values: Any) -> User:
-            if not begun.is_set():  # the first one
+            if not begun.is_set():  # in the first request
                 begun.set()
                 await may_end.wait()
             return await super().create(**values)
@@ -164,10 +164,10 @@ async def test_one_that_still_runs_is_not_waited_for(
 
 
 async def test_what_is_stored_has_no_secret(admin: AsyncClient, body: dict[str, Any], session: AsyncSession) -> None:
-    answer = await create(admin, body)
+    response = await create(admin, body)
 
     row = (await session.scalars(select(StoredResponse))).one()
-    assert row.body == answer.content
+    assert row.body == response.content
     everything = repr([getattr(row, column.key) for column in StoredResponse.__table__.columns])
     assert PASSWORD not in everything
     assert "argon2" not in everything
@@ -195,7 +195,7 @@ async def test_it_is_forgotten_in_time(
     assert timedelta(hours=47) < expires_at - utc_now() <= timedelta(hours=48)
     await let_expire(session)
 
-    assert_error(await create(admin, body), 409)  # of the e-mail address
+    assert_error(await create(admin, body), 409)  # since the e-mail address is taken
     assert (await create(admin, user_fields())).status_code == 201
     assert await stored(session) == 1
 

@@ -1,4 +1,4 @@
-"""Reading on from a record, where records have the same value or none, on every database alike."""
+"""Lists continue after a record on every database alike, even if records have the same value or none."""
 
 from datetime import UTC, datetime
 

@@ -1,4 +1,4 @@
-"""Lists that are read on from a cursor, seen on users."""
+"""Lists continue from a cursor; users serve as the example."""
 
 from base64 import urlsafe_b64decode
 from typing import Any
@@ -34,9 +34,9 @@ async def _users(session: AsyncSession, admin: AsyncClient) -> None:
 
 
 async def page(client: AsyncClient, **query: Any) -> dict[str, Any]:
-    answer = await client.get(USERS, params={"limit": 2} | query)
-    assert answer.status_code == 200, answer.text
-    found: dict[str, Any] = answer.json()
+    response = await client.get(USERS, params={"limit": 2} | query)
+    assert response.status_code == 200, response.text
+    found: dict[str, Any] = response.json()
     return found
 
 
@@ -150,14 +150,14 @@ async def test_are_valid_as_long_as_the_key_that_signed_them(client: AsyncClient
 
 
 async def test_a_list_that_nobody_bound_takes_none_and_gives_none(session: AsyncSession) -> None:
-    """A route that takes its query by `Query()`, as routes did before there were cursors."""
+    """A route may take its query by `Query()`, as routes did before there were cursors."""
     assert (await UserRepository(session).list(UserListQuery(limit=2))).next is None
     with pytest.raises(UnprocessableError):
         await UserRepository(session).list(UserListQuery.model_validate({"after": "AAAA"}))
 
 
 async def assert_refused(client: AsyncClient, **query: Any) -> None:
-    answer = await client.get(USERS, params=query)
+    response = await client.get(USERS, params=query)
 
-    assert answer.status_code == 422, query
-    assert wrong_fields(answer) == ["after"]
+    assert response.status_code == 422, query
+    assert wrong_fields(response) == ["after"]

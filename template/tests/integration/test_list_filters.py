@@ -1,4 +1,4 @@
-"""Lists by what their records hold, seen on users."""
+"""Lists can be filtered by fields; users serve as the example."""
 
 from typing import Any
 
@@ -24,7 +24,7 @@ def client(admin: AsyncClient) -> AsyncClient:
 
 @pytest.fixture(autouse=True)
 async def users(session: AsyncSession, admin: AsyncClient) -> list[User]:
-    """The administrator who is asking is a fourth one."""
+    """Creates three users. The administrator who sends the requests is a fourth one."""
     return [
         await create_user(session, email="ada@example.com", **{NAME: "Ada"}, role=Role.MODERATOR),
         await create_user(session, email="bob@example.com", **{NAME: "Bob"}, is_active=False),
@@ -33,9 +33,9 @@ async def users(session: AsyncSession, admin: AsyncClient) -> list[User]:
 
 
 async def names(client: AsyncClient, **query: Any) -> list[str]:
-    answer = await client.get(USERS, params={"sort_by": NAME, "sort_order": "asc"} | query)
-    assert answer.status_code == 200, answer.text
-    return [user[NAME] for user in answer.json()["items"] if user["role"] != "admin"]
+    response = await client.get(USERS, params={"sort_by": NAME, "sort_order": "asc"} | query)
+    assert response.status_code == 200, response.text
+    return [user[NAME] for user in response.json()["items"] if user["role"] != "admin"]
 
 
 @pytest.mark.parametrize(
@@ -107,17 +107,17 @@ async def test_totals_are_of_what_was_found(client: AsyncClient) -> None:
     ],
 )
 async def test_refuses_what_is_no_filter_or_no_value_of_it(client: AsyncClient, field: str, value: Any) -> None:
-    answer = await client.get(USERS, params={field: value})
+    response = await client.get(USERS, params={field: value})
 
-    assert_error(answer, 422)
-    assert {name.partition(".")[0] for name in wrong_fields(answer)} == {field}
+    assert_error(response, 422)
+    assert {name.partition(".")[0] for name in wrong_fields(response)} == {field}
 
 
 async def test_refuses_a_thousand_filters(client: AsyncClient) -> None:
-    answer = await client.get(USERS, params={f"field_{number}": number for number in range(1000)})
+    response = await client.get(USERS, params={f"field_{number}": number for number in range(1000)})
 
-    assert answer.status_code == 422
-    assert len(answer.content) < 10_000
+    assert response.status_code == 422
+    assert len(response.content) < 10_000
 
 
 async def test_surrogates_do_no_harm(client: AsyncClient) -> None:

@@ -14,7 +14,7 @@ from scripts.local_postgres import local_postgres
 
 @pytest.fixture
 def folder() -> Iterator[Path]:
-    """Not one of pytest, which another run may close to the server's user; and the path of a socket must be short."""
+    """Yields a folder with a short path, which is not one of pytest: another run might make that unreadable."""
     with TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         yield Path(folder)
 

@@ -11,17 +11,17 @@ from tests.api import PREFIX, USERS
 
 @pytest.mark.parametrize("identifier", ["a", "A-z_0.9", "x" * 64])
 async def test_a_harmless_request_id_is_kept(client: AsyncClient, identifier: str) -> None:
-    answer = await client.get("/health", headers={"X-Request-ID": identifier})
+    response = await client.get("/health", headers={"X-Request-ID": identifier})
 
-    assert answer.headers["X-Request-ID"] == identifier
+    assert response.headers["X-Request-ID"] == identifier
 
 
 @pytest.mark.parametrize("identifier", ["", "x" * 65, "a b", "{a}", 'a"b', "ä", "a\x85b", "urn:uuid:1"])
 async def test_any_other_request_id_is_replaced(client: AsyncClient, identifier: str) -> None:
-    answer = await client.get("/health", headers={b"X-Request-ID": identifier.encode("latin-1")})
+    response = await client.get("/health", headers={b"X-Request-ID": identifier.encode("latin-1")})
 
-    assert len(answer.headers["X-Request-ID"]) == 32
-    assert answer.headers["X-Request-ID"].isalnum()
+    assert len(response.headers["X-Request-ID"]) == 32
+    assert response.headers["X-Request-ID"].isalnum()
 
 
 async def test_each_request_leaves_one_log_line(
@@ -60,27 +60,27 @@ async def test_a_sink_that_raises_costs_nobody_the_response(client: AsyncClient,
         raise OSError
 
     sink = logger.add(fail, catch=False)
-    answer = await client.get("/health")
+    response = await client.get("/health")
     logger.remove(sink)
 
-    assert answer.status_code == 200
+    assert response.status_code == 200
 
 
 async def test_an_allowed_origin_may_call(client: AsyncClient) -> None:
     preflight = {"Origin": "https://app.example.com", "Access-Control-Request-Method": "PATCH"}
 
-    answer = await client.options(USERS, headers=preflight)
+    response = await client.options(USERS, headers=preflight)
 
-    assert answer.status_code == 200
-    assert answer.headers["Access-Control-Allow-Origin"] == "https://app.example.com"
-    assert "PATCH" in answer.headers["Access-Control-Allow-Methods"]
+    assert response.status_code == 200
+    assert response.headers["Access-Control-Allow-Origin"] == "https://app.example.com"
+    assert "PATCH" in response.headers["Access-Control-Allow-Methods"]
 
 
 async def test_another_origin_is_told_nothing(client: AsyncClient) -> None:
-    answer = await client.get("/health", headers={"Origin": "https://evil.example"})
+    response = await client.get("/health", headers={"Origin": "https://evil.example"})
 
-    assert "Access-Control-Allow-Origin" not in answer.headers
-    assert answer.headers["Vary"] == "Origin"
+    assert "Access-Control-Allow-Origin" not in response.headers
+    assert response.headers["Vary"] == "Origin"
 
 
 async def test_without_allowed_origins_there_is_nothing_for_browsers_elsewhere(settings: Settings) -> None:
@@ -90,7 +90,7 @@ async def test_without_allowed_origins_there_is_nothing_for_browsers_elsewhere(s
     async with AsyncClient(transport=ASGITransport(app), base_url=f"http://test{PREFIX}") as client:
         headers = {"Origin": "https://app.example.com", "Access-Control-Request-Method": "GET"}
         preflight = await client.options("/health", headers=headers)
-        answer = await client.get("/health", headers=headers)
+        response = await client.get("/health", headers=headers)
 
     assert preflight.status_code == 405
-    assert not {"Access-Control-Allow-Origin", "Vary"} & set(map(str.title, answer.headers))
+    assert not {"Access-Control-Allow-Origin", "Vary"} & set(map(str.title, response.headers))

@@ -39,7 +39,7 @@ def downgrade() -> None:
 
 @pytest.fixture
 def outside(tmp_path: Path) -> Path:
-    """Alembic's configuration with one more migration, which leaves its transaction as Alembic documents it."""
+    """Returns Alembic's configuration with one more migration, which leaves its transaction as Alembic documents it."""
     (tmp_path / "versions").mkdir()
     head = ScriptDirectory(str(ROOT / "alembic")).get_current_head()
     (tmp_path / "versions/outside.py").write_text(OUTSIDE.format(head=head, statement=ALONE))
@@ -70,14 +70,14 @@ async def connection(empty_database_url: str) -> AsyncIterator[AsyncConnection]:
 
 
 def differences(connection: Connection) -> list[object]:
-    """What `alembic check` would find."""
+    """Returns what `alembic check` would find."""
     found = list(compare_metadata(MigrationContext.configure(connection, opts=OPTIONS), Base.metadata))
     connection.rollback()
     return found
 
 
 def tables(connection: Connection) -> set[str]:
-    """Those of the models; an extension may have brought others."""
+    """Returns the tables of the models: an extension may have created others."""
     found = set(inspect(connection).get_table_names()) & set(Base.metadata.tables)
     connection.rollback()
     return found
@@ -127,7 +127,7 @@ async def test_a_migration_may_leave_its_transaction(empty_database_url: str, ou
 
 
 async def start_replicas(url: str, ini: Path) -> list[int]:
-    """Three that migrate at the same time, and how each of them ended."""
+    """Starts three replicas that migrate at the same time, and returns the status of each."""
     command = (sys.executable, "-m", "alembic", "--config", str(ini), "upgrade", "heads")
     environment = os.environ | {"DATABASE_URL": url}
     replicas = [await asyncio.create_subprocess_exec(*command, cwd=ROOT, env=environment) for _ in range(3)]

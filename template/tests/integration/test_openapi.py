@@ -1,4 +1,4 @@
-"""The documentation says what an operation answers, besides its success."""
+"""The OpenAPI document describes each operation, and the errors that it may respond with."""
 
 from collections.abc import Iterator
 from operator import itemgetter
@@ -10,13 +10,13 @@ from app.domain.schemas.user import UserListQuery
 from tests.api import AUTH, PREFIX, USERS
 from tests.errors import MEDIA_TYPE, MODEL, MODEL_OF_422
 
-# What an operation answers by its own rules, whatever it takes.
+# Statuses that follow from an operation's own rules, whatever it takes.
 BY_RULE = {401, 403, 409, 412, 429, 503}
 
-# Headers that may hold anything.
+# Headers that accept any value.
 ANYTHING = {"If-Match", "If-None-Match"}
 
-# Where an operation of the project's own needs no database, nobody minds.
+# An operation of the project's own may do without the database and without a description.
 OF_THE_TEMPLATE = tuple(f"{PREFIX}{path}" for path in (AUTH, "/health", USERS))
 
 
@@ -28,7 +28,7 @@ def operations(app: FastAPI) -> Iterator[tuple[str, str, dict[str, Any], set[int
 
 
 def implied(path: str, operation: dict[str, Any]) -> set[int]:
-    """The errors that follow from what an operation takes."""
+    """Returns the errors that follow from what an operation takes."""
     statuses = {500}
     if "requestBody" in operation:
         statuses |= {400, 413, 422}
@@ -69,7 +69,11 @@ async def test_every_error_has_the_one_form(app: FastAPI) -> None:
 
 
 async def test_every_operation_says_what_it_does(app: FastAPI) -> None:
-    silent = {(method, path) for method, path, operation, _ in operations(app) if not operation.get("description")}
+    silent = {
+        (method, path)
+        for method, path, operation, _ in operations(app)
+        if not (operation.get("summary") and operation.get("description"))
+    }
 
     assert {(method, path) for method, path in silent if path.startswith(OF_THE_TEMPLATE)} == set()
 
@@ -80,12 +84,12 @@ async def test_the_parameters_of_a_list_are_documented_as_fastapi_documents_a_qu
     @plain.get(f"{PREFIX}{USERS}")
     async def list_users(query: Annotated[UserListQuery, Query()]) -> None: ...
 
-    app.openapi()  # describes nothing twice
+    app.openapi()  # the second document must be the same
     assert parameters(app) == parameters(plain)
 
 
 def parameters(app: FastAPI) -> list[dict[str, Any]]:
-    """A default of null, which FastAPI leaves out, is the same as none."""
+    """Returns the parameters of the list, without defaults of null, which FastAPI leaves out."""
     described = app.openapi()["paths"][f"{PREFIX}{USERS}"]["get"]["parameters"]
     for parameter in described:
         if parameter["schema"].get("default", ...) is None:

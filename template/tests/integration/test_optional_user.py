@@ -1,4 +1,4 @@
-"""A route may want to know who is calling without asking for it."""
+"""A route may ask who the caller is without requiring a token."""
 
 import pytest
 from fastapi import FastAPI
@@ -41,7 +41,7 @@ async def test_a_token_that_is_not_valid_is_refused(client: AsyncClient) -> None
 
 
 async def test_the_documentation_says_that_a_token_is_taken_and_not_needed(app: FastAPI) -> None:
-    for _ in range(2):  # the second time from what was kept
+    for _ in range(2):  # the second time, from the cached document
         paths = app.openapi()["paths"]
         (token, nothing) = paths[f"{PREFIX}/greeting"]["get"]["security"]
 

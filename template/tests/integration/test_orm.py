@@ -1,4 +1,4 @@
-"""A repository does with records what SQLAlchemy's documentation says: events, relationships, options, validators."""
+"""Events, relationships, options and validators work in a repository as SQLAlchemy documents them."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -27,7 +27,7 @@ from app.repository.base import Repository
 
 
 class Aside(DeclarativeBase):
-    """Tables of these tests alone, which no migration knows."""
+    """The base of tables that only these tests have, without a migration."""
 
 
 class Shelf(Aside):
@@ -87,7 +87,7 @@ async def books(session: AsyncSession) -> Books:
 
 @contextmanager
 def listening(target: Any, *names: str) -> Iterator[list[str]]:
-    """The names of the events that were raised, in their order."""
+    """Yields a list that collects the names of the raised events, in order."""
     raised: list[str] = []
 
     def listener(name: str) -> Any:

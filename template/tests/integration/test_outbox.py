@@ -1,4 +1,4 @@
-"""What a transaction puts into the outbox is delivered once that is committed, and tried again where it fails."""
+"""The outbox delivers the messages of a transaction once it is committed, and tries again when a delivery fails."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -26,7 +26,7 @@ class Noted(Message):
 
 
 class Handler:
-    """Notes the texts that it is given, and fails for those that it is told to."""
+    """Records the texts that it gets, and fails for the chosen ones."""
 
     def __init__(self) -> None:
         self.texts: list[str] = []
@@ -50,14 +50,14 @@ def handler(providers: Providers) -> Handler:
 
 
 async def put(database: Database, *texts: str, key: str | None = None) -> None:
-    """Each in a transaction of its own."""
+    """Puts each text into the outbox, in a transaction of its own."""
     for text in texts:
         async with database.transaction() as session:
             await put_message(session, Noted(text=text), key=key)
 
 
 async def all_due(database: Database) -> None:
-    """As if time had passed."""
+    """Makes all messages due, as if time had passed."""
     async with database.transaction() as session:
         await session.execute(update(OutboxMessage).values(due_at=AT_ONCE))
 

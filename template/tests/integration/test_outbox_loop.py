@@ -1,4 +1,4 @@
-"""The loop that delivers: woken by a commit, beside those of other processes, whatever happens to it."""
+"""The loop that delivers messages is woken by commits, shares the work with other processes, and survives errors."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -20,7 +20,7 @@ from app.service.handlers import Delivery
 from app.service.outbox import Outbox
 from tests.waiting import until
 
-# Seconds in which no test ends: whoever is done before was woken.
+# Seconds that no test lasts: a loop that works sooner was woken.
 NEVER = 3600.0
 SOON = 0.05
 
@@ -34,7 +34,7 @@ type Handle = Callable[[Noted, Delivery], Awaitable[None]]
 
 @pytest.fixture
 async def committed(settings: Settings) -> AsyncIterator[Database]:
-    """A database in which commits are commits."""
+    """Yields a database that really commits."""
     configure_logging(settings)
     database = Database(settings)
     yield database
@@ -44,7 +44,7 @@ async def committed(settings: Settings) -> AsyncIterator[Database]:
 
 
 class Loop:
-    """A loop of a process of its own, and what it has delivered."""
+    """The loop of another process, and what it has delivered."""
 
     def __init__(self, settings: Settings, database: Database, poll: float, handle: Handle | None = None) -> None:
         self.texts: list[str] = []
@@ -185,7 +185,7 @@ async def test_an_idle_loop_only_reads(settings: Settings, committed: Database) 
         statements.append(statement.split(maxsplit=1)[0])
 
     def once_idle() -> list[str]:
-        """Without what ends the work before: the first statement of a loop that is idle is a read."""
+        """Returns the statements from when the loop is idle: the first of these is a read."""
         return list(dropwhile("SELECT".__ne__, statements))
 
     loop = Loop(settings, committed, SOON)

@@ -1,4 +1,4 @@
-"""`make outbox` says what waits and what is parked, and has that tried anew."""
+"""`make outbox` lists the messages that wait and those that are parked, and retries the latter."""
 
 import pytest
 from sqlalchemy import func, update

@@ -1,4 +1,4 @@
-"""Routes of one's own take versions and keys like ours, and what they do wrong is not committed."""
+"""A project's own routes can use versions and keys, and nothing is committed if they use them wrongly."""
 
 from contextlib import suppress
 from uuid import UUID

@@ -1,4 +1,4 @@
-"""What holds on PostgreSQL alone."""
+"""Tests behaviour that only PostgreSQL has."""
 
 import asyncio
 import os
@@ -50,8 +50,8 @@ async def test_what_a_url_asks_of_the_server_is_kept_beside_our_bounds(database_
 
 
 async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """What PgBouncer says to parameters that it cannot pass on."""
-    await reader.readexactly(8)  # whether there is TLS
+    """Responds as PgBouncer does to parameters that it cannot pass on."""
+    await reader.readexactly(8)  # the client asks for TLS
     writer.write(b"N")
     await reader.read(4096)
     fields = b"SFATAL\0VFATAL\0C08P01\0Munsupported startup parameter: statement_timeout\0\0"
@@ -113,7 +113,7 @@ async def test_a_replica_waits_while_another_one_migrates(connection: AsyncConne
     )
     assert replica.stderr is not None
     assert b"waiting" in await replica.stderr.readline()
-    # What makes an index CONCURRENTLY waits until there is none.
+    # CREATE INDEX CONCURRENTLY waits until there is no snapshot left.
     while await connection.scalar(snapshots) > 0:
         assert replica.returncode is None, "it did not wait"
         await asyncio.sleep(0.05)
@@ -142,7 +142,7 @@ async def test_only_a_write_has_a_transaction_around_it(database_url: str) -> No
 
     async with database.reading() as session:
         await UserRepository(session).get(uuid4())
-    said.clear()  # what the first connection asks the server about itself
+    said.clear()  # SQLAlchemy asks the server about itself on the first connection
     async with database.reading() as session:
         await UserRepository(session).get(uuid4())
     read = list(said)

@@ -1,4 +1,4 @@
-"""What every repository does, seen on a model with a reference."""
+"""Every repository has these methods; a model with a reference serves as the example."""
 
 from typing import Any
 from uuid import UUID

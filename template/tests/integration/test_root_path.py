@@ -1,4 +1,4 @@
-"""Behind a proxy that shows the application under `/shop`, whether it passes that on or takes it off."""
+"""The application works behind a proxy that serves it under `/shop`, whether the proxy keeps or strips that path."""
 
 import re
 from collections.abc import AsyncIterator
@@ -58,5 +58,5 @@ def test_tokens_are_asked_for_inside(database_url: str) -> None:
     with running_server(database_url, ROOT_PATH="/shop/") as server:
         schema = httpx2.get(f"{server.origin}/shop/openapi.json").text
 
-    # Not every way to sign in has one.
+    # Not every way of signing in has a token URL.
     assert set(re.findall(r'"tokenUrl":"([^"]*)"', schema)) <= {f"/shop{PREFIX}{LOGIN}"}

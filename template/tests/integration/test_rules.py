@@ -1,4 +1,4 @@
-"""What clients read when they break a rule over several columns."""
+"""A request that breaks a rule over several columns gets an error that names them."""
 
 import pytest
 from sqlalchemy import text
@@ -32,6 +32,6 @@ async def test_the_columns_are_named_on_every_database(
         async with session.begin_nested():
             await session.execute(text("INSERT INTO rules VALUES (:number, :year, :end)"), values)
 
-    answer = client_error(refused.value)
-    assert answer is not None
-    assert answer.detail == said
+    error = client_error(refused.value)
+    assert error is not None
+    assert error.detail == said

@@ -1,4 +1,4 @@
-"""One property limits what a repository may see, in every read and every write, for each instance by itself."""
+"""One property limits the records that a repository may see, in every read and write, for each instance separately."""
 
 from collections.abc import Callable
 from contextvars import ContextVar
@@ -15,12 +15,12 @@ from tests.factories.user_factory import NAME, create_user
 
 TENANT: ContextVar[str] = ContextVar("tenant")
 
-# A tenant of one user each.
+# Each of these tenants has one user.
 A, B = "a@test.example", "b@test.example"
 
 
 class TenantUsers(UserRepository):
-    """A rule by a value of the instance."""
+    """The users of one tenant, which is an attribute of the instance."""
 
     def __init__(self, session: AsyncSession, tenant: str) -> None:
         super().__init__(session)
@@ -38,7 +38,7 @@ class ByScope(TenantUsers):
 
 
 class ByNameOfBefore(TenantUsers):
-    """Projects of 0.3.0 override this property."""
+    """The same rule in the property that projects of 0.3.0 override."""
 
     @property
     def _live(self) -> ColumnElement[bool]:
@@ -46,7 +46,7 @@ class ByNameOfBefore(TenantUsers):
 
 
 class ByValueOfTheRequest(UserRepository):
-    """Has nothing but its session, and a rule by a value that is elsewhere."""
+    """The same rule by a value outside of the instance, which has no attribute but its session."""
 
     def __init__(self, session: AsyncSession, tenant: str) -> None:
         super().__init__(session)
@@ -58,7 +58,7 @@ class ByValueOfTheRequest(UserRepository):
 
 
 class ByMethod(TenantUsers):
-    """Overrides each method in which a statement is built."""
+    """The same rule by overriding each method that builds a statement."""
 
     def _select(self, record_id: Any) -> Any:
         return super()._select(record_id).where(self.rule)

@@ -66,7 +66,7 @@ def test_the_health_check_tells_a_2xx_from_everything_else(database_url: str) ->
 
 
 def run_here(folder: Path, *command: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """As in a folder of its own, where `.env` lies."""
+    """Runs a command in this folder, which contains `.env`."""
     return subprocess.run(
         [sys.executable, "-m", *command],
         cwd=folder,
@@ -79,7 +79,7 @@ def run_here(folder: Path, *command: str, **environment: str) -> subprocess.Comp
 
 @pytest.fixture
 def env_file(tmp_path: Path) -> Path:
-    """Settings that are all other than by default, in a file as Windows writes it."""
+    """Returns a file of settings that all differ from their defaults, as Windows writes it."""
     settings = {
         "API_V1_PREFIX": "/other",
         "ROOT_PATH": "/shop",

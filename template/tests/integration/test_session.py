@@ -1,4 +1,4 @@
-"""The sessions that routes get, in routers as FastAPI documents them."""
+"""Routes get their sessions in any router, as FastAPI documents it."""
 
 from collections.abc import AsyncIterator
 
@@ -47,7 +47,7 @@ async def write_in_get(session: TransactionDep) -> None:
 
 @pytest.fixture
 async def plain(settings: Settings, database: Database) -> AsyncIterator[AsyncClient]:
-    """An application that has nothing of ours but the session."""
+    """Yields a client of an application that has nothing of ours but the session."""
     app = FastAPI()
     app.state.settings = settings
     app.state.providers = Providers(settings)
@@ -151,7 +151,7 @@ async def test_a_change_of_a_record_that_was_read_is_refused(database: Database,
 
 
 async def test_the_database_that_requests_have_refuses_writes_on_each_path(settings: Settings) -> None:
-    """Not the one of these tests, whose sessions share a connection."""
+    """This needs another database than that of the tests, whose sessions share a connection."""
     database = Database(settings)
     statement = "UPDATE users SET email = 'a'"
 

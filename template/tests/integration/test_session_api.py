@@ -1,4 +1,4 @@
-"""Where somebody is signed in, as they see it and end it themselves."""
+"""Users list and end their own sessions."""
 
 from typing import Any
 from uuid import UUID
@@ -42,19 +42,19 @@ class Device:
 
     async def refresh(self, user_agent: str) -> int:
         body = {"refresh_token": self.pair["refresh_token"]}
-        answer = await self.client.post(REFRESH, json=body, headers={"User-Agent": user_agent})
-        if answer.status_code == 200:
-            self.pair = answer.json()
-        return answer.status_code
+        response = await self.client.post(REFRESH, json=body, headers={"User-Agent": user_agent})
+        if response.status_code == 200:
+            self.pair = response.json()
+        return response.status_code
 
     async def has_ended(self) -> bool:
         return [(await self.send("GET", ME)).status_code, await self.refresh("x")] == [401, 401]
 
 
 async def sign_in_with(client: AsyncClient, user_agent: bytes) -> Device:
-    answer = await client.post(LOGIN, **credentials(ADA, PASSWORD), headers={b"User-Agent": user_agent})
-    assert answer.status_code == 200
-    return Device(client, answer.json())
+    response = await client.post(LOGIN, **credentials(ADA, PASSWORD), headers={b"User-Agent": user_agent})
+    assert response.status_code == 200
+    return Device(client, response.json())
 
 
 @pytest.fixture
@@ -150,10 +150,10 @@ class TestEnd:
 
     async def test_somebody_else_s_looks_like_none(self, sign_in: SignIn, admin: AsyncClient, phone: Device) -> None:
         for other in (admin, await sign_in(Role.USER)):
-            answer = await other.delete(f"{SESSIONS}/{await phone.own_id()}")
+            response = await other.delete(f"{SESSIONS}/{await phone.own_id()}")
 
-            assert_error(answer, 404)
-            assert said(answer) == said(await other.delete(f"{SESSIONS}/{NOBODY}"))
+            assert_error(response, 404)
+            assert said(response) == said(await other.delete(f"{SESSIONS}/{NOBODY}"))
             assert "Phone" not in (await other.get(SESSIONS)).text
 
         assert not await phone.has_ended()

@@ -1,4 +1,4 @@
-"""A repository finds records by their slugs, which it makes so that no two live records share one."""
+"""A repository finds records by their slugs, and generates slugs that no two live records share."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ from app.repository.slugs import LENGTH, SluggedRepository, slug_of
 
 
 class Essay(Slugged):
-    """A table of these tests alone, which no migration knows."""
+    """A table that only these tests have, without a migration."""
 
     __tablename__ = "essays"
     __table_args__ = (live_index("uq_essays_slug", "slug", unique=True),)

@@ -1,4 +1,4 @@
-"""What holds on SQLite alone."""
+"""Tests behaviour that only SQLite has."""
 
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta, timezone
@@ -54,9 +54,9 @@ async def test_a_reference_to_nothing_is_refused(database: Database) -> None:
         async with database.transaction() as session:
             session.add(token)
 
-    answer = client_error(refused.value)
-    assert answer is not None
-    assert answer.status_code == 409
+    error = client_error(refused.value)
+    assert error is not None
+    assert error.status_code == 409
 
 
 async def test_times_are_kept_whatever_their_zone(database: Database) -> None:
@@ -81,9 +81,9 @@ async def test_a_statement_that_takes_too_long_is_an_outage(impatient: Database)
         async with impatient.reading() as session:
             await session.execute(text(count))
 
-    answer = client_error(stopped.value)
-    assert answer is not None
-    assert answer.status_code == 503
+    error = client_error(stopped.value)
+    assert error is not None
+    assert error.status_code == 503
 
 
 async def test_who_waits_too_long_to_write_gets_a_503_and_readers_do_not_wait(

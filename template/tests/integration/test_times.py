@@ -1,4 +1,4 @@
-"""Whatever time is accepted is stored exactly."""
+"""Every time that is accepted is stored exactly."""
 
 import datetime as dt
 from typing import Any

@@ -1,4 +1,4 @@
-"""Under a real server: an answer is sent only when what it promises is in the database."""
+"""Under a real server, a response is sent only when what it promises is in the database."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -29,7 +29,7 @@ from tests.database import ALLOW_COMMITS, REFUSE_COMMITS, REFUSED
 from tests.factories.user_factory import NAME, PASSWORD, create_user, user_fields
 from tests.server import running_server
 
-# All of them have `engine`, which deletes at the end what they have committed.
+# All tests use `engine`, which finally deletes what they have committed.
 pytestmark = [pytest.mark.xdist_group("server"), pytest.mark.usefixtures("engine")]
 
 
@@ -56,14 +56,14 @@ async def client(database_url: str, engine: AsyncEngine) -> AsyncIterator[AsyncC
     await create_admin(engine)
     with running_server(database_url) as server:
         async with AsyncClient(base_url=server.address, timeout=100) as client:
-            answer = await client.post(LOGIN, **credentials(**ADMIN))
-            client.headers |= bearer(answer)
+            response = await client.post(LOGIN, **credentials(**ADMIN))
+            client.headers |= bearer(response)
             yield client
 
 
 @pytest.fixture
 async def refusing_commit(engine: AsyncEngine) -> AsyncIterator[None]:
-    """The insert of a user succeeds, and the commit after it fails."""
+    """Lets the insert of a user succeed, and the commit after it fail."""
     async with engine.connect() as connection:
         for statement in REFUSE_COMMITS:
             await connection.execute(text(statement))
@@ -83,24 +83,24 @@ async def exists(engine: AsyncEngine, name: str) -> bool:
 
 
 async def test_what_was_answered_with_201_is_there_for_everybody(client: AsyncClient, engine: AsyncEngine) -> None:
-    answer = await client.post(USERS, json=user("kept"))
+    response = await client.post(USERS, json=user("kept"))
 
-    assert answer.status_code == 201
+    assert response.status_code == 201
     assert await exists(engine, "kept")
 
 
 @pytest.mark.usefixtures("refusing_commit")
 async def test_a_commit_that_fails_is_never_a_201(client: AsyncClient, engine: AsyncEngine) -> None:
-    answer = await client.post(USERS, json=user("lost"))
+    response = await client.post(USERS, json=user("lost"))
 
-    assert answer.status_code == REFUSED
+    assert response.status_code == REFUSED
     assert not await exists(engine, "lost")
 
 
 async def test_of_many_at_once_one_gets_the_email(client: AsyncClient) -> None:
-    answers = await asyncio.gather(*(client.post(USERS, json=user("wanted")) for _ in range(20)))
+    responses = await asyncio.gather(*(client.post(USERS, json=user("wanted")) for _ in range(20)))
 
-    assert sorted(answer.status_code for answer in answers) == [201, *[409] * 19]
+    assert sorted(response.status_code for response in responses) == [201, *[409] * 19]
 
 
 async def test_of_changes_of_one_version_the_first_one_happens(client: AsyncClient) -> None:
@@ -109,12 +109,12 @@ async def test_of_changes_of_one_version_the_first_one_happens(client: AsyncClie
 
     for number in range(20):
         changes = [{NAME: f"Of {editor} in {number}"} for editor in ("Ada", "Bob")]
-        answers = await asyncio.gather(
+        responses = await asyncio.gather(
             *(client.patch(path, json=change, headers={"If-Match": tag}) for change in changes)
         )
 
-        assert sorted(answer.status_code for answer in answers) == [200, 412]
-        (changed,) = (answer for answer in answers if answer.status_code == 200)
+        assert sorted(response.status_code for response in responses) == [200, 412]
+        (changed,) = (response for response in responses if response.status_code == 200)
         assert (await client.get(path)).json() == changed.json()
         tag = changed.headers["ETag"]
 
@@ -122,12 +122,12 @@ async def test_of_changes_of_one_version_the_first_one_happens(client: AsyncClie
 async def test_of_many_at_once_with_one_key_one_creates(client: AsyncClient, engine: AsyncEngine) -> None:
     body, key = user("once"), {"Idempotency-Key": "once"}
 
-    answers = await asyncio.gather(*(client.post(USERS, json=body, headers=key) for _ in range(50)))
-    answers.append(await client.post(USERS, json=body, headers=key))
+    responses = await asyncio.gather(*(client.post(USERS, json=body, headers=key) for _ in range(50)))
+    responses.append(await client.post(USERS, json=body, headers=key))
 
-    assert {answer.status_code for answer in answers} <= {201, 409}
-    assert {answer.headers["Retry-After"] for answer in answers if answer.status_code == 409} <= {"1"}
-    assert len({answer.content for answer in answers if answer.status_code == 201}) == 1
+    assert {response.status_code for response in responses} <= {201, 409}
+    assert {response.headers["Retry-After"] for response in responses if response.status_code == 409} <= {"1"}
+    assert len({response.content for response in responses if response.status_code == 201}) == 1
     assert await exists(engine, "once")
 
 
@@ -143,10 +143,10 @@ async def test_of_many_refreshes_at_once_one_succeeds_and_the_session_ends(clien
     pair = (await client.post(LOGIN, **credentials(**ADMIN))).json()
     body = {"refresh_token": pair["refresh_token"]}
 
-    answers = await asyncio.gather(*(client.post(REFRESH, json=body) for _ in range(10)))
+    responses = await asyncio.gather(*(client.post(REFRESH, json=body) for _ in range(10)))
 
-    assert sorted(answer.status_code for answer in answers) == [200, *[401] * 9]
-    (renewed,) = (answer.json() for answer in answers if answer.status_code == 200)
+    assert sorted(response.status_code for response in responses) == [200, *[401] * 9]
+    (renewed,) = (response.json() for response in responses if response.status_code == 200)
     assert (await client.post(REFRESH, json={"refresh_token": renewed["refresh_token"]})).status_code == 401
 
 
@@ -188,7 +188,7 @@ async def test_a_session_that_is_ended_in_the_middle_of_a_refresh_is_over(settin
 
     async with database.transaction() as session:
         await add(session, "old")
-    # As `AuthService.refresh` does.
+    # This does what `AuthService.refresh` does.
     async with database.transaction() as session:
         await UserRepository(session).lock(user.id)
         assert await RefreshTokenRepository(session).use("old")
@@ -207,7 +207,7 @@ async def test_what_ends_one_session_twice_at_once_never_waits_for_each_other(se
     first, second, session_id = uuid7(), uuid7(), uuid7()
     async with database.transaction() as session:
         user = await create_user(session)
-        # The table has them in the other order, as it may when a page of it is full.
+        # The table stores them in the other order, as may happen when a page of it is full.
         for token_id in (second, first):
             values = {"session_id": session_id, "user_id": user.id, "expires_at": utc_now()}
             session.add(RefreshToken(id=token_id, token_hash=str(token_id), **values))
@@ -218,7 +218,7 @@ async def test_what_ends_one_session_twice_at_once_never_waits_for_each_other(se
             await RefreshTokenRepository(session).revoke(session_id)
 
     async with database.transaction() as session:
-        # Whoever comes too late to use a token has it locked all the same.
+        # A request that comes too late to use a token still locks it.
         await session.execute(select(RefreshToken.id).where(RefreshToken.id == first).with_for_update())
         revoking = asyncio.create_task(revoke())
         await asyncio.sleep(0.3)

@@ -10,7 +10,7 @@ from tests.factories.user_factory import NAME, user_fields
 
 ADA = {"email": "ada@example.com", NAME: "Ada Lovelace"}
 
-# The administrator that asks is a user as well.
+# The administrator who sends the requests is a user as well.
 ASKING = "admin@test.example"
 
 
@@ -20,28 +20,28 @@ def client(admin: AsyncClient) -> AsyncClient:
 
 
 async def create(client: AsyncClient, **fields: object) -> dict[str, Any]:
-    """Ada, unless something else is said of her."""
-    answer = await client.post(USERS, json=user_fields(**ADA | fields))
-    assert answer.status_code == 201, answer.text
-    user: dict[str, Any] = answer.json()
+    """Creates Ada, with these fields changed."""
+    response = await client.post(USERS, json=user_fields(**ADA | fields))
+    assert response.status_code == 201, response.text
+    user: dict[str, Any] = response.json()
     return user
 
 
 async def emails(client: AsyncClient, **query: Any) -> list[str]:
-    answer = await client.get(USERS, params=query)
-    assert answer.status_code == 200, answer.text
-    return [user["email"] for user in answer.json()["items"] if user["email"] != ASKING]
+    response = await client.get(USERS, params=query)
+    assert response.status_code == 200, response.text
+    return [user["email"] for user in response.json()["items"] if user["email"] != ASKING]
 
 
 class TestCreate:
     async def test_answers_the_user_and_where_it_is(self, client: AsyncClient) -> None:
         body = user_fields(role="moderator")
 
-        answer = await client.post(USERS, json=body)
+        response = await client.post(USERS, json=body)
 
-        user = answer.json()
-        assert answer.status_code == 201
-        assert answer.headers["Location"] == f"{PREFIX}{USERS}/{user['id']}"
+        user = response.json()
+        assert response.status_code == 201
+        assert response.headers["Location"] == f"{PREFIX}{USERS}/{user['id']}"
         assert {"id", "is_active", "created_at", "updated_at"} <= set(user)
         assert "password" not in user
         assert user == user | {name: value for name, value in body.items() if name in user}
@@ -52,10 +52,10 @@ class TestCreate:
     async def test_refuses_a_taken_email_in_any_case(self, client: AsyncClient) -> None:
         await create(client)
 
-        answer = await client.post(USERS, json=user_fields(email="ADA@Example.COM"))
+        response = await client.post(USERS, json=user_fields(email="ADA@Example.COM"))
 
-        assert answer.status_code == 409
-        assert detail(answer) == "This email is already in use."
+        assert response.status_code == 409
+        assert detail(response) == "This email is already in use."
         assert await emails(client) == ["ada@example.com"]
 
     @pytest.mark.parametrize(
@@ -80,10 +80,10 @@ class TestCreate:
     async def test_refuses_a_field_that_is_wrong_or_not_the_clients(
         self, client: AsyncClient, field: str, value: object
     ) -> None:
-        answer = await client.post(USERS, json=user_fields(**{field: value}))
+        response = await client.post(USERS, json=user_fields(**{field: value}))
 
-        assert_error(answer, 422)
-        assert wrong_fields(answer) == [field]
+        assert_error(response, 422)
+        assert wrong_fields(response) == [field]
 
 
 class TestList:
@@ -101,9 +101,9 @@ class TestList:
         assert (pages[1]["page"], pages[1]["limit"]) == (2, 2)
 
     async def test_an_empty_list_is_no_error(self, client: AsyncClient) -> None:
-        answer = await client.get(USERS, params={"search": "nobody"})
+        response = await client.get(USERS, params={"search": "nobody"})
 
-        assert answer.json() == {"items": [], "total": 0, "page": 1, "limit": 20, "total_pages": 0, "next": None}
+        assert response.json() == {"items": [], "total": 0, "page": 1, "limit": 20, "total_pages": 0, "next": None}
 
     async def test_totals_are_null_when_nobody_asks(self, client: AsyncClient) -> None:
         await create(client)
@@ -154,28 +154,28 @@ class TestList:
         ],
     )
     async def test_refuses_a_wrong_query(self, client: AsyncClient, query: dict[str, str | int]) -> None:
-        answer = await client.get(USERS, params=query)
+        response = await client.get(USERS, params=query)
 
-        assert_error(answer, 422)
-        assert wrong_fields(answer) == list(query)
+        assert_error(response, 422)
+        assert wrong_fields(response) == list(query)
 
 
 class TestOne:
     async def test_is_read_as_it_was_created(self, client: AsyncClient) -> None:
         user = await create(client)
 
-        answer = await client.get(f"{USERS}/{user['id']}")
+        response = await client.get(f"{USERS}/{user['id']}")
 
-        assert answer.status_code == 200
-        assert answer.json() == user
+        assert response.status_code == 200
+        assert response.json() == user
 
     async def test_update_writes_only_what_was_sent(self, client: AsyncClient) -> None:
         user = await create(client)
 
-        answer = await client.patch(f"{USERS}/{user['id']}", json={NAME: "Ada King"})
+        response = await client.patch(f"{USERS}/{user['id']}", json={NAME: "Ada King"})
 
-        updated = answer.json()
-        assert answer.status_code == 200
+        updated = response.json()
+        assert response.status_code == 200
         assert updated["updated_at"] > user["updated_at"]
         assert updated | {"updated_at": None} == user | {NAME: "Ada King", "updated_at": None}
         assert (await client.get(f"{USERS}/{user['id']}")).json() == updated
@@ -183,16 +183,16 @@ class TestOne:
     async def test_update_with_nothing_changes_nothing(self, client: AsyncClient) -> None:
         user = await create(client)
 
-        answer = await client.patch(f"{USERS}/{user['id']}", json={})
+        response = await client.patch(f"{USERS}/{user['id']}", json={})
 
-        assert answer.json() == user
+        assert response.json() == user
 
     async def test_role_and_activity_can_be_changed(self, client: AsyncClient) -> None:
         user = await create(client)
 
-        answer = await client.patch(f"{USERS}/{user['id']}", json={"role": "admin", "is_active": False})
+        response = await client.patch(f"{USERS}/{user['id']}", json={"role": "admin", "is_active": False})
 
-        assert (answer.json()["role"], answer.json()["is_active"]) == ("admin", False)
+        assert (response.json()["role"], response.json()["is_active"]) == ("admin", False)
 
     @pytest.mark.parametrize("change", [{NAME: None}, {"email": "b@example.com"}, {"password": "another one"}])
     async def test_update_refuses_what_it_may_not_write(self, client: AsyncClient, change: dict[str, object]) -> None:
@@ -203,10 +203,10 @@ class TestOne:
     async def test_deleted_is_gone_and_its_email_is_free(self, client: AsyncClient) -> None:
         user = await create(client)
 
-        answer = await client.delete(f"{USERS}/{user['id']}")
+        response = await client.delete(f"{USERS}/{user['id']}")
 
-        assert answer.status_code == 200
-        assert answer.json() == {"message": "User deleted successfully", "success": True}
+        assert response.status_code == 200
+        assert response.json() == {"message": "User deleted successfully", "success": True}
         assert (await client.get(f"{USERS}/{user['id']}")).status_code == 404
         assert (await client.patch(f"{USERS}/{user['id']}", json={NAME: "x"})).status_code == 404
         assert (await client.delete(f"{USERS}/{user['id']}")).status_code == 404

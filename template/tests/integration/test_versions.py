@@ -1,4 +1,4 @@
-"""Every write raises the version of a record by one, whichever way it is sent, and nothing else does."""
+"""Every write raises the version of a record by one, however it is sent, and nothing else does."""
 
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -19,11 +19,11 @@ from tests.factories.user_factory import create_user
 
 
 class Aside(DeclarativeBase):
-    """Tables of these tests alone, which no migration knows."""
+    """The base of tables that only these tests have, without a migration."""
 
 
 class Page(Versioned, Aside):
-    """A model whose own arguments take the place of all others."""
+    """A model whose own arguments replace all others."""
 
     __tablename__ = "pages"
     __mapper_args__ = {"polymorphic_on": "kind", "polymorphic_identity": "page"}  # noqa: RUF012 (read by SQLAlchemy)
@@ -41,7 +41,7 @@ async def user(session: AsyncSession) -> User:
 
 
 async def stored(session: AsyncSession, record: User | RefreshToken | Page) -> int | None:
-    """The version that the database has."""
+    """Returns the version in the database."""
     model = type(record)
     return await session.scalar(select(model.version).where(model.id == record.id))
 
@@ -91,7 +91,7 @@ WRITES = [
 
 
 async def add_token(session: AsyncSession, user: User) -> RefreshToken:
-    """One of a session that has the user's ID."""
+    """Adds a token to a session that has the user's ID."""
     values: dict[str, Any] = {"session_id": user.id, "user_id": user.id, "expires_at": utc_now().replace(year=9999)}
     await RefreshTokenRepository(session).add(token_hash=str(uuid7()), **values)
     return (await session.scalars(select(RefreshToken).where(RefreshToken.user_id == user.id))).one()

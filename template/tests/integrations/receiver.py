@@ -1,4 +1,4 @@
-"""Stands in for a service that reports are sent to over HTTP."""
+"""Provides a stand-in for a service that receives reports over HTTP."""
 
 import gzip
 from collections.abc import Iterator
@@ -24,7 +24,7 @@ class Receiver:
 
 @contextmanager
 def receiving() -> Iterator[Receiver]:
-    """A receiver that takes whatever it is sent."""
+    """Yields a receiver that accepts all requests."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
@@ -37,7 +37,7 @@ def receiving() -> Iterator[Receiver]:
             self.end_headers()
 
         def log_message(self, *_: object) -> None:
-            """Nothing: the log of the tests is the application's."""
+            """Logs nothing: the log of the tests is the application's."""
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         receiver = Receiver(f"127.0.0.1:{server.server_port}")

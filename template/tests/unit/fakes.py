@@ -1,4 +1,4 @@
-"""Stand-ins for the database, so that a unit test shows a rule and nothing else."""
+"""Provides stand-ins for the database, so that a unit test shows one rule and nothing else."""
 
 from collections.abc import Sequence
 from typing import Any

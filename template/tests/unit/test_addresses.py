@@ -18,7 +18,7 @@ async def test_anybody_else_is_not(proxy: str) -> None:
 
 
 async def client_behind(proxy: str, trusted: str) -> str:
-    """Who the server takes the client for."""
+    """Returns the address that the server sees as the client's."""
     scope: Any = {"type": "http", "client": (proxy, 1), "headers": [(b"x-forwarded-for", b"192.0.2.1")]}
 
     async def app(*_: Any) -> Any:

@@ -32,10 +32,10 @@ class DriverError(Exception):
     ],
 )
 def test_an_sqlstate_has_its_answer(sqlstate: str, status: int) -> None:
-    answer = client_error(DBAPIError("", None, DriverError(sqlstate)))
+    error = client_error(DBAPIError("", None, DriverError(sqlstate)))
 
-    assert answer is not None
-    assert answer.status_code == status
+    assert error is not None
+    assert error.status_code == status
 
 
 @pytest.mark.parametrize(
@@ -58,10 +58,10 @@ def test_an_sqlstate_has_its_answer(sqlstate: str, status: int) -> None:
     ],
 )
 def test_what_is_taken_is_named_without_its_values(constraint: str, detail: str | None, said: str) -> None:
-    answer = client_error(DBAPIError("", None, DriverError("23505", constraint, detail)))
+    error = client_error(DBAPIError("", None, DriverError("23505", constraint, detail)))
 
-    assert answer is not None
-    assert answer.detail == said
+    assert error is not None
+    assert error.detail == said
 
 
 @pytest.mark.parametrize(
@@ -74,10 +74,10 @@ def test_what_is_taken_is_named_without_its_values(constraint: str, detail: str 
     ],
 )
 def test_a_rule_that_is_broken_is_named(constraint: str, said: str) -> None:
-    answer = client_error(DBAPIError("", None, DriverError("23514", constraint)))
+    error = client_error(DBAPIError("", None, DriverError("23514", constraint)))
 
-    assert answer is not None
-    assert answer.detail == said
+    assert error is not None
+    assert error.detail == said
 
 
 @pytest.mark.parametrize(
@@ -99,17 +99,17 @@ def test_a_reason_is_one_line_of_the_driver_without_the_statement() -> None:
 
 
 def test_a_lost_connection_is_an_outage() -> None:
-    answer = client_error(DBAPIError("", None, Exception(), connection_invalidated=True))
+    error = client_error(DBAPIError("", None, Exception(), connection_invalidated=True))
 
-    assert answer is not None
-    assert answer.status_code == 503
+    assert error is not None
+    assert error.status_code == 503
 
 
 def test_a_violation_without_a_state_is_the_clients() -> None:
-    answer = client_error(IntegrityError("", None, Exception()))
+    error = client_error(IntegrityError("", None, Exception()))
 
-    assert answer is not None
-    assert answer.status_code == 422
+    assert error is not None
+    assert error.status_code == 422
 
 
 def test_a_fault_of_the_application_is_not_explained_away() -> None:

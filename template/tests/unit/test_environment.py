@@ -28,7 +28,7 @@ def test_no_setting_of_the_shell_reaches_a_test() -> None:
         after = dict(os.environ)
         os.environ |= before
 
-    # The tests set those of their own services afterwards.
+    # The tests set the variables of their own services afterwards.
     services = [name for name, _, _ in SERVICES]
     assert after == {name: value for name, value in before.items() if name not in services}
 

@@ -110,7 +110,7 @@ def test_a_line_that_a_library_wrote_wrongly_is_written(capsys: pytest.CaptureFi
 
 
 class Broken(io.BytesIO):
-    """A full disk, or a pipe that nobody reads any more."""
+    """Fails like a full disk, or like a pipe that nobody reads any more."""
 
     def write(self, data: Any) -> int:
         raise OSError(errno.ENOSPC, "No space left on device")
@@ -141,7 +141,7 @@ def test_without_any_output_nothing_is_raised(monkeypatch: pytest.MonkeyPatch) -
 
 
 class Halting(io.BytesIO):
-    """Takes a part of what it is given, as a pipe that is nearly full does."""
+    """Accepts a part of the data, as a pipe that is nearly full does."""
 
     def write(self, data: Any) -> int:
         return super().write(data[:10])

@@ -1,4 +1,4 @@
-"""The examples of RFC 7396, appendix A, that are about objects, and what a hostile client would send."""
+"""Merge patches follow the examples for objects in RFC 7396, appendix A, and withstand hostile input."""
 
 import sys
 from copy import deepcopy

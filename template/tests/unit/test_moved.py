@@ -1,4 +1,4 @@
-"""Code that imports by the names of before 0.4.0 goes on working."""
+"""Code that imports by the names from before 0.4.0 still works."""
 
 import sys
 import warnings
@@ -11,7 +11,7 @@ from app.moved import MOVED
 
 
 def exists(module: str) -> bool:
-    """Whether this project has it: an option may have been left out."""
+    """Whether this project has the module: an option may have been left out."""
     return find_spec(module.rpartition(".")[0]) is not None and find_spec(module) is not None
 
 

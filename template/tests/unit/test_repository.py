@@ -1,4 +1,4 @@
-"""What the statements say, where a result alone would show it only by chance."""
+"""Checks the text of statements where their results alone would prove nothing."""
 
 from app.domain.schemas.user import UserListQuery
 from app.repository.user_repository import UserRepository

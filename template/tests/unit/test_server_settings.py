@@ -1,4 +1,4 @@
-"""Where settings come from, and which of their sources holds."""
+"""Settings come from several sources, and the first one that has a setting wins."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from app.core.settings.server import ServerSettings, read_settings
 
 @pytest.fixture
 def env_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The file that settings are read from."""
+    """Returns the file that settings are read from."""
     file = tmp_path / ".env"
     monkeypatch.setitem(ServerSettings.model_config, "env_file", str(file))
     return file

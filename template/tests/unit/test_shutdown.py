@@ -9,7 +9,7 @@ from app.core.shutdown import Shutdown
 
 @pytest.fixture
 def stops() -> Iterator[list[int]]:
-    """What reaches the server."""
+    """Yields a list of the signals that reach the server."""
     arrived: list[int] = []
     before = signal.signal(signal.SIGTERM, lambda number, _: arrived.append(number))
     yield arrived

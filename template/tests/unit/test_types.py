@@ -1,4 +1,4 @@
-"""A field takes what its documentation says, and nothing else."""
+"""A field accepts what its documentation says, and nothing else."""
 
 import datetime as dt
 import re
@@ -112,7 +112,7 @@ def test_digits_are_documented_as_they_are_taken() -> None:
     assert text["pattern"] == r"^-?[0-9]{1,3}(\.[0-9]{1,2})?$"
 
 
-# What ECMA-262 calls white space, in whose language a JSON Schema writes its patterns.
+# White space according to ECMA-262, whose regular expressions JSON Schema uses.
 ECMA_SPACE = r"\t\n\v\f\r \xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000\ufeff"
 
 

@@ -10,7 +10,7 @@ from pydantic import AfterValidator, BaseModel, Field, NameEmail, PositiveInt, S
 
 # The ports of submission (RFC 8314, 3.3; RFC 6409, 3.1).
 PORTS = {"smtps": 465, "smtp": 587}
-INVALID = (ValueError, KeyError)
+URL_ERRORS = (ValueError, KeyError)
 STARTTLS = {"true": True, "false": False, "": None}
 
 
@@ -34,7 +34,7 @@ def smtp_server(url: str) -> SmtpServer:
         query = dict(parse_qsl(parts.query, strict_parsing=bool(parts.query)))
         port = parts.port or PORTS[parts.scheme]
         start_tls = STARTTLS[query.pop("starttls", "")]
-    except INVALID:
+    except URL_ERRORS:
         raise ValueError("must look like smtps://user:password@host:465 or smtp://host:587") from None
     use_tls = parts.scheme == "smtps"
     if not parts.hostname or query or parts.path not in ("", "/") or (use_tls and start_tls is not None):

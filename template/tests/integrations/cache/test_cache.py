@@ -1,4 +1,4 @@
-"""One user is read through the cache, and nobody sees what a change that was acknowledged has replaced."""
+"""Single users are read through the cache, and nobody sees an old value after a change was acknowledged."""
 
 import json
 from collections.abc import AsyncIterator
@@ -19,7 +19,7 @@ from app.integrations.cache.user_repository import CachedUserRepository
 from tests.api import ME, USERS
 from tests.factories.user_factory import NAME, create_user
 
-# A busy machine is no outage.
+# A busy machine must not count as an outage.
 PATIENT = {"CACHE_TIMEOUT": 30}
 
 
@@ -32,7 +32,7 @@ async def cache(settings: Settings) -> AsyncIterator[Cache]:
 
 @pytest.fixture
 async def valkey(settings: Settings) -> AsyncIterator[Redis]:
-    """What is in the cache."""
+    """Yields a client that shows what is in the cache."""
     async with Redis.from_url(settings.cache_url) as client:
         yield client
 
@@ -51,7 +51,7 @@ async def user(database: Database) -> User:
 
 
 async def change_in_the_database(database: Database, user: User) -> None:
-    """Without a word to the cache."""
+    """Changes a user without invalidating the cache."""
     async with database.transaction() as session:
         setattr(await session.get_one(User, user.id), NAME, "Changed")
 
@@ -68,13 +68,13 @@ async def test_the_second_read_is_answered_by_the_cache(admin: AsyncClient, data
 async def test_what_is_kept_is_what_clients_may_see_and_expires(
     admin: AsyncClient, database: Database, cache: Cache, valkey: Redis, user: User
 ) -> None:
-    answer = await admin.get(f"{USERS}/{user.id}")
+    response = await admin.get(f"{USERS}/{user.id}")
 
     kept = await valkey.get(f"user:{user.id}")
     assert isinstance(kept, bytes)
     assert b"argon2" not in kept
-    assert json.loads(kept) == answer.json() | {"version": 1}
-    assert answer.headers["ETag"] == (await admin.get(f"{USERS}/{user.id}")).headers["ETag"]
+    assert json.loads(kept) == response.json() | {"version": 1}
+    assert response.headers["ETag"] == (await admin.get(f"{USERS}/{user.id}")).headers["ETag"]
     assert 0 < await valkey.ttl(f"user:{user.id}") <= LIFETIME
     async with database.reading() as session:
         found = await CachedUserRepository(session, cache).get(user.id)
@@ -112,7 +112,7 @@ async def test_what_does_not_exist_is_not_kept(admin: AsyncClient, valkey: Redis
 
 
 class Text:
-    """The simplest codec."""
+    """The simplest possible codec."""
 
     def dump(self, value: str) -> bytes:
         return value.encode()
@@ -170,6 +170,6 @@ async def test_what_may_yet_be_rolled_back_is_not_kept(
 
 
 async def test_readiness_reports_the_cache(client: AsyncClient) -> None:
-    answer = await client.get("/health/ready")
+    response = await client.get("/health/ready")
 
-    assert answer.json() == {"status": "ready", "checks": {"database": "ok", "cache": "ok"}}
+    assert response.json() == {"status": "ready", "checks": {"database": "ok", "cache": "ok"}}

@@ -11,7 +11,7 @@ from redis.retry import Retry
 from app.core.config import ROOT
 from scripts.local_valkey import local_valkey
 
-# Says where the server is, and leaves when it is told to.
+# Prints the address of the server, and exits when it is told to.
 USER = """
 import sys
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Under two real servers: what they share by the cache."""
+"""Two real servers share limits and cached users through the cache."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -25,7 +25,7 @@ ADMIN = {"email": "admin@example.com", "password": PASSWORD}
 
 @pytest.fixture(scope="module")
 async def clients(settings: Settings) -> AsyncIterator[tuple[AsyncClient, AsyncClient]]:
-    """An administrator at each of two servers."""
+    """Yields an administrator's client of each of two servers."""
     admin = {"FIRST_ADMIN_EMAIL": ADMIN["email"], "FIRST_ADMIN_PASSWORD": SecretStr(ADMIN["password"])}
     await seed(settings.model_copy(update=admin))
     environment = {"CACHE_TIMEOUT": "30", "LOGIN_RATE_LIMIT": "3/minute", "JWT_SECRET_KEY": randbytes(32).hex()}
@@ -34,9 +34,9 @@ async def clients(settings: Settings) -> AsyncIterator[tuple[AsyncClient, AsyncC
         one, other = [
             await stack.enter_async_context(AsyncClient(base_url=server.address, timeout=100)) for server in servers
         ]
-        answer = await one.post(LOGIN, **credentials(**ADMIN))
+        response = await one.post(LOGIN, **credentials(**ADMIN))
         for client in (one, other):
-            client.headers |= bearer(answer)
+            client.headers |= bearer(response)
         yield one, other
     database = Database(settings)
     async with database.transaction() as session:
@@ -46,15 +46,15 @@ async def clients(settings: Settings) -> AsyncIterator[tuple[AsyncClient, AsyncC
 
 async def test_they_count_failed_sign_ins_together(clients: tuple[AsyncClient, AsyncClient]) -> None:
     one, other = clients
-    # A proxy on this machine is believed; so this is a client that nobody has seen before.
+    # Proxies on this machine are trusted, so this counts as a new client.
     somebody = {"X-Forwarded-For": ".".join(map(str, randbytes(4)))}
     wrong = credentials("nobody@example.com", "wrong horse battery")
 
     turns = (one, one, other, one, other)
-    answers = [await client.post(LOGIN, **wrong, headers=somebody) for client in turns]
+    responses = [await client.post(LOGIN, **wrong, headers=somebody) for client in turns]
 
-    assert [answer.status_code for answer in answers] == [401, 401, 401, 429, 429]
-    assert 1 <= int(answers[-1].headers["Retry-After"]) <= 60
+    assert [response.status_code for response in responses] == [401, 401, 401, 429, 429]
+    assert 1 <= int(responses[-1].headers["Retry-After"]) <= 60
 
 
 async def test_no_answer_is_older_than_what_was_acknowledged(clients: tuple[AsyncClient, AsyncClient]) -> None:
@@ -66,15 +66,15 @@ async def test_no_answer_is_older_than_what_was_acknowledged(clients: tuple[Asyn
     async def read(client: AsyncClient) -> None:
         while not finished:
             before = acknowledged
-            answer = await client.get(path)
-            assert int(answer.json()[NAME]) >= before
+            response = await client.get(path)
+            assert int(response.json()[NAME]) >= before
 
     await one.patch(path, json={NAME: "0"})
     async with asyncio.TaskGroup() as group:
         for client in (one, other) * 2:
             group.create_task(read(client))
         for number in range(1, 31):
-            answer = await other.patch(path, json={NAME: str(number)})
-            assert answer.status_code == 200
+            response = await other.patch(path, json={NAME: str(number)})
+            assert response.status_code == 200
             acknowledged = number
         finished = True

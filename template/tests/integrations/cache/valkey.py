@@ -1,4 +1,4 @@
-"""A Valkey server that a test may stop, start and freeze."""
+"""Runs a Valkey server that a test may stop, start and freeze."""
 
 from contextlib import ExitStack
 from pathlib import Path

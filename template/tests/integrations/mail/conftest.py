@@ -1,4 +1,4 @@
-"""The application with mails that reach a mailbox of the test."""
+"""Sends the application's mails to a mailbox of the test."""
 
 from collections.abc import AsyncIterator, Iterator
 from functools import partial
@@ -44,6 +44,6 @@ async def app(application: FastAPI, mail_settings: Settings, database: Database)
 
 
 def change(app: FastAPI, **settings: object) -> None:
-    """Has the application run with other settings."""
+    """Gives the application other settings."""
     app.state.settings = app.state.settings.model_copy(update=settings)
     app.state.providers.account_events = partial(MailedAccountEvents, settings=app.state.settings)

@@ -1,4 +1,4 @@
-"""A mailbox that mails reach by SMTP, and what is read in it."""
+"""Receives mails by SMTP into a mailbox, and reads them."""
 
 import email
 import re
@@ -10,13 +10,13 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Mailbox:
-    """The folder that a local mail server writes into, and its URL."""
+    """A local mail server's URL, and the folder that it writes into."""
 
     url: str
     folder: Path
 
     def mails(self, to: str) -> list[EmailMessage]:
-        """Those to this address, in their order."""
+        """Returns the mails to this address, oldest first."""
         files = sorted(self.folder.glob("*.eml"))
         mails = [email.message_from_bytes(file.read_bytes(), policy=default) for file in files]
         return [mail for mail in mails if mail["To"] == to]
@@ -25,19 +25,19 @@ class Mailbox:
         return [mail["Subject"] for mail in self.mails(to)]
 
     def token(self, to: str) -> str:
-        """Of the link in the last mail to this address."""
+        """Returns the token of the link in the last mail to this address."""
         return token_of(self.mails(to)[-1])
 
 
 def text_of(mail: EmailMessage, kind: str = "plain") -> str:
-    """The text that people read; `html` is the other form."""
+    """Returns the text that people read; the kind `html` is the other version of it."""
     body = mail.get_body((kind,))
     assert body is not None
     return str(body.get_content())
 
 
 def link_of(mail: EmailMessage) -> str:
-    """The one link of a mail, which both of its forms have."""
+    """Returns the one link of a mail, which must be the same in both versions."""
     [link] = set(re.findall(r"https?://[^\s\"<]+", text_of(mail) + text_of(mail, "html")))
     return str(link)
 

@@ -1,4 +1,4 @@
-"""What users do with the links in their mails."""
+"""Users verify addresses, set passwords and accept invitations by links in mails."""
 
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -30,11 +30,11 @@ Deliver = Callable[[], Awaitable[list[Outcome]]]
 
 @pytest.fixture
 async def ada(client: AsyncClient, deliver: Deliver) -> dict[str, Any]:
-    """Registered, with a mail to verify the address."""
-    answer = await client.post(REGISTER, json=user_fields(email=ADA))
-    assert answer.status_code == 201
+    """Registers Ada, who gets a mail to verify the address."""
+    response = await client.post(REGISTER, json=user_fields(email=ADA))
+    assert response.status_code == 201
     await deliver()
-    user: dict[str, Any] = answer.json()
+    user: dict[str, Any] = response.json()
     return user
 
 
@@ -141,18 +141,18 @@ class TestForgottenPassword:
         change(app, MAIL_RATE_LIMIT="3/hour")
         mails = len(mailbox.mails(ADA))
         for number in range(5):
-            answer = await from_address(app, f"192.0.2.{number}", {"email": ADA})
-            assert answer.status_code == 202
+            response = await from_address(app, f"192.0.2.{number}", {"email": ADA})
+            assert response.status_code == 202
 
         await deliver()
         assert len(mailbox.mails(ADA)) == mails + 3
 
     async def test_a_client_asks_for_no_more_mails_than_the_limit(self, client: AsyncClient, app: FastAPI) -> None:
         change(app, MAIL_RATE_LIMIT="3/hour")
-        answers = [await client.post(FORGOT, json={"email": f"{number}@example.com"}) for number in range(4)]
+        responses = [await client.post(FORGOT, json={"email": f"{number}@example.com"}) for number in range(4)]
 
-        assert [answer.status_code for answer in answers] == [202, 202, 202, 429]
-        assert int(answers[-1].headers["Retry-After"]) > 3000
+        assert [response.status_code for response in responses] == [202, 202, 202, 429]
+        assert int(responses[-1].headers["Retry-After"]) > 3000
 
 
 async def from_address(app: FastAPI, address: str, body: dict[str, Any]) -> Response:
@@ -248,9 +248,9 @@ class TestChangeOfAddress:
         assert mailbox.mails(NEW) == []
 
     async def test_wrong_passwords_are_limited_like_those_of_signing_in(self, me: AsyncClient) -> None:
-        answers = [await self.ask(me, password="wrong password") for _ in range(11)]
+        responses = [await self.ask(me, password="wrong password") for _ in range(11)]
 
-        assert [answer.status_code for answer in answers] == [403] * 10 + [429]
+        assert [response.status_code for response in responses] == [403] * 10 + [429]
 
     async def test_an_address_that_somebody_has_gets_the_same_response_and_no_mail(
         self, me: AsyncClient, admin: AsyncClient, mailbox: Mailbox, deliver: Deliver
@@ -289,9 +289,9 @@ class TestChangeOfAddress:
         await deliver()
         assert (await me.post(CONFIRM, json={"token": mailbox.token(NEW)})).status_code == 204
 
-        answer = await me.post(CONFIRM, json={"token": mailbox.token("ada@third.example.com")})
+        response = await me.post(CONFIRM, json={"token": mailbox.token("ada@third.example.com")})
 
-        assert_error(answer, 401)
+        assert_error(response, 401)
 
 
 class TestInvitation:
@@ -299,8 +299,8 @@ class TestInvitation:
     async def bob(self, admin: AsyncClient, deliver: Deliver) -> str:
         fields = user_fields(email="bob@example.com", role="moderator")
         del fields["password"]
-        answer = await admin.post(USERS, json=fields)
-        assert answer.status_code == 201, answer.text
+        response = await admin.post(USERS, json=fields)
+        assert response.status_code == 201, response.text
         await deliver()
         return "bob@example.com"
 
@@ -329,9 +329,9 @@ class TestInvitation:
         assert (await reset(client, mailbox.token(bob))).status_code == 204
 
     async def test_nobody_else_invites(self, sign_in: SignIn) -> None:
-        answer = await (await sign_in(Role.MODERATOR)).post(USERS, json=user_fields())
+        response = await (await sign_in(Role.MODERATOR)).post(USERS, json=user_fields())
 
-        assert_error(answer, 403)
+        assert_error(response, 403)
 
     async def test_null_is_no_password(self, admin: AsyncClient) -> None:
         assert wrong_fields(await admin.post(USERS, json=user_fields(password=None))) == ["password"]

@@ -1,4 +1,4 @@
-"""What mails look like: every template, with values that somebody chose to do harm."""
+"""Every template of a mail is rendered safely, even with hostile values."""
 
 from datetime import timedelta
 from email.headerregistry import Address

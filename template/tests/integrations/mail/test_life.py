@@ -1,4 +1,4 @@
-"""The life of an account, from the first mail to the last sign-out: under a real server, by SMTP."""
+"""Follows an account from the first mail to the last sign-out, on a real server and by SMTP."""
 
 import asyncio
 from collections import Counter
@@ -47,10 +47,10 @@ def arrived(mailbox: Mailbox, to: str, count: int) -> Callable[[], bool]:
 
 
 async def login(client: AsyncClient, email: str, password: str) -> int:
-    answer = await client.post(LOGIN, **credentials(email, password))
-    if answer.status_code == 200:
-        client.headers |= bearer(answer)
-    return answer.status_code
+    response = await client.post(LOGIN, **credentials(email, password))
+    if response.status_code == 200:
+        client.headers |= bearer(response)
+    return response.status_code
 
 
 async def test_a_life(client: AsyncClient, mailbox: Mailbox) -> None:
@@ -67,7 +67,7 @@ async def test_a_life(client: AsyncClient, mailbox: Mailbox) -> None:
     await until(arrived(mailbox, ADA, 3))
     body = {"token": mailbox.token(ADA), "new_password": "a new password"}
     used = await asyncio.gather(*(client.post(f"{AUTH}/reset-password", json=body) for _ in range(10)))
-    assert Counter(answer.status_code for answer in used) == {204: 1, 401: 9}
+    assert Counter(response.status_code for response in used) == {204: 1, 401: 9}
     assert (await client.get(ME)).status_code == 401
     assert await login(client, ADA, "a new password") == 200
     await until(arrived(mailbox, ADA, 5))
@@ -81,11 +81,11 @@ async def test_a_life(client: AsyncClient, mailbox: Mailbox) -> None:
     assert (await client.get(ME)).json()["email"] == NEW
 
     assert len((await client.get(f"{ME}/sessions")).json()) == 1
-    answer = await client.post(LOGIN, **credentials(NEW, "a new password"))
-    assert answer.status_code == 200
+    response = await client.post(LOGIN, **credentials(NEW, "a new password"))
+    assert response.status_code == 200
     assert len((await client.get(f"{ME}/sessions")).json()) == 2
     assert (await client.delete(f"{ME}/sessions")).status_code == 204
-    token = {"refresh_token": answer.json()["refresh_token"]}
+    token = {"refresh_token": response.json()["refresh_token"]}
     assert (await client.post(f"{AUTH}/refresh", json=token)).status_code == 401
     [session] = (await client.get(f"{ME}/sessions")).json()
     assert (await client.delete(f"{ME}/sessions/{session['id']}")).status_code == 204

@@ -1,4 +1,4 @@
-"""The tokens of links: for one purpose, one user, one state and one deployment, for a while."""
+"""The token of a link works for a limited time, for one purpose, user, state and deployment."""
 
 from datetime import timedelta
 from typing import Any

@@ -1,4 +1,4 @@
-"""A link that is used twice at the same time works once: in two real transactions."""
+"""A link that is used in two real transactions at the same time works once."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -51,7 +51,7 @@ async def test_of_two_uses_at_once_the_second_is_refused(committed: Database, se
     async with committed.transaction() as session:
         await use(session)
         second = asyncio.create_task(use_as_well())
-        # Long enough for it to reach the user, whom the first one has not let go.
+        # This is long enough for it to reach the user's row, which the first transaction still locks.
         await asyncio.sleep(1)
 
     with pytest.raises(UnauthorizedError):

@@ -1,4 +1,4 @@
-"""The mailbox in the browser, which development has and nothing else."""
+"""Only development shows the mailbox in the browser."""
 
 from pathlib import Path
 
@@ -22,8 +22,8 @@ def browser(app: FastAPI) -> AsyncClient:
 async def get(path: str, environment: str) -> tuple[int, str, str]:
     settings = Settings().model_copy(update={"ENVIRONMENT": environment})
     async with browser(create_app(settings)) as client:
-        answer = await client.get(f"/dev/mail{path}")
-    return answer.status_code, answer.text, answer.headers.get("Content-Security-Policy", "")
+        response = await client.get(f"/dev/mail{path}")
+    return response.status_code, response.text, response.headers.get("Content-Security-Policy", "")
 
 
 async def test_development_shows_the_mails(

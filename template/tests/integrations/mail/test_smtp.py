@@ -1,4 +1,4 @@
-"""Mail servers as they are: frozen, busy, refusing, without TLS, with a certificate of somebody else."""
+"""Mails are sent safely, even to servers that are frozen, busy, refusing, without TLS or with a foreign certificate."""
 
 import asyncio
 import ssl
@@ -33,7 +33,7 @@ async def send(url: str, to: str = ADA, **settings: Any) -> None:
 
 @contextmanager
 def serving(handler: object, **options: Any) -> Iterator[str]:
-    """Where a server with these options is."""
+    """Yields the address of a server with these options."""
     options |= {"ready_timeout": 60, "server_hostname": "localhost"}
     controller = Controller(handler, hostname="127.0.0.1", port=free_port(), **options)
     controller.start()
@@ -44,7 +44,7 @@ def serving(handler: object, **options: Any) -> Iterator[str]:
 
 
 class Refusing:
-    """Responds so to an address, and to a mail."""
+    """Gives these replies to an address and to a mail."""
 
     def __init__(self, to_address: str, to_mail: str = "250 OK") -> None:
         self.to_address, self.to_mail = to_address, to_mail
@@ -116,7 +116,7 @@ async def test_an_address_in_any_script_is_reached(mailbox: Mailbox) -> None:
 
 @pytest.fixture
 def authority(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> trustme.CA:
-    """Whose certificates this machine believes in this test."""
+    """Returns an authority whose certificates this machine trusts during the test."""
     authority = trustme.CA()
     file = tmp_path / "authority.pem"
     authority.cert_pem.write_to_path(file)

@@ -1,4 +1,4 @@
-"""What Prometheus reads: the counts of all workers, by labels that no client can multiply, and closed to the public."""
+"""Prometheus reads the counts of all workers, whose labels no client can multiply, and which the public cannot read."""
 
 import socket
 import time
@@ -26,14 +26,14 @@ from tests.server import Server, running_server
 from tests.waiting import block_until
 
 METRICS = "http://test/metrics"
-# Greater than the ID of any process.
+# This is greater than the ID of any process.
 NO_PROCESS = 2**22
 TOKEN = "0123456789abcdefghijklmnopqrstuvwxyz"
 Series = dict[tuple[str, frozenset[tuple[str, str]]], float]
 
 
 def parse(exposed: str) -> Series:
-    """Each series by its name and its labels."""
+    """Returns the value of each series, by its name and labels."""
     return {
         (sample.name, frozenset(sample.labels.items())): sample.value
         for family in text_string_to_metric_families(exposed)
@@ -46,10 +46,10 @@ def value(series: Series, name: str, **labels: str) -> float:
 
 
 async def read(client: AsyncClient) -> Series:
-    answer = await client.get(METRICS)
-    assert answer.status_code == 200
-    assert answer.headers["Content-Type"] == "text/plain; version=0.0.4; charset=utf-8"
-    return parse(answer.text)
+    response = await client.get(METRICS)
+    assert response.status_code == 200
+    assert response.headers["Content-Type"] == "text/plain; version=0.0.4; charset=utf-8"
+    return parse(response.text)
 
 
 async def test_a_request_is_counted_by_method_template_and_status(admin: AsyncClient) -> None:
@@ -88,7 +88,7 @@ async def test_a_client_cannot_add_series(client: AsyncClient) -> None:
 
 
 async def test_what_is_in_progress_is_known(client: AsyncClient) -> None:
-    assert value(await read(client), "http_requests_in_progress") == 1  # the one that asks
+    assert value(await read(client), "http_requests_in_progress") == 1  # the request that asks
 
 
 def in_use() -> float:
@@ -157,11 +157,11 @@ async def test_it_is_not_there_for_the_public(
     client.headers["X-Request-ID"] = "one"
     headers = {b"Authorization": authorization.encode()} if authorization else {}
 
-    answer = await client.get(METRICS, headers=headers)
+    response = await client.get(METRICS, headers=headers)
     nothing = await client.get("http://test/nothing-here")
 
-    assert answer.status_code == 404
-    assert answer.json() == nothing.json()
+    assert response.status_code == 404
+    assert response.json() == nothing.json()
 
 
 @pytest.mark.parametrize("environment", ["staging", "production"])
@@ -186,7 +186,7 @@ COUNTS = ("http_requests_total", "http_request_duration_seconds_count")
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Iterator[Path]:
-    """For the temporary files of a server, of which none may stay."""
+    """Yields a folder for the temporary files of a server, none of which may stay."""
     yield tmp_path
     assert list(tmp_path.iterdir()) == []
 
@@ -208,7 +208,7 @@ def test_several_workers_count_together(server: Server, folder: Path) -> None:
     def both_have_counted() -> bool:
         nonlocal sent
         with ThreadPoolExecutor() as threads:
-            statuses = {answer.status_code for answer in threads.map(httpx2.get, [f"{server.address}{ME}"] * 8)}
+            statuses = {response.status_code for response in threads.map(httpx2.get, [f"{server.address}{ME}"] * 8)}
         assert statuses == {401}
         sent += 8
         return len(list(folder.glob("metrics-*/counter_*.db"))) == 2
@@ -247,12 +247,12 @@ def test_workers_may_forget_the_same_dead_one_at_once(tmp_path: Path, monkeypatc
 def test_workers_that_were_killed_leave_their_counts_and_nothing_in_progress(server: Server) -> None:
     labels = {"method": "GET", "route": f"{PREFIX}{ME}", "status": "401"}
     httpx2.get(f"{server.address}{ME}")
-    # The answer is there a moment before it is counted.
+    # The response arrives a moment before it is counted.
     block_until(lambda: value(scrape(server), "http_requests_total", **labels) == 1)
     with socket.create_connection(("127.0.0.1", server.port)) as unfinished:
         unfinished.sendall(f"POST {PREFIX}{LOGIN} HTTP/1.1\r\nHost: test\r\n".encode())
         unfinished.sendall(b"Content-Type: application/x-www-form-urlencoded\r\nContent-Length: 10\r\n\r\nuser")
-        block_until(lambda: value(scrape(server), "http_requests_in_progress") == 2)  # this one, and the one that asks
+        block_until(lambda: value(scrape(server), "http_requests_in_progress") == 2)  # this and the one that asks
         for process in psutil.Process(server.process.pid).children():
             if "spawn_main" in " ".join(process.cmdline()):
                 process.kill()

@@ -1,4 +1,4 @@
-"""What Sentry is sent of an error that nobody foresaw, and what it is not."""
+"""Sentry receives unexpected errors, without anything that was sent with the request."""
 
 import json
 import socket
@@ -24,7 +24,7 @@ CREDENTIALS = {"email": "typed@example.com", "password": "typed password"}
 
 
 def events(receiver: Receiver) -> list[dict[str, Any]]:
-    """An envelope is lines of JSON: its own head, then the head and the content of each item."""
+    """Returns the events. An envelope is lines of JSON: its own head, then the head and the content of each item."""
     found = []
     for post in receiver.posts:
         assert post.path == "/api/7/envelope/"
@@ -35,7 +35,7 @@ def events(receiver: Receiver) -> list[dict[str, Any]]:
 
 @pytest.fixture
 async def empty_database_url(anyio_backend: str, worker_id: str) -> AsyncIterator[str]:
-    """Without a single table, so that every statement fails."""
+    """Yields the URL of a database without tables, where every statement fails."""
     url = await database_server.create(f"{worker_id}_empty")
     yield url
     await database_server.drop(url)
@@ -44,14 +44,14 @@ async def empty_database_url(anyio_backend: str, worker_id: str) -> AsyncIterato
 def test_an_unforeseen_error_arrives_without_what_was_sent(empty_database_url: str) -> None:
     with receiving() as receiver:
         with running_server(empty_database_url, SENTRY_DSN=f"http://key@{receiver.address}/7") as server:
-            answer = httpx2.post(
+            response = httpx2.post(
                 f"{server.address}{LOGIN}?typed=query",
                 **credentials(**CREDENTIALS),
                 headers={"Authorization": "Bearer typed", "Cookie": "typed=1", "X-Request-ID": "one"},
             )
         (event,) = events(receiver)
 
-    assert answer.status_code == 500
+    assert response.status_code == 500
     *_, error = event["exception"]["values"]
     assert error["module"] == "sqlalchemy.exc"
     assert error["type"] in {"ProgrammingError", "OperationalError"}
@@ -83,7 +83,7 @@ def test_without_a_dsn_it_is_off() -> None:
 
 @pytest.fixture
 def receiver(settings: Settings) -> Iterator[Receiver]:
-    """Of this process' own errors."""
+    """Yields a receiver of the errors of this process."""
     configure_logging(settings)
     with receiving() as receiver:
         start_sentry(settings.model_copy(update={"SENTRY_DSN": SecretStr(f"http://key@{receiver.address}/7")}))
@@ -118,7 +118,7 @@ def test_the_words_of_an_error_are_told_without_addresses_and_tokens(receiver: R
 
 
 def test_a_receiver_that_is_away_or_stuck_breaks_nothing(empty_database_url: str) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as stuck:  # takes connections, and never answers
+    with socket.create_server(("127.0.0.1", 0)) as stuck:  # accepts connections, and never responds
         for port in (free_port(), stuck.getsockname()[1]):
             with running_server(empty_database_url, SENTRY_DSN=f"http://key@127.0.0.1:{port}/7") as server:
                 for _ in range(5):

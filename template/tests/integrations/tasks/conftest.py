@@ -1,4 +1,4 @@
-"""A broker of these tests alone: a worker does whatever it finds."""
+"""Provides a broker for these tests only, since a worker runs every task that it finds."""
 
 from collections.abc import AsyncIterator, Iterator
 
@@ -17,7 +17,7 @@ from app.integrations.tasks.discovery import discover_tasks
 from app.integrations.tasks.stream import StreamBroker
 from tests.integrations.cache.valkey import Valkey
 
-# A busy machine is no outage.
+# A busy machine must not count as an outage.
 PATIENT = {"CACHE_TIMEOUT": 30}
 
 
@@ -31,7 +31,7 @@ def valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Valkey]:
 
 @pytest.fixture
 async def redis(valkey: Valkey) -> AsyncIterator[Redis]:
-    """What is in the broker; nothing at first."""
+    """Yields a client of the broker, which is empty at first."""
     async with Redis.from_url(valkey.url) as client:
         await client.flushall()
         yield client
@@ -46,7 +46,7 @@ def broker_settings(settings: Settings, valkey: Valkey) -> Settings:
 async def broker(
     broker_settings: Settings, redis: Redis, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[StreamBroker]:
-    """The broker of the application, with these settings."""
+    """Yields the broker of the application, with these settings."""
     broker = broker_module.broker
     monkeypatch.setattr(broker, "_settings", lambda: broker_settings)
     for module in (middleware, sending):
@@ -61,7 +61,7 @@ async def broker(
 
 @pytest.fixture
 async def committed(settings: Settings) -> AsyncIterator[Database]:
-    """A database whose changes other processes see."""
+    """Yields a database whose changes other processes see."""
     database = Database(settings)
     yield database
     async with database.transaction() as session:

@@ -30,7 +30,7 @@ from tests.waiting import until
 
 pytestmark = pytest.mark.xdist_group("server")
 
-# What it returns is of too many types to check.
+# The return values of its methods have too many types to check.
 type Redis = Any
 Start = Callable[..., Worker]
 
@@ -65,7 +65,7 @@ async def add_user(
         raise ValueError("after the user was added")
 """
 
-# As a project wrote it with 0.3.0.
+# Projects of 0.3.0 wrote jobs like this.
 JOB = """
 from datetime import timedelta
 
@@ -104,7 +104,7 @@ def start(settings: Settings, valkey: Valkey, tmp_path: Path) -> Iterator[Start]
 
 
 async def until_empty(redis: Redis) -> None:
-    """A job is done in the log a moment before its message leaves the stream."""
+    """Waits until the stream is empty, which happens a moment after the log says that a job is done."""
     for _ in range(600):
         if await redis.xlen("jobs") == 0:
             return
@@ -129,7 +129,7 @@ async def test_they_do_what_was_sent_and_what_is_due_once_and_stop_well(
 
     await until(lambda: bool(done("erase_sessions") and done("erase_all_sessions")))
     await until(lambda: all(scheduler.lines("scheduler started") for scheduler in schedulers))
-    await asyncio.sleep(2)  # by now both have looked at what is due
+    await asyncio.sleep(2)  # by now, both have checked which tasks are due
     assert [len(done(job)) for job in ("erase_sessions", "erase_all_sessions")] == [1, 1]
     assert done("erase_sessions")[0]["request_id"] == "the-request"
     assert await tokens(committed, user) == set()

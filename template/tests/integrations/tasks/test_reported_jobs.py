@@ -1,4 +1,4 @@
-"""A task that fails is reported to Sentry, too."""
+"""A task that fails is also reported to Sentry."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""What is scheduled is sent once a period, whichever number of schedulers run."""
+"""A scheduled task is sent once a period, however many schedulers run."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -14,7 +14,7 @@ from tests.integrations.cache.valkey import Valkey
 
 pytestmark = pytest.mark.xdist_group("server")
 
-# What it returns is of too many types to check.
+# The return values of its methods have too many types to check.
 type Redis = Any
 
 SCHEDULES: list[dict[str, object]] = [
@@ -34,7 +34,7 @@ def _example(broker: StreamBroker) -> Iterator[None]:
 
 
 async def start(broker: StreamBroker) -> tuple[TaskiqScheduler, dict[str, ScheduledTask]]:
-    """A scheduler as it is after its start, and its schedules of the example."""
+    """Returns a scheduler that has just started, and its schedules of the example."""
     source = SharedSchedule(broker)
     await source.startup()
     found = {task.schedule_id: task for task in await source.get_schedules() if task.task_name == "example"}
@@ -42,7 +42,7 @@ async def start(broker: StreamBroker) -> tuple[TaskiqScheduler, dict[str, Schedu
 
 
 async def send_due(broker: StreamBroker, identifier: str) -> None:
-    """What a scheduler does that was just started."""
+    """Has a new scheduler send a task that is due."""
     scheduler, schedules = await start(broker)
     await scheduler.on_ready(scheduler.sources[0], schedules[identifier])
 

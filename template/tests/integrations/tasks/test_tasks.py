@@ -1,4 +1,4 @@
-"""Tasks: what sends them, what they do, and that none is lost."""
+"""Tasks are sent, run and retried, and none is lost."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -46,13 +46,13 @@ from tests.waiting import until
 
 pytestmark = pytest.mark.xdist_group("server")
 
-# What it returns is of too many types to check.
+# The return values of its methods have too many types to check.
 type Redis = Any
 
 LATER = timedelta(days=1)
 type Deliver = Callable[[], Awaitable[list[Outcome]]]
 
-# Seconds: longer than any of this takes, and shorter than a test may.
+# In seconds: longer than any of this takes, and shorter than the timeout of a test.
 PATIENCE = 100
 
 
@@ -73,7 +73,7 @@ async def add_user(database: Database) -> User:
         return await create_user(session)
 
 
-# --- What the template's own tasks do.
+# --- The template's own tasks
 
 
 async def test_what_is_left_of_ended_sessions_is_erased_batch_by_batch(
@@ -106,7 +106,7 @@ async def test_of_one_user_only_what_was_ended_is_erased(database: Database) -> 
     assert await tokens(database, other) == {others}
 
 
-# --- What is sent, and when.
+# --- Sending
 
 
 async def sent(redis: Redis, broker: StreamBroker) -> list[TaskiqMessage]:
@@ -210,11 +210,11 @@ async def test_kiq_raises_what_taskiq_documents_and_send_only_logs_it(
     assert "a job was not sent" in capsys.readouterr().out
 
 
-# --- What becomes of a message.
+# --- Delivery
 
 
 async def deliver_in_vain(redis: Redis, attempts: int, idle: int = 10**9) -> None:
-    """Has all messages delivered so often, the last time so many milliseconds ago."""
+    """Delivers all messages this number of times, the last time `idle` milliseconds ago."""
     await redis.xgroup_create("jobs", "workers", "0", mkstream=True)
     await redis.xreadgroup("workers", "killed", {"jobs": ">"})
     identifiers = [identifier for identifier, _ in await redis.xrange("jobs")]
@@ -269,12 +269,12 @@ async def test_a_task_with_a_longer_limit_is_not_overdue_while_it_may_run(redis:
     assert "timeout" not in broker.formatter.loads(message.data).labels
 
 
-# --- What becomes of a task.
+# --- Running
 
 
 @contextmanager
 def task_of(broker: StreamBroker, work: Callable[..., Any]) -> Iterator[None]:
-    """While the broker knows this task."""
+    """Registers this task with the broker for the duration of the block."""
     broker.register_task(work, "example")
     yield
     del broker.local_task_registry["example"]

@@ -1,4 +1,4 @@
-"""The processes of the tasks: real workers and schedulers, as they are deployed."""
+"""Runs real workers and schedulers, as they are deployed."""
 
 import json
 import os
@@ -23,14 +23,14 @@ BOTH = (sys.executable, "-m", "app.worker")
 
 
 class Worker:
-    """A process, and what it has logged."""
+    """A worker or scheduler, and what it has logged."""
 
     def __init__(self, process: subprocess.Popen[bytes], log: Path) -> None:
         self.process = process
         self._log = log
 
     def lines(self, message: str) -> list[dict[str, Any]]:
-        """The lines of its log with this message."""
+        """Returns the lines of its log with this message."""
         written, _, _ = self._log.read_text(encoding="utf-8").rpartition("\n")
         lines = [json.loads(line) for line in written.splitlines()]
         return [line for line in lines if line["message"] == message]
@@ -39,12 +39,12 @@ class Worker:
         return [line for line in self.lines("job") if line["job"] == job]
 
     def kill(self) -> None:
-        """With the processes that it has started."""
+        """Kills it together with its child processes."""
         os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
 
     def stop(self) -> int:
-        """Returns its exit status."""
+        """Stops it, and returns its exit status."""
         if self.process.poll() is None:
             self.process.terminate()
         return self.process.wait(STOP_TIMEOUT)
@@ -54,7 +54,7 @@ class Worker:
 def running(
     command: tuple[str, ...], database_url: str, cache_url: str, log: Path, folder: Path = ROOT, /, **environment: str
 ) -> Iterator[Worker]:
-    """A process of the project in that folder, on this database and this broker, with these settings."""
+    """Yields a process of the project in that folder, with this database, broker and settings."""
     settings = {"DATABASE_URL": database_url, "CACHE_URL": cache_url} | environment
     with log.open("wb") as output:
         process = subprocess.Popen(
@@ -68,7 +68,7 @@ def running(
 
 
 def project_with(folder: Path, **modules: str) -> Path:
-    """A copy of this project with these modules in `app/tasks`."""
+    """Returns the folder of a copy of this project with these modules in `app/tasks`."""
     shutil.copytree(ROOT / "app", folder / "app", ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / "pyproject.toml", folder)
     for name, text in modules.items():

@@ -1,4 +1,4 @@
-"""A trace tells of the cache's commands, too."""
+"""A trace also contains the commands that are sent to the cache."""
 
 import httpx2
 import pytest

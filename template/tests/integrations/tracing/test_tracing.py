@@ -1,4 +1,4 @@
-"""What the collector is sent of a request: its trace, and nothing that somebody typed."""
+"""The collector receives the trace of a request, without any submitted value."""
 
 import json
 import socket
@@ -48,7 +48,7 @@ def test_a_request_is_a_trace_with_its_statements_and_its_log_lines(
     with receiving() as receiver:
         with running_server(database_url, OTEL_EXPORTER_OTLP_ENDPOINT=f"http://{receiver.address}") as server:
             httpx2.post(f"{server.address}{LOGIN}?typed=query", **credentials(**CREDENTIALS))
-        # What was left was sent at the end.
+        # The remaining spans were sent at the end.
         sent = spans(receiver)
         (request,) = (span for span in sent if span.kind == Span.SPAN_KIND_SERVER)
         statements = [span for span in sent if attributes(span.attributes).get("db.system.name") in DATABASES]
@@ -91,7 +91,7 @@ def test_health_and_metrics_are_no_traces(database_url: str) -> None:
 
 @pytest.fixture
 async def empty_database_url(anyio_backend: str, worker_id: str) -> AsyncIterator[str]:
-    """Without a single table."""
+    """Yields the URL of a database without tables."""
     url = await database_server.create(f"{worker_id}_empty")
     yield url
     await database_server.drop(url)
@@ -132,7 +132,7 @@ def test_without_a_collector_nothing_is_traced(database_url: str, capfd: pytest.
 
 
 def test_a_collector_that_is_away_or_stuck_breaks_nothing(database_url: str) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as stuck:  # takes connections, and never answers
+    with socket.create_server(("127.0.0.1", 0)) as stuck:  # accepts connections, and never responds
         for port in (free_port(), stuck.getsockname()[1]):
             endpoint = f"http://127.0.0.1:{port}"
             with running_server(
