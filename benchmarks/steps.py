@@ -50,16 +50,14 @@ class _Unused:""",
         "async_sessionmaker(self._engine, class_=ReadSession,",
         "async_sessionmaker(write, class_=ReadSession,",
     ),
-    "tokens that are verified once": Step(
-        "app/core/security.py", "lru_cache(CACHED_TOKENS)(self._verify)", "self._verify"
-    ),
+    "tokens that are verified once": Step("app/core/security.py", "lru_cache(VERIFIED)(self._verify)", "self._verify"),
     "closed connections seen without a round trip": Step(
         "app/core/database.py",
         "            pool_recycle=1800,\n",
         "            pool_recycle=1800, pool_pre_ping=True,\n",
     ),
     "statements that are built once": Step(
-        "app/repository/base.py", "        if self._statements is None:", "        if True:"
+        "app/repository/base.py", "        if self._statements is None or", "        if True or"
     ),
     "garbage that is collected less": Step("app/main.py", "    gc.freeze()\n    gc.set_threshold(10_000)\n", ""),
     "the commit before the response's start": Step(
@@ -94,7 +92,7 @@ def without(taken: Step, copy: Path) -> None:
     file = copy / taken.file
     text = file.read_text(encoding="utf-8")
     if text.count(taken.old) != 1:
-        sys.exit(f"{taken.file} does not say once: {taken.old}")
+        sys.exit(f"{taken.file} does not contain exactly once: {taken.old}")
     file.write_text(text.replace(taken.old, taken.new), encoding="utf-8")
 
 

@@ -44,7 +44,7 @@ ANSWERS: dict[str, tuple[str, ...]] = {
     "between": ("what it links; needs no other answer below", "`user article`, or `user user`", ""),
     "access": ("who may use it",),
     "fields": ("the columns", "`name:type(arguments)!?^~=default`, with blanks between them", ""),
-    "key": ("what paths name a record by",),
+    "key": ("what identifies a record in paths",),
     "parent": (
         "the resource that it is nested under: `/articles/{article_id}/comments`",
         "a resource with a record",

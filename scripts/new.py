@@ -35,7 +35,7 @@ def copy_working_tree(directory: Path) -> None:
 def render(destination: str, answers: dict[str, str]) -> None:
     """Renders the backend. Raises SystemExit with one sentence if it cannot."""
     if not destination:
-        sys.exit("Say where the backend shall go: make new DEST=../my-backend")
+        sys.exit("Say where to put the backend: make new DEST=../my-backend")
     if unknown := answers.keys() - questions():
         sys.exit(f"There is no answer {', '.join(sorted(unknown))}: there are {', '.join(sorted(questions()))}.")
     try:

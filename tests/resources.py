@@ -11,12 +11,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from scripts.new import ROOT
 
-<<<<<<< HEAD
-# As copier.yml has Copier set it up.
-=======
-TEMPLATE = ROOT / "extensions/resource"
 # These are the settings of copier.yml.
->>>>>>> words
 ENVIRONMENT = Environment(
     loader=FileSystemLoader(ROOT),
     autoescape=False,  # noqa: S701 (writes code and sentences, renders no page)

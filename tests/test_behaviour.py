@@ -62,5 +62,5 @@ def test_what_is_not_valid_changes_nothing(template: Path, tmp_path: Path) -> No
     project = render(template, tmp_path / "backend", NOW)
 
     assert update(project, status=1).splitlines()[-1] == (
-        f"behaviour.toml of the template's {DIFFERS} is not valid: tell those who maintain the template."
+        f"behaviour.toml of the template's {DIFFERS} is not valid: report it to its maintainers."
     )

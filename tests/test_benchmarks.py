@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 
 from benchmarks import report, updates
+from benchmarks.steps import STEPS, Step
+from tests.conftest import Render
 
 
 @pytest.mark.parametrize("page", report.PAGES, ids=lambda page: str(page.name))
@@ -22,3 +24,8 @@ def test_the_page_about_updates_has_the_figures_of_the_last_result() -> None:
 
     assert report.with_figures(updates.PAGE.read_text("utf-8"), figures) == updates.PAGE.read_text("utf-8")
     assert figures in updates.PAGE.read_text("utf-8")
+
+
+@pytest.mark.parametrize("step", STEPS.values(), ids=list(STEPS))
+def test_a_step_that_is_measured_is_in_the_code(render: Render, step: Step) -> None:
+    assert (render() / step.file).read_text("utf-8").count(step.old) == 1

@@ -200,7 +200,7 @@ def test_a_link_follows_what_it_leads_to_and_goes_before_it(installed: Path, tmp
     make("star", "between=user note")
     make("note", "expand=star")
 
-    assert "star is so already: nothing was changed" in make("star", "between=user note")
+    assert "star is like that already: nothing was changed" in make("star", "between=user note")
     assert "\n  between: user note\n" in run("make", "resources", cwd=project)
     make("note", "access=admin", "rename=text:words")
     run("make", "test", "ARGS=tests/integration -k 'star or note'", cwd=project)

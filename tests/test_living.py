@@ -207,7 +207,7 @@ REFUSED = {
     "add=paid_at:datetime": "paid_at is required, and the rows that invoices has already need a value",
     "add=code:int!": "code is unique and required",
     "drop=nothing": "There is no field 'nothing' that could be dropped",
-    "drop=notes": "This deletes notes of invoices, with all data in it: say that you mean it with yes=1.",
+    "drop=notes": "This deletes notes of invoices, with all data in it: confirm it with yes=1.",
     "rename=due": "'due' is not a rename",
     "rename=due:class": "cannot be called 'class'",
     "rename=due:total": "is given twice",
@@ -229,8 +229,8 @@ REFUSED_TOGETHER = {
     ("add=a:int?", f"fields={FIELDS}"): "leave add= and drop= out",
     ("rename=due:due_on", f"fields={FIELDS}"): "rename= leads to 'due_on', which fields= does not have",
     ("drop=due", "rename=due:due_on", "yes=1"): "is dropped and renamed",
-    ("drop=notes", "rename=due:notes", "yes=1"): "The column notes is there already",
-    ("rename=due:notes notes:due", "yes=1"): "The column notes is there already",
+    ("drop=notes", "rename=due:notes", "yes=1"): "The column notes exists already",
+    ("rename=due:notes notes:due", "yes=1"): "The column notes exists already",
     ("add=paid_at:datetime", "backfill=paid_at=soon"): "The backfill of paid_at does not fit its type",
     ("add=a:int?", "backfill=a=1"): "'a' takes no backfill",
     ("add=paid_at:datetime", "backfill=paid_at='"): "is not closed",
@@ -426,7 +426,7 @@ def test_a_slug_follows_the_field_that_it_is_made_from(project: Path) -> None:
 def test_a_resource_that_is_as_it_was_made_can_be_removed(project: Path) -> None:
     refused = make(project, "yes=1", target="resource-remove", status=2)
     assert (
-        f"hold work of yours, so that nothing was removed; delete them yourself, or undo it: {SCHEMAS}, {SERVICE}."
+        f"contain your changes, so nothing was removed; delete them yourself, or undo it: {SCHEMAS}, {SERVICE}."
         in refused
     )
     run("git", "checkout", "-q", "HEAD~1", "--", "app", cwd=project)

@@ -70,7 +70,7 @@ def assert_carried(project: Path, to: str) -> None:
 def test_edits_follow_a_file_to_where_it_lies_in_the_end(project: Path, version: str, to: str) -> None:
     said = update(project, version)
 
-    assert f"and your changes went along:\n    {OLD} -> {to}\n\n" in said
+    assert f"and your changes moved with them:\n    {OLD} -> {to}\n\n" in said
     assert "There are no conflicts" in said
     assert_carried(project, to)
 
@@ -174,7 +174,7 @@ def test_a_file_that_the_project_deleted_stays_away(project: Path) -> None:
 
     said = update(project, MOVES)
 
-    assert f"which you had deleted: they stay away:\n    {OLD} -> {NEW}\n" in said
+    assert f"which you had deleted: they stay deleted:\n    {OLD} -> {NEW}\n" in said
     assert not (project / NEW).exists()
 
 
@@ -294,5 +294,5 @@ def test_moves_that_are_not_valid_change_nothing(template: Path, tmp_path: Path,
 
     said = update(project, status=1)
 
-    assert said == "moves.toml of the template's v1003.0.0 is not valid: tell those who maintain the template.\n"
+    assert said == "moves.toml of the template's v1003.0.0 is not valid: report it to its maintainers.\n"
     assert run("git", "status", "--porcelain", cwd=project) == ""

@@ -36,7 +36,7 @@ def test_the_commands_of_the_page_can_be_typed(install: Install, tmp_path: Path)
     said = [run(*line.split("#")[0].split(), cwd=project) for line in typed.splitlines()]
 
     assert "waiting  0" in said[0]
-    assert "To be tried anew: 0." in said[1]
+    assert "Messages to retry: 0." in said[1]
 
 
 def blocks(language: str) -> list[str]:

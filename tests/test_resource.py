@@ -137,7 +137,7 @@ def test_its_files_come_back_when_they_are_named(project: Path) -> None:
     untouched = run("make", "template-heal", cwd=project)
     said = run("make", "template-heal", "path=app/api/v1/invoice_router.py", cwd=project)
 
-    assert untouched.startswith("Every file that this is about is as ")
+    assert untouched.startswith("Each of these files is as ")
     assert "+++ app/api/v1/invoice_router.py\n" in said
     assert router.read_bytes() == made
     assert changes(project) == ["?? app/api/v1/invoice_router.py"]
@@ -211,11 +211,11 @@ REFUSED = [
     ("Invoice", "number:int", "A resource is called by one thing"),
     ("../invoice", "number:int", "A resource is called by one thing"),
     ("i" * 25, "number:int", "at most 24 characters"),
-    ("class", "number:int", "the word is taken"),
+    ("class", "number:int", "the name is reserved"),
     ("user", "number:int", "There is user in this project already"),
-    ("auth", "number:int", "the word is taken"),
+    ("auth", "number:int", "the name is reserved"),
     ("refresh_token", "number:int", "in this project already"),
-    ("page", "number:int", "the word is taken"),
+    ("page", "number:int", "the name is reserved"),
 ]
 
 

@@ -209,9 +209,12 @@ def project(booked: Path, tmp_path: Path) -> Path:
 
 
 REFUSED = {
-    ("drop=room", "yes=1"): "The rule 'room+starts_at' names 'room', which changes: give unique= anew, or unique=none.",
-    ("drop=ends_at", "yes=1"): "The rule 'ends_at>starts_at' names 'ends_at', which changes: give check= anew",
-    ("drop=room", "rename=seats:room", "yes=1"): "The column room is there already",
+    (
+        "drop=room",
+        "yes=1",
+    ): "The rule 'room+starts_at' names 'room', which changes: give unique= again",
+    ("drop=ends_at", "yes=1"): "The rule 'ends_at>starts_at' names 'ends_at', which changes: give check= again",
+    ("drop=room", "rename=seats:room", "yes=1"): "The column room exists already",
     ("fields=room:text starts_at:datetime ends_at:datetime seats:int",): "names 'room', which changes",
     ("rename=room:hall", "unique=room+starts_at"): "names 'room', which is no field",
     ("drop=room", "yes=1", "unique=room+seats"): "names 'room', which is no field",

@@ -16,7 +16,7 @@ from tests.variants import PROFILES, UNICODE, Answers
 
 pytestmark = pytest.mark.slow
 
-FRESH = f"Every file that this is about is as {NOW} renders it.\n"
+FRESH = f"Each of these files is as {NOW} renders it.\n"
 RECORD = ".copier-answers.yml"
 
 
@@ -78,7 +78,7 @@ def test_what_git_could_not_bring_back_stays(project: Path) -> None:
     assert heal(project, status=1) == (
         f"There are changes that are not committed ({OLD}): commit or stash them first.\n"
     )
-    assert "mine.txt is no file that the template cares for" in heal(project, "mine.txt", status=1)
+    assert "mine.txt is not a file of the template" in heal(project, "mine.txt", status=1)
     assert contents(project) == before
     assert "Our questions." in heal(project, DRY="1")
 
@@ -101,7 +101,7 @@ def test_a_copy_without_a_record_gets_that_of_the_nearest_version(template: Path
     assert files(project) == before
     said = adopt(project, template)
 
-    assert refused.startswith("Nothing here says which template it was: give its address")
+    assert refused.startswith("The template of this project is not recorded: give its address")
     assert re.search(rf"    {MOVES}: 2 of \d+ files differ, by 8 lines\n", said), said
     assert f"The nearest is {MOVES}: this wrote it to {RECORD}, with these answers" in said
     assert shown == said.replace("this wrote", "this would write")
@@ -135,9 +135,8 @@ def test_what_is_no_template_is_refused(project: Path, tmp_path: Path) -> None:
     commit(other)
     before = contents(project)
 
-    assert (
-        adopt(project, other, status=1) == f"What is at {other} is no template that keeps a record of its projects.\n"
-    )
+    refused = f"What is at {other} is not a template that records its version in projects.\n"
+    assert adopt(project, other, status=1) == refused
     assert adopt(project, tmp_path / "nowhere", status=1).startswith("No template can be reached at ")
     assert contents(project) == before
 

@@ -85,7 +85,9 @@ def test_what_another_tool_began_is_taken_back_and_kept(project: Path) -> None:
 
     said = undo(project)
 
-    assert said.startswith("Nobody noted which of these you changed, and they are as they were in template/undone")
+    assert said.startswith(
+        "It is not recorded which of these you changed, and they are as they were in template/undone"
+    )
     assert f"    {GUIDE}\n" in said
     assert said.endswith(BACK)
     assert status_of(project) == ""
@@ -101,7 +103,7 @@ def test_an_update_that_was_killed_is_not_taken_for_a_finished_one(template: Pat
     before = contents(project)
     update(project, KILLED, status=-signal.SIGKILL, UPDATE_TRUST="1")
 
-    assert "was broken off midway: run make update-undo" in update(project, MOVES, status=1)
+    assert "was interrupted: run make update-undo" in update(project, MOVES, status=1)
     undo(project)
     assert contents(project) == before
     assert f"From {NOW} to {MOVES}." in update(project, MOVES)

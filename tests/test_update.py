@@ -193,7 +193,7 @@ def test_resources_follow_and_keep_what_the_project_wrote_into_them(project: Pat
     assert (project / SERVICE).read_text().endswith(METHOD)
     assert f"_commit: {CHANGES}\n" in (project / ".copier/invoice.yml").read_text()
     migration = follow_migration(project)
-    assert f"The tables of your models changed: {migration} brings that to the database.\n" in said
+    assert f"The tables of your models changed: {migration} applies that to the database.\n" in said
     assert (project / migration).read_text().count("ix_invoices_deleted_at") == 2
     assert "nickname" not in (project / migration).read_text()
     run("git", "add", ".", cwd=project)
@@ -280,7 +280,7 @@ def test_a_moved_file_keeps_what_the_project_changed_and_needs_no_trust(project:
 
     said = update(project, MOVES)
 
-    assert f"and your changes went along:\n    {MOVED} -> {MOVED_TO}\n" in said
+    assert f"and your changes moved with them:\n    {MOVED} -> {MOVED_TO}\n" in said
     assert not (project / MOVED).exists()
     text = (project / MOVED_TO).read_text()
     assert f"{DOCUMENTED} Moved." in text

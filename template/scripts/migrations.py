@@ -49,7 +49,7 @@ def merge() -> None:
     config = configuration()
     heads = ScriptDirectory.from_config(config).get_heads()
     if len(heads) == 1:
-        sys.exit(f"There is one newest migration, {heads[0]}: nothing is to be merged.")
+        sys.exit(f"There is one newest migration, {heads[0]}: there is nothing to merge.")
     with explained():
         merged = command.merge(config, "heads", message=f"merge {' and '.join(heads)}")
     assert merged is not None

@@ -21,7 +21,7 @@ def message_id(given: str) -> int | None:
         return None
     if given.isascii() and given.isdigit() and int(given) <= GREATEST_ID:
         return int(given)
-    sys.exit("Which message is to be tried anew? replay= takes an ID that `make outbox` shows, or all.")
+    sys.exit("Which message do you want to retry? replay= takes an ID that `make outbox` shows, or all.")
 
 
 async def replay(settings: Settings, given: str) -> str:
@@ -35,7 +35,7 @@ async def replay(settings: Settings, given: str) -> str:
         await database.close()
     if chosen is not None and not count:
         sys.exit(f"No message {chosen} is parked.")
-    return f"To be tried anew: {count}."
+    return f"Messages to retry: {count}."
 
 
 async def report(settings: Settings) -> str:

@@ -37,7 +37,7 @@ async def seed(settings: Settings) -> str:
         async with database.transaction() as session:
             users = UserRepository(session)
             if await users.get_by_email(admin.email):
-                return f"{admin.email} is there already; nothing was changed."
+                return f"{admin.email} exists already; nothing was changed."
             await UserService(users, RefreshTokenRepository(session)).create(admin)
         return f"Created the administrator {admin.email}."
     finally:

@@ -128,7 +128,7 @@ class ExportResponse(StreamingResponse):
 
     def _refuse_delay(self) -> None:
         if monotonic() >= self._end:
-            raise TimeoutError("It takes longer than EXPORT_TIMEOUT.")
+            raise TimeoutError("The export takes longer than EXPORT_TIMEOUT.")
 
 
 async def _chunks(

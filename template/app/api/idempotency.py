@@ -84,7 +84,7 @@ class Repeatable:
     def _answer(self, stored: Row[str, int, dict[str, str], bytes]) -> None:
         fingerprint, status, headers, body = stored
         if not any(hmac.compare_digest(self._fingerprint(key), fingerprint) for key in self._keys):
-            raise invalid("idempotency_body", "This key came with another body before")
+            raise invalid("idempotency_body", "This key was used with another body before")
         raise RepeatedRequestError(status, headers, body)
 
     def _fingerprint(self, key: bytes) -> str:

@@ -19,10 +19,10 @@ from app.core.exceptions import UnauthorizedError
 ALGORITHM = "HS256"
 ACCESS = "access"
 # The errors that PyJWT raises, and those that `UUID` raises for a claim of the wrong type.
-TOKEN_ERRORS = (jwt.InvalidTokenError, ValueError, TypeError, AttributeError)
-REFUSAL = "The access token is not valid."
+INVALID = (jwt.InvalidTokenError, ValueError, TypeError, AttributeError)
+NOT_VALID = "The access token is not valid."
 # How many verified tokens are cached.
-CACHED_TOKENS = 4096
+VERIFIED = 4096
 CLAIMS = ["iss", "aud", "sub", "sid", "jti", "exp", "iat", "typ"]
 
 
@@ -41,7 +41,7 @@ class AccessTokens:
         self._keys = settings.signing_keys
         self._lifetime = timedelta(minutes=settings.ACCESS_TOKEN_EXPIRE_MINUTES)
         # Clients send the same token again and again: its claims are verified once, its expiry is checked each time.
-        self._verified = lru_cache(CACHED_TOKENS)(self._verify)
+        self._verified = lru_cache(VERIFIED)(self._verify)
 
     @property
     def expires_in(self) -> int:
@@ -57,7 +57,7 @@ class AccessTokens:
         """Returns the identity in a token. Raises UnauthorizedError, which does not say why the token is refused."""
         identity, expires_at = self._verified(token)
         if expires_at <= time():
-            raise UnauthorizedError(REFUSAL)
+            raise UnauthorizedError(NOT_VALID)
         return identity
 
     def _verify(self, token: str) -> tuple[Identity, float]:
@@ -65,9 +65,9 @@ class AccessTokens:
             claims = verify(token, self._keys, CLAIMS)
             if claims["typ"] == ACCESS:
                 return Identity(UUID(claims["sub"]), UUID(claims["sid"])), float(claims["exp"])
-        except TOKEN_ERRORS:
+        except INVALID:
             pass
-        raise UnauthorizedError(REFUSAL)
+        raise UnauthorizedError(NOT_VALID)
 
 
 def sign(claims: Mapping[str, object], key: bytes, lifetime: timedelta) -> str:
@@ -80,10 +80,10 @@ def sign(claims: Mapping[str, object], key: bytes, lifetime: timedelta) -> str:
 def verify(token: str, keys: Iterable[bytes], required: list[str], *, leeway: float = 0) -> dict[str, Any]:
     """Returns the claims of a token that one of these keys has signed, and that has not expired.
 
-    `leeway` is how far the clocks of two machines may differ, in seconds. Raises an error of `TOKEN_ERRORS`.
+    `leeway` is how far the clocks of two machines may differ, in seconds. Raises an error of `INVALID`.
     """
     for key in keys:
-        with suppress(*TOKEN_ERRORS):
+        with suppress(*INVALID):
             return jwt.decode(
                 token,
                 key,

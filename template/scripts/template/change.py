@@ -110,5 +110,5 @@ def checked_fills(difference: Difference, request: Request, theirs: Files) -> di
         )
     lost = ", ".join(column.name for column in difference.dropped)
     if lost and not request.yes:
-        sys.exit(f"This deletes {lost} of {difference.table}, with all data in it: say that you mean it with yes=1.")
+        sys.exit(f"This deletes {lost} of {difference.table}, with all data in it: confirm it with yes=1.")
     return fills(difference, request.backfill, request.name, theirs)

@@ -19,7 +19,7 @@ def renamed_columns(before: str, after: str, renames: Mapping[str, str]) -> dict
     known = columns_of(before)
     columns = {known[old]: columns_of(after)[new] for old, new in renames.items()}
     if taken := [new for old, new in columns.items() if new != old and new in known.values()]:
-        sys.exit(f"The column {taken[0]} is there already: drop or rename it first, in a change of its own.")
+        sys.exit(f"The column {taken[0]} exists already: drop or rename it first, in a separate change.")
     return columns
 
 

@@ -31,7 +31,9 @@ def main() -> None:
     earlier = recorded_earlier()
     source = os.environ.get("TEMPLATE_SOURCE") or (earlier.source if earlier else "")
     if not source:
-        sys.exit("Nothing here says which template it was: give its address, as in template=https://example.com/it.")
+        sys.exit(
+            "The template of this project is not recorded: give its address, as in template=https://example.com/it."
+        )
     with plain_errors():
         answers = earlier.answers if earlier and "resource" not in earlier.answers else guessed()
     with nothing_changed():
@@ -62,7 +64,7 @@ def compared(source: str, answers: dict[str, Any]) -> Iterator[Found]:
                 run_copy(source, place, data=answers, vcs_ref=version, defaults=True)
             record = read(place / ANSWERS)
             if record is None:
-                sys.exit(f"What is at {source} is no template that keeps a record of its projects.")
+                sys.exit(f"What is at {source} is not a template that records its version in projects.")
             yield distance(files_of(place)), version, record
 
 

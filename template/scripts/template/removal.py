@@ -30,7 +30,7 @@ def main() -> None:
 def remove(record: Record) -> None:
     files = rendered(record)
     changed = [name for name in edited(record, files) if (ROOT / name).exists()]
-    refuse("These files hold work of yours, so that nothing was removed; delete them yourself, or undo it", changed)
+    refuse("These files contain your changes, so nothing was removed; delete them yourself, or undo it", changed)
     refuse(f"{record.name} is still in use; change these first", sorted(users(record, files)))
     plan = Plan(dict.fromkeys([*files, record.path]), migration=f"remove {record.plural.replace('_', ' ')}")
     plan.differences = differences(*plan.tables())
@@ -40,7 +40,7 @@ def remove(record: Record) -> None:
         print(f"Removed {record.name}:", *apply(plan), sep="\n    ")
         print("The last of these deletes its table. Next: make migrate-up, make check, then commit.")
     else:
-        sys.exit(f"This deletes the table {record.plural}, with all data in it: say that you mean it with yes=1.")
+        sys.exit(f"This deletes the table {record.plural}, with all data in it: confirm it with yes=1.")
 
 
 def refuse(reason: str, names: list[str]) -> None:

@@ -61,7 +61,7 @@ def own(followed: Followed) -> Iterator[str]:
         heads = "There were several newest migrations, of the template and of the project"
         yield f"{heads}: {followed.merge} merges them.\n"
     if followed.migration:
-        yield f"The tables of your models changed: {followed.migration} brings that to the database.\n"
+        yield f"The tables of your models changed: {followed.migration} applies that to the database.\n"
     yield listed(
         "These tables have a column `version` of your own, which would count writes now, as that of every record does: "
         "rename it, with make resource rename='version:...' where it is a field of a resource",
@@ -81,8 +81,8 @@ def conflicts() -> str:
 def moved(carried: Carried) -> list[str]:
     kept = [edit.name for edit in carried.kept]
     return [
-        listed("The template moved these files, and your changes went along", map(arrow, carried.merged)),
-        listed("The template moved these files, which you had deleted: they stay away", map(arrow, carried.deleted)),
+        listed("The template moved these files, and your changes moved with them", map(arrow, carried.merged)),
+        listed("The template moved these files, which you had deleted: they stay deleted", map(arrow, carried.deleted)),
         listed(
             "The template no longer has these files, which stay because you changed them: "
             "move what you still need to where it belongs now, and delete them",

@@ -27,7 +27,7 @@ USAGE = """Say what to add, or what to change:
     make resource name=favourite between='user invoice'
 
 access=     signed-in, owner, admin, public or public-owner
-key=        id or slug: what paths name a record by
+key=        id or slug: what identifies a record in paths
 parent=     the resource that it is nested under, such as article
 between=    instead of fields: what a link links, of which each user has at most one a record
 plural=     where the one that is guessed is wrong
@@ -75,7 +75,7 @@ def add(request: Request) -> None:
         print("This would be added:", *sorted(plan.files), sep="\n    ")
         return
     print(f"Added {request.name}:", *apply(plan), sep="\n    ")
-    print("All of it is yours to change. Next: make check, and make dev to see it in the documentation.")
+    print("You may change all of it. Next: make check, and make dev to see it in the documentation.")
 
 
 def change(request: Request) -> None:
@@ -84,7 +84,7 @@ def change(request: Request) -> None:
     require_committed()
     plan = planned_change(record, request)
     if not plan:
-        print(f"{record.name} is so already: nothing was changed.")
+        print(f"{record.name} is like that already: nothing was changed.")
     elif os.environ.get("DRY"):
         print(shown(plan))
     else:

@@ -52,7 +52,7 @@ def strayed(files: Files, paths: list[str]) -> Files:
     others = [path for path in paths if not any(is_below(name, path) for name in files)]
     files = {**files, **files_of_resources(others)}
     if unknown := [path for path in others if path not in files]:
-        sys.exit(f"{unknown[0]} is no file that the template cares for: make template-diff lists those that differ.")
+        sys.exit(f"{unknown[0]} is not a file of the template: make template-diff lists those that differ.")
     named = [name for name in files if not paths or any(is_below(name, path) for path in paths)]
     return {
         name: files[name] for name in named if read(ROOT / name) != files[name] and (paths or (ROOT / name).is_file())
@@ -91,7 +91,7 @@ def show(files: Files) -> None:
 
 def said(names: list[str], version: str) -> str:
     if not names:
-        return f"Every file that this is about is as {version} renders it."
+        return f"Each of these files is as {version} renders it."
     if os.environ.get("DRY"):
         return f"Nothing is written: make template-heal would bring {len(names)} files to what {version} renders."
     return (

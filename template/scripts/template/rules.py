@@ -25,5 +25,5 @@ def followed(answer: str, rules: str, renames: Mapping[str, str], before: str, a
     for rule in new.split():
         if changed := [name for name in re.findall(r"\w+", rule) if kept.get(name) != new_types.get(name)]:
             what = "expand=" if answer == "expand" else f"The rule '{rule}'"
-            sys.exit(f"{what} names '{changed[0]}', which changes: give {answer}= anew, or {answer}={NONE}.")
+            sys.exit(f"{what} names '{changed[0]}', which changes: give {answer}= again, or {answer}={NONE}.")
     return new

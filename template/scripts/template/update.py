@@ -52,7 +52,7 @@ def check(project: Origin) -> None:
 def bring() -> None:
     """Finishes the last update, or else brings the next one."""
     if is_broken_off():
-        sys.exit("The last update was broken off midway: run make update-undo, then make update again.")
+        sys.exit("The last update was interrupted: run make update-undo, then make update again.")
     project = origin()
     versions = versions_of(project)
     if in_progress(project):

@@ -52,7 +52,7 @@ class Versions:
         try:
             return [(inside(move["from"]), inside(move["to"])) for move in tomllib.loads(text).get("move", [])]
         except CONTENT_ERRORS:
-            sys.exit(f"moves.toml of the template's {version} is not valid: tell those who maintain the template.")
+            sys.exit(f"moves.toml of the template's {version} is not valid: report it to its maintainers.")
 
     def moves_between(self, version: str, later: str) -> list[tuple[str, str]]:
         known = self.moves(version)
@@ -68,7 +68,7 @@ class Versions:
         try:
             return parsed(text)
         except CONTENT_ERRORS:
-            sys.exit(f"behaviour.toml of the template's {version} is not valid: tell those who maintain the template.")
+            sys.exit(f"behaviour.toml of the template's {version} is not valid: report it to its maintainers.")
 
     def _run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         command = ["git", *arguments]

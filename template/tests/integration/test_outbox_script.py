@@ -56,11 +56,11 @@ async def test_it_says_what_waits_what_fails_and_what_is_parked(settings: Settin
 async def test_what_is_parked_is_tried_anew(settings: Settings, database: Database) -> None:
     one, two, three = [await put(database, text, error="x", parked_at=func.now()) for text in ("one", "two", "three")]
 
-    assert await outbox.replay(settings, str(two)) == "To be tried anew: 1."
+    assert await outbox.replay(settings, str(two)) == "Messages to retry: 1."
     async with database.transaction() as session:
         assert [(claim.id, claim.attempt) for claim in await OutboxRepository(session).claim(10, 60)] == [(two, 1)]
 
-    assert await outbox.replay(settings, "all") == "To be tried anew: 2."
+    assert await outbox.replay(settings, "all") == "Messages to retry: 2."
     async with database.transaction() as session:
         assert [claim.id for claim in await OutboxRepository(session).claim(10, 60)] == [one, three]
 

@@ -27,7 +27,7 @@ async def test_seeding_twice_creates_one_administrator(
     settings = Settings(**settings.model_dump(exclude_unset=True) | ADMIN)
 
     assert await seed.seed(settings) == "Created the administrator root@example.com."
-    assert await seed.seed(settings) == "root@example.com is there already; nothing was changed."
+    assert await seed.seed(settings) == "root@example.com exists already; nothing was changed."
 
     user = await users.get_by_email("root@example.com")
     assert user is not None
