@@ -41,7 +41,7 @@ ANSWERS: dict[str, tuple[str, ...]] = {
     "kubernetes": ("manifests in `kubernetes/`; needs `database=postgresql`",),
     "ci": ("the workflow or pipeline that runs `make check`",),
     "resource": ("what one of them is called", NAME.format("underscores; at most 24"), ""),
-    "between": ("what it links; needs no other answer below", "`user article`, or `user user`", ""),
+    "between": ("what it links; takes no other answer below but `plural`", "`user article`, or `user user`", ""),
     "access": ("who may use it",),
     "fields": ("the columns", "`name:type(arguments)!?^~=default`, with blanks between them", ""),
     "key": ("what identifies a record in paths",),
@@ -53,7 +53,11 @@ ANSWERS: dict[str, tuple[str, ...]] = {
     "plural": ("table, path and names in the code", NAME.format("underscores; at most 28"), "from the name"),
     "check": ("how fields compare", "`ends_at>starts_at`, also `>= < <=`, with blanks between them", "nothing"),
     "unique": ("which fields are unique together", "`number+year`, with blanks between them", "nothing"),
-    "expand": ("which references `expand=` includes in responses", "their names, with blanks between them", "nothing"),
+    "expand": (
+        "which references and links `expand=` includes in responses",
+        "their names, with blanks between them",
+        "nothing",
+    ),
 }
 
 Question = dict[str, Any]

@@ -171,7 +171,7 @@ def link(name: str, folder: Path, *, target: str, key: str) -> None:
 
 
 @pytest.mark.parametrize("key", ["id", "slug"])
-@pytest.mark.parametrize("target", ["user", "tag", "a" * 24])
+@pytest.mark.parametrize("target", ["user", "link", "a" * 24])
 def test_a_link_is_rendered_as_ruff_leaves_it(tmp_path: Path, target: str, key: str) -> None:
     shutil.copy(ROOT / "template/ruff.toml", tmp_path)
     for name in ("x", "b_" * 11 + "b"):
@@ -239,7 +239,7 @@ EXPAND = {
     "session": "'session' in expand= is a reserved name",
     "like customer": "",
     "like like": "expand= names 'like' twice",
-    "star": "'star' in expand= is a link, and a field is called so, too",
+    "star": "A link cannot be called 'star', since a field of the records that it leads to has this name",
     "likes": "copy, session, owner, invoice, like, star, with blanks between them",
 }
 
@@ -266,7 +266,9 @@ BETWEEN = {
     "user article": "",
     "user user": "",
     "user comment": "",
+    "user link": "",
     "user   article": "",
+    "user user_link": "A link cannot lead to the resource 'user_link', since the name is reserved",
     "": "name both, as in between='user article'",
     "user": "name both",
     "article": "name both",
@@ -284,8 +286,10 @@ BETWEEN = {
 @pytest.mark.parametrize("between", BETWEEN)
 def test_a_link_leads_from_users_to_a_resource(tmp_path: Path, between: str) -> None:
     records = {
-        "article": {"resource": "article"},
-        "comment": {"resource": "comment", "parent": "article"},
+        "article": {"resource": "article", "access": "public-owner", "fields": "title:str(100) editor:ref(user)"},
+        "comment": {"resource": "comment", "access": "admin", "fields": "favourites:int", "parent": "article"},
+        "link": {"resource": "link", "access": "public", "fields": "url:url"},
+        "user_link": {"resource": "user_link", "access": "public", "fields": "url:url"},
         "like": {"resource": "like", "between": "user article"},
         "other": {"project_name": "of another template"},
     }
@@ -301,9 +305,36 @@ def test_a_link_leads_from_users_to_a_resource(tmp_path: Path, between: str) -> 
     assert said.strip() == said
 
 
-@pytest.mark.parametrize("name", ["link", "link_repository"])
-def test_a_link_cannot_be_called_as_the_classes_that_all_links_have(name: str) -> None:
-    assert f"cannot be called '{name}'" in macro("link", "between_fault")("user user", name, "/nowhere", {})
+CALLED = {
+    ("link", "user"): "",
+    ("user_link", "user"): "cannot be called 'user_link': the name is reserved",
+    ("link_repository", "user"): "cannot be called 'link_repository': the name is reserved",
+    ("user_id", "user"): "A link to the user cannot be called 'user_id'",
+    ("copy", "user"): "",
+    ("copy", "article"): "A link cannot be called 'copy', since",
+    ("created_at", "article"): "A link cannot be called 'created_at', since",
+    ("slug", "article"): "A link cannot be called 'slug', since",
+    ("version", "article"): "A link cannot be called 'version', since",
+    ("title", "article"): "A link cannot be called 'title', since",
+    ("editor", "article"): "A link cannot be called 'editor', since",
+    ("editor_id", "article"): "A link cannot be called 'editor_id', since",
+    ("owner", "article"): "A link cannot be called 'owner', since",
+    ("article_id", "article"): "A link to the article cannot be called 'article_id'",
+    ("titles", "article"): "",
+}
+
+
+@pytest.mark.parametrize(("name", "target"), CALLED)
+def test_a_link_is_called_as_nothing_else_there(tmp_path: Path, name: str, target: str) -> None:
+    (tmp_path / ".copier").mkdir()
+    (tmp_path / ".copier/article.yml").touch()
+    article = {"resource": "article", "access": "public-owner", "fields": "title:str(100) editor:ref(user)"}
+
+    said = macro("link", "between_fault")(f"user {target}", name, str(tmp_path), {"target": article})
+
+    assert CALLED[name, target] in said
+    assert bool(said) is bool(CALLED[name, target])
+    assert said.strip() == said
 
 
 NESTED: list[tuple[Resource, str, str]] = [

@@ -27,6 +27,10 @@ LINKS = {
     "mark_up": "user sheet",
     "follow": "user user",
 }
+# The tests of links and of what they lead to, and those of the whole that see every path, table and module.
+OF_LINKS = " or ".join(
+    [*LINKS, *(each.name for each in TARGETS), "own", "access", "openapi", "architecture", "migrations"]
+)
 # Each of them is seen to be missed.
 RULES = {
     "app/api/v1/star_router.py": ("return (await service.get(diary_id)).id", "return diary_id"),
@@ -147,10 +151,8 @@ def linked(installed: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_links_work_for_each_kind_of_access(linked: Path) -> None:
-    tests = " or ".join([*LINKS, *(each.name for each in TARGETS), "own"])
-
     run("make", "lint", cwd=linked)
-    run("make", "test", f"ARGS=-n 2 tests/integration -k '{tests}'", cwd=linked)
+    run("make", "test", f"ARGS=-n 2 tests/unit tests/integration -k '{OF_LINKS}'", cwd=linked)
 
     for file, (rule, without) in RULES.items():
         edit(linked, file, rule, without)
@@ -168,7 +170,18 @@ def test_what_a_link_cannot_have_gets_one_sentence(linked: Path) -> None:
         ("name=rate", "between=user article", "expand=owner"): "A link has nothing but its two sides: leave expand",
         ("name=follow", "add=since:date?"): "A link has nothing but its two sides: leave add",
         ("name=follow", "between=user memo"): "What follow links stays as it is, which is user user",
-        ("name=memo", "between=user user"): "What memo links stays as it is, which is nothing",
+        ("name=memo", "between=user user"): "memo is a resource, not a link",
+        ("name=comments", "between=user article"): "comment has the path that comments would get",
+        (
+            "name=remark",
+            "plural=favourite",
+            "fields=a:int",
+            "parent=article",
+        ): "favourite has the path that remark",
+        ("name=title", "between=user article"): "A link cannot be called 'title', since a field",
+        ("name=owner", "between=user article"): "A link cannot be called 'owner', since a field",
+        ("name=article_id", "between=user article"): "A link to the article cannot be called 'article_id'",
+        ("name=rate", "between=user ../../article"): "There is no resource '../../article'",
         ("name=rate", "between=user favourite"): "The favourite is a link itself",
         ("name=rate", "between=user poem"): "There is no resource 'poem' with a record",
         ("name=rate", "between=user article", "plural=users"): "The plural cannot be 'users'",
@@ -176,7 +189,11 @@ def test_what_a_link_cannot_have_gets_one_sentence(linked: Path) -> None:
         ("name=rate", "fields=a:ref(favourite)"): "There is no resource 'favourite' for the field 'a' to refer to",
         ("name=memo", "expand=favourite"): "'favourite' in expand= is no reference",
         ("name=article", "add=favourite:bool?"): "expand= names 'favourite', which changes",
-        ("name=article", "add=favourite:bool?", "expand=favourite"): "'favourite' in expand= is a link, and a field is",
+        (
+            "name=article",
+            "add=favourite:bool?",
+            "expand=favourite",
+        ): "A link cannot be called 'favourite', since",
     }
 
     said = refusals(linked, list(sentences))
@@ -200,16 +217,24 @@ def test_a_link_follows_what_it_leads_to_and_goes_before_it(installed: Path, tmp
     make("star", "between=user note")
     make("note", "expand=star")
 
-    assert "star is like that already: nothing was changed" in make("star", "between=user note")
-    assert "\n  between: user note\n" in run("make", "resources", cwd=project)
+    assert "star is like that already" in make("star", "between=user  note")
+    assert "star (stars, between user note, made by " in run("make", "resources", cwd=project)
     make("note", "access=admin", "rename=text:words")
     run("make", "test", "ARGS=tests/integration -k 'star or note'", cwd=project)
+    (project / ".copier/star.yml").unlink()
+    commit(project)
+    make("star", "between=user note", target="resource-adopt")
+    assert run("git", "diff", "--stat", "HEAD~2", cwd=project) == ""
     assert "note is still in use" in make("note", "yes=1", target="resource-remove", status=2)
-    assert "star is still in use; change these first: app/api/v1/note_router.py" in make(
+    edit(project, "app/api/v1/note_router.py", '"star": (StarRepository, LinkSummary),', "")
+    edit(project, "app/api/v1/note_router.py", "from app.repository.star_repository import StarRepository\n", "")
+    commit(project)
+    assert "star is still in use; change these first: .copier/note.yml." in make(
         "star", "yes=1", target="resource-remove", status=2
     )
+    run("git", "revert", "--no-edit", "HEAD", cwd=project)
     make("note", "expand=none")
     make("star", "yes=1", target="resource-remove")
     make("note", "yes=1", target="resource-remove")
     run("make", "migrate-up", cwd=project)
-    assert run("git", "diff", "--stat", before, "--", "app", "tests", cwd=project) == ""
+    assert run("git", "diff", "--stat", before, "--", "app", "tests", ".copier", cwd=project) == ""

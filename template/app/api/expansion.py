@@ -28,7 +28,8 @@ class Expansion:
         self._caller = caller
 
     async def fill(self, responses: Sequence[ResponseModel], names: Collection[str], references: References) -> None:
-        """Sets the field of each of these names: `customer` becomes the record with the ID `customer_id`.
+        """Sets the field of each of these names: `customer` becomes the record with the ID `customer_id`, and a link is
+        counted.
 
         The field becomes None if the record is deleted or the caller may not read it. This takes one statement for
         each name, however many responses there are.

@@ -1,7 +1,6 @@
 """Links from users to records of another table, such as favourites, of which each user has at most one a record."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 from typing import Any, ClassVar
 from uuid import UUID
 
@@ -9,19 +8,13 @@ from sqlalchemy import SQLColumnExpression, delete, func, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.domain.models.base import Link
+from app.core.database_errors import UNIQUE_VIOLATION
+from app.domain.models.base import UserLink
 from app.domain.models.user import User
+from app.domain.schemas.common import LinkSummary
 
 
-@dataclass(frozen=True)
-class Linked:
-    """How many users have a link to a record, and whether the caller is one of them."""
-
-    count: int = 0
-    is_mine: bool = False
-
-
-class LinkRepository[Model: Link]:
+class LinkRepository[Model: UserLink]:
     """Reads and writes the links of one model. No method commits: the session belongs to the request."""
 
     model: type[Model]
@@ -44,15 +37,15 @@ class LinkRepository[Model: Link]:
         try:
             async with self.session.begin_nested():
                 self.session.add(self.model(**key))
-        except IntegrityError:
-            if not await self.session.get(self.model, key):
+        except IntegrityError as error:
+            if getattr(error.orig, "sqlstate", None) != UNIQUE_VIOLATION:
                 raise
 
     async def remove(self, user_id: UUID, target_id: UUID) -> None:
         """Deletes the link. Does nothing if it does not exist."""
         await self.session.execute(delete(self.model).where(self.model.user_id == user_id, self._target == target_id))
 
-    async def count(self, target_ids: Collection[UUID], caller: User | None) -> Mapping[UUID, Linked]:
+    async def count(self, target_ids: Collection[UUID], caller: User | None) -> Mapping[UUID, LinkSummary]:
         """Counts the links to each of the records, in one statement. Links of deleted users do not count."""
         is_mine = self.model.user_id == (caller.id if caller else None)
         statement = (
@@ -61,6 +54,7 @@ class LinkRepository[Model: Link]:
             .where(self._target.in_(target_ids), User.deleted_at.is_(None))
             .group_by(self._target)
         )
-        counted = await self.session.execute(statement)
-        found = {target_id: Linked(count, bool(mine)) for target_id, count, mine in counted}
-        return {target_id: found.get(target_id, Linked()) for target_id in target_ids}
+        counts = dict.fromkeys(target_ids, LinkSummary(count=0, is_mine=False))
+        for target_id, count, mine in await self.session.execute(statement):
+            counts[target_id] = LinkSummary(count=count, is_mine=bool(mine))
+        return counts

@@ -6,9 +6,10 @@ project's version.
 
 import os
 import sys
-from dataclasses import replace
+from dataclasses import fields, replace
 from difflib import SequenceMatcher
 
+from scripts.template.change import Request
 from scripts.template.fields import columns_of
 from scripts.template.files import read
 from scripts.template.git import git
@@ -16,22 +17,17 @@ from scripts.template.heal import origin_at
 from scripts.template.plan import apply, differences, lines, merge_files, patch, shown
 from scripts.template.preconditions import require_committed, require_one_head, require_repository
 from scripts.template.project import ANSWERS, ROOT, Origin, nothing_changed, origin, recorded_origin
-from scripts.template.records import RULES, find, path_of
+from scripts.template.records import above, find, path_of
 from scripts.template.render import Files, referred, render
 from scripts.template.report import conflicts, following
-from scripts.template.rules import given
 from scripts.template.tables import tables_in
 from scripts.template.versions import Versions, versions_of
 
 
 def main() -> None:
-    answers = {"resource": os.environ.get("RESOURCE_NAME", ""), "fields": os.environ.get("RESOURCE_FIELDS", "")}
-    for name in ("plural", "access", "key", "parent"):
-        if value := os.environ.get(f"RESOURCE_{name.upper()}"):
-            answers[name] = value
-    answers |= {name: given(os.environ.get(f"RESOURCE_{name.upper()}", "")) for name in RULES}
+    given = {each.name: os.environ.get(f"RESOURCE_{each.name.upper()}", "") for each in fields(Request)}
     with nothing_changed():
-        adopt(answers)
+        adopt(Request(**given).answers)
 
 
 def adopt(answers: dict[str, str]) -> None:
@@ -74,9 +70,8 @@ def require_columns(name: str, files: Files) -> None:
     table = tables_in(ROOT).get(plural)
     if table is None:
         sys.exit(f"No model has the table {plural}: say what several of them are called, with plural=.")
-    columns = list(columns_of(recorded.answers["fields"]).values())
-    if parent := recorded.answers.get("parent"):
-        columns.append(f"{parent}_id")
+    columns = list(columns_of(recorded.answers.get("fields", "")).values())
+    columns += [f"{target}_id" for target in above(recorded.answers) if target != "user"]
     if missing := [column for column in columns if column not in table.columns]:
         sys.exit(f"The table {plural} has no column {missing[0]}: give the fields that {name} was made with.")
 

@@ -38,11 +38,22 @@ class Request:
     def is_change(self) -> bool:
         return any((self.add, self.drop, self.rename, self.backfill))
 
+    @property
+    def answers(self) -> dict[str, str]:
+        """The answers that a new resource, or a new link, is made from."""
+        chosen = ("plural", "access", "key", "parent", "between")
+        answers = {"resource": self.name} | {name: value for name in chosen if (value := getattr(self, name))}
+        if self.between:
+            return answers
+        return answers | {"fields": self.fields} | {name: given(getattr(self, name)) for name in RULES}
+
 
 def planned_change(record: Record, request: Request) -> Plan:
     """Plans the change. Raises SystemExit with one sentence if it is impossible, or loses data without yes=1."""
-    if request.between not in {"", record.between}:
-        sys.exit(f"What {record.name} links stays as it is, which is {record.between or 'nothing'}.")
+    if request.between and not record.between:
+        sys.exit(f"{record.name} is a resource, not a link: leave between= out, or choose another name.")
+    if request.between.split() not in ([], record.between.split()):
+        sys.exit(f"What {record.name} links stays as it is, which is {record.between}.")
     if request.plural not in {"", record.plural}:
         sys.exit(f"The plural of a resource stays as it is, which is {record.plural}.")
     if request.key not in {"", record.key}:

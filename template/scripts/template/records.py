@@ -15,9 +15,8 @@ ANSWERS = ("access", "fields", "plural")
 # Answers that name fields, and follow them when they are renamed.
 RULES = ("unique", "check", "expand")
 # Answers that older records lack, with their defaults.
-LATER = {"key": "id", "parent": ""} | dict.fromkeys(RULES, "") | {"between": ""}
-# Answers that a link lacks.
-NOT_OF_LINKS = {"access": "", "fields": ""}
+LATER = {"key": "id", "parent": ""} | dict.fromkeys(RULES, "")
+OF_LINKS = ("plural", "between")
 
 
 @dataclass(frozen=True)
@@ -45,8 +44,13 @@ class Record:
 
     @property
     def answers(self) -> dict[str, str]:
-        names = {*ANSWERS, *LATER} - {"between"} if not self.between else {"plural", "between"}
+        names = OF_LINKS if self.between else (*ANSWERS, *LATER)
         return {"resource": self.name} | {name: getattr(self, name) for name in names}
+
+    @property
+    def place(self) -> tuple[list[str], str]:
+        """Where its paths are: what they are nested under, and their own word."""
+        return above(self.answers), self.name if self.between else self.plural
 
 
 def path_of(name: str) -> str:
@@ -55,26 +59,40 @@ def path_of(name: str) -> str:
 
 def above(answers: Mapping[str, str]) -> list[str]:
     """Returns the names of the resources that this one is nested under: its parent, or what a link leads to."""
-    return [name for name in (answers.get("parent", ""), *answers.get("between", "").split()[1:]) if name]
+    names = (answers.get("parent", ""), *answers.get("between", "").split()[1:])
+    return [name for name in names if is_name(name)]
+
+
+def is_name(word: str) -> bool:
+    return re.fullmatch(r"[a-z][a-z0-9_]*", word) is not None
+
+
+def links_to(name: str) -> list[Record]:
+    """Returns the records of the links that lead to the resource."""
+    return [each for each in all_records() if each.between and name in above(each.answers)]
 
 
 def marks_of_links(name: str) -> list[str]:
     """Returns files by which the template knows the links that lead to the resource."""
-    return [f"{FOLDER}/{name}+{each.name}" for each in all_records() if each.between and name in above(each.answers)]
+    return [f"{FOLDER}/{name}+{link.name}" for link in links_to(name)]
 
 
 def find(name: str) -> Record | None:
     """Returns None if there is no record. Raises SystemExit with one sentence if the record is not valid."""
     path = ROOT / path_of(name)
-    if not re.fullmatch(r"[a-z][a-z0-9_]*", name) or not path.is_file():
-        return None
-    recorded = recorded_origin(path.read_bytes())
+    return parsed(name, path.read_bytes()) if is_name(name) and path.is_file() else None
+
+
+def parsed(name: str, content: bytes) -> Record | None:
+    """Returns the record in the content of its file, like `find`."""
+    recorded = recorded_origin(content)
     if recorded and "resource" not in recorded.answers:
         return None  # the answers of another template
-    answers = LATER | recorded.answers if recorded else {}
-    if answers.get("between"):
-        answers = NOT_OF_LINKS | answers
-    values = [answers.get(answer) for answer in (*ANSWERS, *LATER)]
+    usual = LATER | {"between": ""}
+    if recorded and "between" in recorded.answers:
+        usual |= dict.fromkeys(ANSWERS, "")  # which a link lacks
+    answers = usual | recorded.answers if recorded else {}
+    values = [answers.get(answer) for answer in (*ANSWERS, *LATER, "between")]
     if recorded is None or answers.get("resource") != name or not all(isinstance(value, str) for value in values):
         sys.exit(f"{path_of(name)} is not as make resource wrote it: take it back from git (git log {path_of(name)}).")
     return Record(name, recorded.version, *map(str, values))

@@ -15,10 +15,9 @@ from scripts.template.change import Request, planned_change
 from scripts.template.plan import Plan, apply, differences, shown
 from scripts.template.preconditions import require_committed, require_one_head, require_repository
 from scripts.template.project import nothing_changed, origin
-from scripts.template.records import RULES, find, require
+from scripts.template.records import all_records, find, parsed, path_of, require
 from scripts.template.render import existing, render
 from scripts.template.report import conflicts, following
-from scripts.template.rules import given
 
 USAGE = """Say what to add, or what to change:
 
@@ -33,7 +32,7 @@ between=    instead of fields: what a link links, of which each user has at most
 plural=     where the one that is guessed is wrong
 unique=     fields that are unique together, such as number+year
 check=      how fields compare, such as ends_at>starts_at
-expand=     references that responses can contain as whole records
+expand=     references and links that responses can contain
 backfill=   the value of existing rows for a field that becomes required
 DRY=1       shows it, and writes nothing
 
@@ -57,18 +56,14 @@ def main() -> None:
 
 def require_plain_link(request: Request) -> None:
     """Raises SystemExit with one sentence if the request gives a link what only resources have."""
-    allowed = {"name", "between", "plural"}
+    allowed = {"name", "between", "plural", "yes"}
     if extra := [each.name for each in fields(request) if each.name not in allowed and getattr(request, each.name)]:
         sys.exit(f"A link has nothing but its two sides: leave {extra[0]}= out.")
 
 
 def add(request: Request) -> None:
-    answers = {"resource": request.name}
-    chosen = ("plural", "access", "key", "parent", "between")
-    answers |= {name: value for name in chosen if (value := getattr(request, name))}
-    if not request.between:
-        answers |= {"fields": request.fields} | {name: given(getattr(request, name)) for name in RULES}
-    plan = Plan(dict(render(origin(), answers, existing())))
+    plan = Plan(dict(render(origin(), request.answers, existing())))
+    require_free_path(request.name, plan)
     plan.differences = differences(*plan.tables())
     plan.migration = f"add {plan.differences[0].table.replace('_', ' ')}"
     if os.environ.get("DRY"):
@@ -76,6 +71,16 @@ def add(request: Request) -> None:
         return
     print(f"Added {request.name}:", *apply(plan), sep="\n    ")
     print("You may change all of it. Next: make check, and make dev to see it in the documentation.")
+
+
+def require_free_path(name: str, plan: Plan) -> None:
+    """Raises SystemExit with one sentence if another resource has the same path."""
+    record = plan.files[path_of(name)]
+    assert record
+    added = parsed(name, record.content)
+    for other in all_records():
+        if added and added.place == other.place:
+            sys.exit(f"{other.name} has the path that {name} would get: choose another name, or another plural.")
 
 
 def change(request: Request) -> None:

@@ -17,7 +17,8 @@ def main() -> None:
 
 
 def described(record: Record) -> str:
-    lines = [f"{record.name} ({record.plural}, access={record.access}, made by {record.version or 'no version'})"]
+    what = f"between {record.between}" if record.between else f"access={record.access}"
+    lines = [f"{record.name} ({record.plural}, {what}, made by {record.version or 'no version'})"]
     lines += [f"    {field}" for field in record.fields.split()]
     lines += [f"  {name}: {chosen}" for name, usual in LATER.items() if (chosen := getattr(record, name)) != usual]
     lines += [f"  yours: {name}" for name in edited(record, rendered(record))]

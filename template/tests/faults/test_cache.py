@@ -96,11 +96,11 @@ async def test_without_a_cache_all_is_served_and_guesses_are_limited(
     client: AsyncClient,
     valkey: Valkey,
     log: Path,
-    end: Callable[[Valkey], None],
+    stop: Callable[[Valkey], None],
     recover: Callable[[Valkey], None],
 ) -> None:
     await assert_all_is_served(client)
-    end(valkey)
+    stop(valkey)
     await until_readiness_says(client, "unavailable")
 
     await assert_all_is_served(client)

@@ -1,16 +1,21 @@
 """Users list and end their own sessions."""
 
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 import pytest
 from httpx2 import AsyncClient
 from sqlalchemy import select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+from uuid_utils.compat import uuid7
 
 from app.core.database import Database
+from app.core.security import digest
 from app.domain.models.base import utc_now
 from app.domain.models.refresh_token import RefreshToken
 from app.domain.models.user import Role
+from app.repository.refresh_token_repository import RefreshTokenRepository
 from tests.api import LOGIN, LOGOUT, ME, REFRESH, USERS, credentials
 from tests.conftest import SignIn
 from tests.errors import assert_error, said
@@ -123,9 +128,15 @@ class TestList:
 
         assert [session["user_agent"] for session in await device.sessions() if session["current"]] == [shown]
 
-    async def test_is_bounded_and_has_the_session_that_asks(self, client: AsyncClient, phone: Device) -> None:
-        for _ in range(101):
-            await sign_in_with(client, b"Script")
+    async def test_is_bounded_and_has_the_session_that_asks(self, phone: Device, session: AsyncSession) -> None:
+        user_id = UUID((await phone.send("GET", ME)).json()["id"])
+        for number in range(101):
+            await RefreshTokenRepository(session).add(
+                session_id=uuid7(),
+                user_id=user_id,
+                token_hash=digest(str(number)),
+                expires_at=utc_now() + timedelta(days=1),
+            )
 
         sessions = await phone.sessions()
 

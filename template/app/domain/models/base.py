@@ -61,7 +61,7 @@ class Entity(Versioned, Base):
     deleted_at: Mapped[datetime | None]
 
 
-class Link(Base):
+class UserLink(Base):
     """A link from a user to a record of another table. A subclass adds the record's column to the primary key."""
 
     __abstract__ = True

@@ -20,11 +20,11 @@ def _split(values: Iterable[str]) -> Iterable[str]:
     return [name for value in values for name in value.split(",")]
 
 
-# The references to put into a response.
+# The references and links to put into a response.
 Expand = Annotated[
     frozenset[Reference],
     BeforeValidator(_split),
-    Field(description="References to return as whole records, with commas between them."),
+    Field(description="What to add to the response, with commas between the names: whole records, or counts of links."),
 ]
 # A reference in a response, which contains it only if `expand` names it. No attribute of a model can have the alias as
 # its name, so that a relationship with the name of the field is not read.
@@ -106,6 +106,10 @@ class LinkSummary(ResponseModel):
 
     count: Annotated[int, Field(description="How many users have such a link to the record.")]
     is_mine: Annotated[bool, Field(description="Whether the caller is one of them.")]
+
+
+# The links to a record in a response, which contains them only if `expand` names them.
+Counted = Annotated[LinkSummary | MISSING, Field(validation_alias="expanded by name")]
 
 
 class MessageResponse(ResponseModel):
