@@ -22,6 +22,8 @@ NOT_OF_LINKS = {"access": "", "fields": ""}
 
 @dataclass(frozen=True)
 class Record:
+    """The answers that a resource or a link was made from, as `make resource` takes them."""
+
     name: str
     version: str  # the version of the template that the files are from
     access: str
@@ -36,6 +38,7 @@ class Record:
 
     @property
     def path(self) -> str:
+        """Returns the path of its file in the project."""
         return path_of(self.name)
 
     @property
@@ -45,11 +48,13 @@ class Record:
 
     @property
     def answers(self) -> dict[str, str]:
+        """Returns the answers as the template takes them."""
         names = {*ANSWERS, *LATER} - {"between"} if not self.between else {"plural", "between"}
         return {"resource": self.name} | {name: getattr(self, name) for name in names}
 
 
 def path_of(name: str) -> str:
+    """Returns the path of the record of a resource, whether or not there is one."""
     return f"{FOLDER}/{name}.yml"
 
 

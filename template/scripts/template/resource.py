@@ -41,6 +41,7 @@ The template's docs/resources.md says what fields there are."""
 
 
 def main() -> None:
+    """Adds or changes what the variables RESOURCE_* describe. Raises SystemExit with the usage if all are empty."""
     request = Request(**{each.name: os.environ.get(f"RESOURCE_{each.name.upper()}", "") for each in fields(Request)})
     if request == Request():
         sys.exit(USAGE)
@@ -63,6 +64,7 @@ def require_plain_link(request: Request) -> None:
 
 
 def add(request: Request) -> None:
+    """Adds a resource or a link, or shows it with DRY=1. Raises SystemExit with one sentence if it is not valid."""
     answers = {"resource": request.name}
     chosen = ("plural", "access", "key", "parent", "between")
     answers |= {name: value for name in chosen if (value := getattr(request, name))}
@@ -79,6 +81,7 @@ def add(request: Request) -> None:
 
 
 def change(request: Request) -> None:
+    """Changes a resource, or shows that with DRY=1. Raises SystemExit with one sentence if it is impossible."""
     record = require(request.name)
     require_repository()
     require_committed()
