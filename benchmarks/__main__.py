@@ -24,6 +24,7 @@ ARTICLE = "title:str(200)~ body:text views:int^ published_at:datetime?"
 
 
 def main() -> None:
+    """Raises SystemExit with the status of the measurement, or with one sentence if there is no load generator."""
     parser = argparse.ArgumentParser(description="Measure the default backend beside two reference apps.")
     parser.add_argument("--quick", action="store_true", help="less, for less long; the result is not kept")
     parser.add_argument("--steps", action="store_true", help="what each step of the backend brings")
@@ -49,6 +50,7 @@ def main() -> None:
 
 
 def render(template: Path, backend: Path) -> None:
+    """Renders the backend, installs it, and adds a resource and a route that puts a message into the outbox."""
     step("Rendering the default backend, with a resource of its generator")
     run_copy(str(template), backend, data={"project_slug": "backend"}, defaults=True, quiet=True)
     subprocess.run(["make", "--silent", "install"], cwd=backend, check=True, capture_output=True)

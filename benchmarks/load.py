@@ -75,6 +75,7 @@ class Load:
 
 
 def drive(address: str, call: Call, *, seconds: int, connections: int = CONNECTIONS) -> Load:
+    """Sends the call for that many seconds, to an address without a path. Raises CalledProcessError if that fails."""
     generate = _wrk if shutil.which("wrk") else _autocannon
     before, start = _children_cpu(), perf_counter()
     counted = generate(address + call.path, call, seconds, connections)

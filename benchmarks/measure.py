@@ -58,6 +58,7 @@ class Sample:
 
 
 def main() -> None:
+    """Measures, and prints the result. Without `--quick`, it measures more and keeps the result."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--quick", action="store_true")
     quick = parser.parse_args().quick
@@ -96,6 +97,7 @@ def cores() -> list[int]:
 
 
 def seed() -> None:
+    """Writes the administrator and the articles into the database."""
     step(f"Writing {ROWS:,} articles")
     admin = {"FIRST_ADMIN_EMAIL": CREDENTIALS["username"], "FIRST_ADMIN_PASSWORD": CREDENTIALS["password"]}
     command = [".venv/bin/python", "-m", "scripts.seed"]
@@ -105,6 +107,8 @@ def seed() -> None:
 
 
 def execute(statement: str, *values: object) -> Any:
+    """Runs an SQL statement, and returns the first value of its first row, or None."""
+
     async def run() -> Any:
         connection = await asyncpg.connect(os.environ["DATABASE_URL"])
         try:
@@ -116,6 +120,7 @@ def execute(statement: str, *values: object) -> Any:
 
 
 def requests_of(servers: Mapping[str, Server]) -> dict[str, Call]:
+    """Returns the calls by name. They need the administrator and the articles that `seed` wrote."""
     bearer = {"Authorization": f"Bearer {log_in(servers['backend'], CREDENTIALS)}"}
     one = execute("SELECT id::text FROM articles WHERE views = 500")
     many = execute("SELECT string_agg(id::text, ' ') FROM articles WHERE views < 500").split()
@@ -196,6 +201,7 @@ def side_by_side(
 
 
 def sample(server: Server, call: Call, *, seconds: int, connections: int = CONNECTIONS) -> Sample:
+    """Measures one server. Raises SystemExit with one sentence if any request fails."""
     before = server.cpu()
     load = drive(server.address, replace(call, path=path_of(server, call)), seconds=seconds, connections=connections)
     if load.failed:
@@ -224,6 +230,7 @@ def summary(by_app: Mapping[str, Sequence[Sample]]) -> dict[str, Any]:
 
 
 def by_connections(servers: Mapping[str, Server], call: Call) -> dict[int, dict[str, Any]]:
+    """Returns the requests per second and the p99 in milliseconds, by the number of connections and by app."""
     step("From 1 to 512 connections")
     result: dict[int, dict[str, Any]] = {}
     for connections in (1, 8, 32, 128, 512):

@@ -41,5 +41,6 @@ async def create_article(
 
 
 def add_message(backend: Path) -> None:
+    """Writes the message, its handler and the route into the backend in this folder."""
     for file, text in FILES.items():
         (backend / file).write_text(text, encoding="utf-8")

@@ -23,6 +23,7 @@ PACKAGES = ("fastapi", "starlette", "pydantic", "sqlalchemy", "asyncpg", "uvicor
 
 
 def environment(python: Path) -> dict[str, str]:
+    """Returns the versions that this Python has of the packages, the load generator, and the machine."""
     versions = (
         "import json, platform; from importlib.metadata import version; "
         f"print(json.dumps({{name: version(name) for name in {PACKAGES}}} | {{'python': platform.python_version()}}))"
@@ -76,6 +77,7 @@ SIDE_BY_SIDE = ("request", "app", "requests/s", "p50 ms", "p99 ms", "CPU us/requ
 
 
 def side_by_side(requests: Mapping[str, Any]) -> Iterator[Sequence[object]]:
+    """Yields a row for each request and app, with the columns of `SIDE_BY_SIDE`."""
     for name, measured in requests.items():
         for app, figures in measured["apps"].items():
             ratios = measured["ratios"].get(app)
@@ -91,6 +93,7 @@ def side_by_side(requests: Mapping[str, Any]) -> Iterator[Sequence[object]]:
 
 
 def table(titles: Sequence[str], rows: Iterator[Sequence[object]]) -> str:
+    """Returns a table in Markdown, with the first column to the left and the others to the right."""
     lines = [titles, ["---"] + ["--:"] * (len(titles) - 1), *rows]
     return "\n".join(f"| {' | '.join(map(str, line))} |" for line in lines)
 
@@ -113,12 +116,14 @@ PAGES = {ROOT / "benchmarks/README.md": text, ROOT / "docs/performance.md": rati
 
 
 def with_figures(page: str, figures: str) -> str:
+    """Returns the page with the figures between the marks `FIGURES`, in place of what was there."""
     begin, end = FIGURES
     before, _, rest = page.partition(begin)
     return f"{before}{begin}\n{figures}\n\n{end}{rest.partition(end)[2]}"
 
 
 def keep(result: Mapping[str, Any]) -> None:
+    """Writes the result, the figures in the pages, and the chart."""
     RESULT.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
     for page, figures in PAGES.items():
         page.write_text(with_figures(page.read_text(encoding="utf-8"), figures(result)), encoding="utf-8")

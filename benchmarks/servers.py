@@ -31,6 +31,8 @@ PRODUCTION = {
 
 @dataclass(frozen=True)
 class Server:
+    """A server that runs, and the seconds until its first response."""
+
     name: str
     address: str
     process: psutil.Process = field(repr=False)
@@ -91,6 +93,7 @@ def _wait(process: psutil.Popen, address: str, log: Path) -> None:
 
 
 def log_in(server: Server, credentials: Mapping[str, str]) -> str:
+    """Returns an access token. Raises HTTPStatusError if the server refuses the credentials."""
     response = httpx2.post(f"{server.address}/api/v1/auth/login", data=dict(credentials), timeout=30)
     token: str = response.raise_for_status().json()["access_token"]
     return token

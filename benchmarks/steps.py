@@ -67,6 +67,7 @@ class _Unused:""",
 
 
 def main() -> None:
+    """Prints the ratios of each step, for the requests of `QUICK`."""
     seed()
     backend = Path.cwd()
     rows = []

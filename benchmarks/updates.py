@@ -43,6 +43,7 @@ def text(measures: Measures) -> str:
 
 
 def sums(measures: Measures) -> Iterator[object]:
+    """Yields the cells of a row, except for its first one, with the columns of `TITLES`."""
     yield len(measures)
     for conflicts in ("false_conflicts", "true_conflicts"):
         yield sum(len(measure[conflicts]) for measure in measures)
@@ -52,6 +53,7 @@ def sums(measures: Measures) -> Iterator[object]:
 
 
 def keep(measures: Measures) -> None:
+    """Writes the measures, and the tables in the page."""
     RESULT.write_text(json.dumps(measures, indent=1) + "\n", encoding="utf-8")
     PAGE.write_text(with_figures(PAGE.read_text(encoding="utf-8"), text(measures)), encoding="utf-8")
 

@@ -16,10 +16,12 @@ def contract(template: Mapping[str, Any]) -> Contract:
 
 
 def kind(question: Mapping[str, Any]) -> str:
+    """Returns the type of the answer, such as `str` or `list of str`."""
     return f"list of {question['type']}" if question.get("multiselect") else str(question["type"])
 
 
 def choices(question: Mapping[str, Any]) -> list[Any]:
+    """Returns the values to choose from, or an empty list if the answer is free."""
     given = question.get("choices", [])
     values = given.values() if isinstance(given, dict) else given
     return [value["value"] if isinstance(value, dict) else value for value in values]

@@ -12,6 +12,7 @@ CONDITIONS = {"option", "edited", "resource"}
 
 
 def declared(text: str) -> list[Change]:
+    """Returns the entries, whether or not they are valid. Raises ValueError if the text is not TOML."""
     changes: list[Change] = tomllib.loads(text).get("change", [])
     return changes
 
@@ -33,6 +34,7 @@ def faults(changes: Sequence[Change], questions: Contract, files: Sequence[str])
 
 
 def is_choice(option: str, questions: Contract) -> bool:
+    """Whether the option, `name=value`, is a choice of a question."""
     name, _, value = option.partition("=")
     return name in questions and value in [str(choice) for choice in questions[name]["choices"]]
 

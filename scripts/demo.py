@@ -27,6 +27,7 @@ ADMIN_PASSWORD = DEMO / ".local/admin_password"
 
 
 def main() -> None:
+    """Runs the demo until Ctrl-C, or with `--check-only` until it is checked. Raises SystemExit if a step fails."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--port", type=int, default=8000)
     parser.add_argument("--check-only", action="store_true", help="end after the check")
@@ -53,6 +54,7 @@ def main() -> None:
 
 
 def step(text: str) -> None:
+    """Prints what begins now."""
     print(f"==> {text}", flush=True)
 
 
@@ -65,6 +67,7 @@ def admin() -> tuple[str, str]:
 
 
 def refuse_taken_port(port: int) -> None:
+    """Raises SystemExit with one sentence if another program listens on the port."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -74,6 +77,7 @@ def refuse_taken_port(port: int) -> None:
 
 
 def free_port() -> int:
+    """Returns a port on which nothing listens at the moment."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         port: int = listener.getsockname()[1]
@@ -93,6 +97,7 @@ def environment(**extra: str) -> Mapping[str, str]:
 
 
 def make(target: str, **extra: str) -> None:
+    """Runs a target of the demo, with `extra` in its environment. Raises SystemExit with one sentence if it fails."""
     command = ["make", "--no-print-directory", target]
     if status := subprocess.run(command, cwd=DEMO, env=environment(**extra), check=False).returncode:
         sys.exit(f"`make {target}` failed in demo/ with status {status}: its last lines say why.")
@@ -117,6 +122,7 @@ def serving(port: int) -> Iterator[str]:
 
 
 def wait_until_ready(url: str, process: subprocess.Popen[bytes]) -> None:
+    """Waits until the URL responds with 2xx. Raises SystemExit if the process ends, or after START_TIMEOUT seconds."""
     deadline = time.monotonic() + START_TIMEOUT
     while time.monotonic() < deadline and process.poll() is None:
         try:

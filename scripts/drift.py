@@ -25,6 +25,8 @@ UNCOMPARED = {ANSWERS, "README.md"}  # the record, and the file that is rendered
 
 @dataclass
 class Drift:
+    """How far a project is from its render. If it has a fault, its counts are 0."""
+
     project: str
     version: str = ""
     behind: int = 0  # releases that are newer
@@ -34,6 +36,7 @@ class Drift:
 
 
 def main(folders: list[str]) -> None:
+    """Prints the drift of each folder. Always ends with SystemExit, which has one sentence if no folder is given."""
     if not folders:
         sys.exit("Say which projects to look at: make drift DIRS='../billing ../shop'")
     found = [drift(folder) for folder in folders]
@@ -44,6 +47,7 @@ def main(folders: list[str]) -> None:
 
 
 def drift(folder: str) -> Drift:
+    """Compares a project with its render. What makes this impossible is in the `fault` of the result."""
     project = Path(folder).expanduser()
     try:
         answers = yaml.safe_load((project / ANSWERS).read_text("utf-8"))
@@ -86,6 +90,7 @@ def newer(version: str) -> list[str]:
 
 
 def table(found: list[Drift]) -> str:
+    """Returns the results as aligned columns, with one line for each project."""
     rows: list[tuple[str, ...]] = [("project", "version", "releases behind", "files", "lines")]
     rows += [(each.project, each.version, *map(str, (each.behind, each.files, each.lines))) for each in found]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
@@ -97,6 +102,7 @@ def table(found: list[Drift]) -> str:
 
 
 def git(*arguments: str) -> str:
+    """Returns the output of git in this repository, which is empty if it fails."""
     return subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, text=True, check=False).stdout
 
 

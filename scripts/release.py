@@ -39,6 +39,7 @@ def main(version: str) -> None:
 
 
 def refuse_version(version: str, released: list[str]) -> None:
+    """Raises SystemExit with one sentence if the version is not valid, not newer, or tagged already."""
     if not re.fullmatch(r"\d+\.\d+\.\d+", version):
         sys.exit("Say which version, as three numbers: make release version=1.2.0")
     if released and numbers(version) <= numbers(released[-1]):
@@ -48,6 +49,7 @@ def refuse_version(version: str, released: list[str]) -> None:
 
 
 def refuse_commit() -> None:
+    """Raises SystemExit with one sentence if something is not committed, or the commit is not on `MAIN`."""
     if git("status", "--porcelain"):
         sys.exit("There are changes that are not committed: commit or stash them first.")
     if not succeeds("merge-base", "--is-ancestor", "HEAD", MAIN):
@@ -95,6 +97,7 @@ def files_ever() -> list[str]:
 
 
 def contract_at(commit: str) -> Contract:
+    """Returns the contract of copier.yml as of that commit."""
     return contract(yaml.safe_load(git("show", f"{commit}:copier.yml")))
 
 
@@ -111,18 +114,22 @@ def renames_since(commit: str) -> str:
 
 
 def numbers(version: str) -> list[int]:
+    """Returns the numbers of a version, so that versions can be compared."""
     return [int(number) for number in version.split(".")]
 
 
 def toml_text(text: str) -> str:
+    """Returns the text, which has one line, as a string of TOML."""
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
 def git(*arguments: str) -> str:
+    """Returns the output of git in this repository. Raises CalledProcessError if it fails."""
     return subprocess.run(["git", *arguments], cwd=ROOT, check=True, capture_output=True, text=True).stdout
 
 
 def succeeds(*arguments: str) -> bool:
+    """Whether the command of git exits with status 0."""
     return subprocess.run(["git", *arguments], cwd=ROOT, check=False, capture_output=True).returncode == 0
 
 

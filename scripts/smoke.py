@@ -40,6 +40,7 @@ class Smoke:
         return str(pair["refresh_token"])
 
     def operations(self) -> set[tuple[str, str]]:
+        """Returns the method in lower case and the path of each operation that the backend documents."""
         paths = self.client.get("/openapi.json").json()["paths"]
         return {(method, path) for path, methods in paths.items() for method in methods}
 
@@ -69,6 +70,7 @@ def check_every_endpoint(address: str, email: str, password: str) -> Iterator[st
 
 
 def check_users(smoke: Smoke) -> None:
+    """Creates, finds, exports, changes and deletes a user. Raises SystemExit if a response is wrong."""
     new = {"email": f"{uuid4().hex}@example.com", "password": token_urlsafe(), "full_name": "Ada Lovelace"}
     user = smoke.call("POST", "/users", 201, body=new).json()
     smoke.call("POST", "/users", 409, body=new)

@@ -30,10 +30,14 @@ new_session = async_sessionmaker(engine, expire_on_commit=False)
 
 
 class Base(DeclarativeBase):
+    """The base of the models, whose times have a zone."""
+
     type_annotation_map = {datetime: DateTime(timezone=True)}  # noqa: RUF012
 
 
 class User(Base):
+    """A user, as the backend stores it."""
+
     __tablename__ = "users"
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -48,6 +52,8 @@ class User(Base):
 
 
 class RefreshToken(Base):
+    """A refresh token, as the backend stores it: only by its hash."""
+
     __tablename__ = "refresh_tokens"
 
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
@@ -58,6 +64,8 @@ class RefreshToken(Base):
 
 
 class Article(Base):
+    """An article, as the backend stores it."""
+
     __tablename__ = "articles"
 
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
@@ -71,10 +79,14 @@ class Article(Base):
 
 
 class Health(BaseModel):
+    """The response of the health check."""
+
     status: str = "healthy"
 
 
 class UserRead(BaseModel):
+    """A user, as a response contains it."""
+
     model_config = ConfigDict(from_attributes=True)
 
     id: UUID
@@ -87,6 +99,8 @@ class UserRead(BaseModel):
 
 
 class ArticleCreate(BaseModel):
+    """The body of a request that creates an article."""
+
     title: str = Field(max_length=200)
     body: str
     views: int
@@ -94,6 +108,8 @@ class ArticleCreate(BaseModel):
 
 
 class ArticleUpdate(BaseModel):
+    """The body of a request that changes an article. Fields that are not sent stay as they are."""
+
     title: str | None = Field(default=None, max_length=200)
     body: str | None = None
     views: int | None = None
@@ -101,6 +117,8 @@ class ArticleUpdate(BaseModel):
 
 
 class ArticleRead(ArticleCreate):
+    """An article, as a response contains it."""
+
     model_config = ConfigDict(from_attributes=True)
 
     id: UUID
@@ -109,6 +127,8 @@ class ArticleRead(ArticleCreate):
 
 
 class ArticlePage(BaseModel):
+    """A page of a list. `next` is the cursor of the next page, or null if this is the last one."""
+
     items: list[ArticleRead]
     total: int | None
     page: int | None
@@ -118,6 +138,8 @@ class ArticlePage(BaseModel):
 
 
 class Token(BaseModel):
+    """The tokens that a sign-in returns."""
+
     access_token: str
     refresh_token: str
     token_type: str = "bearer"  # noqa: S105
@@ -127,6 +149,7 @@ app = FastAPI()
 
 
 async def get_session() -> AsyncIterator[AsyncSession]:
+    """Yields the session of the request. The endpoint commits it."""
     async with new_session() as session:
         yield session
 
@@ -136,6 +159,7 @@ TokenDep = Annotated[str, Depends(OAuth2PasswordBearer(tokenUrl="/api/v1/auth/lo
 
 
 async def get_current_user(session: SessionDep, token: TokenDep) -> User:
+    """Returns the user whose token was sent. Raises a 401 if the token or the user is not valid."""
     try:
         claims = jwt.decode(token, KEY, algorithms=["HS256"], audience=NAME, issuer=NAME)
     except jwt.InvalidTokenError:
@@ -151,11 +175,13 @@ CurrentUser = Annotated[User, Depends(get_current_user)]
 
 @app.get("/api/v1/health")
 async def health() -> Health:
+    """Responds without asking the database."""
     return Health()
 
 
 @app.post("/api/v1/auth/login")
 async def login(form: Annotated[OAuth2PasswordRequestForm, Depends()], session: SessionDep) -> Token:
+    """Returns tokens for an e-mail address and a password. Raises a 401 if either is wrong."""
     user = await session.scalar(select(User).where(User.email == form.username, User.deleted_at.is_(None)))
     if user is None or not await run_in_threadpool(hasher.verify, form.password, user.password_hash):
         raise HTTPException(401)
@@ -176,6 +202,7 @@ async def login(form: Annotated[OAuth2PasswordRequestForm, Depends()], session: 
 
 @app.get("/api/v1/users/me", response_model=UserRead)
 async def get_me(current_user: CurrentUser) -> User:
+    """Returns the user whose token was sent."""
     return current_user
 
 
@@ -188,6 +215,7 @@ async def list_articles(  # noqa: PLR0917 (FastAPI passes them by name)
     views__gte: int | None = None,
     after: str | None = None,
 ) -> dict[str, object]:
+    """Returns a page of articles, the newest first. With a cursor, it counts nothing."""
     conditions: list[ColumnElement[bool]] = [Article.deleted_at.is_(None)]
     if search:
         conditions.append(Article.title.icontains(search, autoescape=True))
@@ -217,6 +245,7 @@ async def list_articles(  # noqa: PLR0917 (FastAPI passes them by name)
 @app.post("/api/v1/articles-with-message", status_code=201, response_model=ArticleRead)
 @app.post("/api/v1/articles", status_code=201, response_model=ArticleRead)
 async def create_article(data: ArticleCreate, session: SessionDep, _: CurrentUser) -> Article:
+    """Creates an article, and sends no message on either path."""
     article = Article(**data.model_dump())
     session.add(article)
     await session.commit()
@@ -226,6 +255,7 @@ async def create_article(data: ArticleCreate, session: SessionDep, _: CurrentUse
 
 @app.get("/api/v1/articles/{article_id}", response_model=ArticleRead)
 async def get_article(article_id: UUID, session: SessionDep) -> Article:
+    """Returns an article. Raises a 404 if there is none, or if it is deleted."""
     article = await session.get(Article, article_id)
     if article is None or article.deleted_at is not None:
         raise HTTPException(404)
@@ -234,6 +264,7 @@ async def get_article(article_id: UUID, session: SessionDep) -> Article:
 
 @app.patch("/api/v1/articles/{article_id}", response_model=ArticleRead)
 async def update_article(article_id: UUID, data: ArticleUpdate, session: SessionDep, _: CurrentUser) -> Article:
+    """Writes the fields that were sent. Raises a 404 if there is no such article."""
     article = await session.get(Article, article_id)
     if article is None or article.deleted_at is not None:
         raise HTTPException(404)

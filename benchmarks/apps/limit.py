@@ -56,10 +56,14 @@ hasher = PasswordHash([Argon2Hasher(memory_cost=19 * 1024, time_cost=2, parallel
 
 
 class ArticleUpdate(BaseModel):
+    """The body of a request that changes an article: this app changes its title only."""
+
     title: str = Field(max_length=200)
 
 
 class ArticleCreate(BaseModel):
+    """The body of a request that creates an article."""
+
     title: str = Field(max_length=200)
     body: str
     views: int
@@ -68,16 +72,19 @@ class ArticleCreate(BaseModel):
 
 @asynccontextmanager
 async def lifespan(app: Starlette) -> AsyncIterator[None]:
+    """Keeps a pool of 20 connections open as long as the app runs."""
     async with asyncpg.create_pool(os.environ["DATABASE_URL"], min_size=20, max_size=20) as pool:
         app.state.pool = pool
         yield
 
 
 def json_response(data: object, status: int = 200) -> Response:
+    """Returns a response with the data as JSON, and with UTC as `Z`."""
     return Response(orjson.dumps(data, default=str, option=orjson.OPT_UTC_Z), status, media_type="application/json")
 
 
 async def current_user(request: Request) -> dict[str, Any]:
+    """Returns the user whose token was sent. Raises a 401 if the token or the user is not valid."""
     token = request.headers.get("authorization", "").removeprefix("Bearer ")
     try:
         claims = jwt.decode(token, KEY, algorithms=["HS256"], audience=NAME, issuer=NAME)
@@ -90,10 +97,12 @@ async def current_user(request: Request) -> dict[str, Any]:
 
 
 async def health(_: Request) -> Response:
+    """Responds without asking the database."""
     return json_response({"status": "healthy"})
 
 
 async def login(request: Request) -> Response:
+    """Returns tokens for an e-mail address and a password. Raises a 401 if either is wrong."""
     form = await request.form()
     pool = request.app.state.pool
     user = await pool.fetchrow(GET_HASH, form["username"])
@@ -110,10 +119,12 @@ async def login(request: Request) -> Response:
 
 
 async def get_me(request: Request) -> Response:
+    """Returns the user whose token was sent."""
     return json_response(await current_user(request))
 
 
 async def list_articles(request: Request) -> Response:
+    """Returns a page of articles, the newest first. With a cursor, it counts nothing."""
     asked = request.query_params
     page, limit = int(asked.get("page", 1)), int(asked.get("limit", 20))
     pool, window = request.app.state.pool, (limit + 1, (page - 1) * limit)
@@ -143,6 +154,7 @@ async def list_articles(request: Request) -> Response:
 
 
 async def create_article(request: Request) -> Response:
+    """Creates an article, and sends no message on either path. Raises a 422 if the body is not valid."""
     await current_user(request)
     try:
         data = ArticleCreate.model_validate_json(await request.body())
@@ -153,6 +165,7 @@ async def create_article(request: Request) -> Response:
 
 
 async def update_article(request: Request) -> Response:
+    """Writes the title. Raises a 422 if the body is not valid, and a 404 if there is no such article."""
     await current_user(request)
     try:
         data = ArticleUpdate.model_validate_json(await request.body())
@@ -165,6 +178,7 @@ async def update_article(request: Request) -> Response:
 
 
 async def get_article(request: Request) -> Response:
+    """Returns an article. Raises a 404 if there is none, or if it is deleted."""
     row = await request.app.state.pool.fetchrow(GET, request.path_params["article_id"])
     if row is None:
         raise HTTPException(404)

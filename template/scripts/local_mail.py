@@ -18,6 +18,7 @@ class Mailbox:
         self.folder = folder
 
     async def handle_DATA(self, _: SMTP, __: Session, envelope: Envelope) -> str:  # noqa: N802 (aiosmtpd calls it)
+        """Writes the mail, and returns the response to the client that sent it."""
         name = f"{datetime.now(UTC):%Y-%m-%dT%H-%M-%S.%f}"
         content = envelope.original_content or b""
         # A file gets its final name only when it is complete, so that nobody reads a part of it.

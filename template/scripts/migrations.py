@@ -24,11 +24,13 @@ UNKNOWN = re.compile(r"Can't locate revision identified by '(\w+)'")
 
 
 def main() -> None:
+    """Runs the command that the first argument names."""
     commands = {"up": up, "down": down, "create": create_from_environment, "merge": merge}
     commands[sys.argv[1]]()
 
 
 def configuration() -> Config:
+    """Returns the configuration of Alembic, which then prints the migrations that it runs."""
     config = Config(ROOT / "alembic.ini")
     config.attributes["say"] = True
     return config
@@ -41,11 +43,13 @@ def up() -> None:
 
 
 def down() -> None:
+    """Takes back the migrations after the one that MIGRATION names, or else the last one."""
     with explained():
         command.downgrade(configuration(), os.environ.get("MIGRATION") or "-1")
 
 
 def merge() -> None:
+    """Writes a migration that joins the newest ones. Raises SystemExit with one sentence if there is only one."""
     config = configuration()
     heads = ScriptDirectory.from_config(config).get_heads()
     if len(heads) == 1:
@@ -57,6 +61,7 @@ def merge() -> None:
 
 
 def create_from_environment() -> None:
+    """Writes the migration that the variables MIGRATION_* describe, from the models or as an empty one."""
     name = os.environ.get("MIGRATION_NAME", "")
     with explained():
         if os.environ.get("MIGRATION_EMPTY"):
@@ -78,6 +83,7 @@ def explained() -> Iterator[None]:
 
 
 def advice(said: str) -> Iterator[str]:
+    """Yields what to do about an error of Alembic, or nothing if its message is not known."""
     heads = ScriptDirectory.from_config(configuration()).get_heads()
     if unknown := UNKNOWN.search(said):
         yield (

@@ -86,6 +86,8 @@ def renaming(table: ops.ModifyTableOps, dropped: ops.DropColumnOp, added: ops.Ad
 
 
 class RenameColumnOp(ops.AlterColumnOp):
+    """Renames a column, and renames it back in a downgrade."""
+
     def reverse(self) -> Self:
         """Alembic's own method does not restore the name."""
         renamed = type(self)(self.table_name, str(self.modify_name), modify_name=self.column_name)
@@ -94,6 +96,7 @@ class RenameColumnOp(ops.AlterColumnOp):
 
 
 def tables(upgrade: ops.UpgradeOps) -> list[ops.ModifyTableOps]:
+    """Returns the changes within existing tables."""
     return [change for change in upgrade.ops if isinstance(change, ops.ModifyTableOps)]
 
 
@@ -107,10 +110,12 @@ def pairs(table: ops.ModifyTableOps) -> Iterator[tuple[ops.DropColumnOp, ops.Add
 
 
 def affinity(column: Column[Any]) -> object:
+    """Returns the family of the column's type, which is the same for INTEGER and BIGINT, for example."""
     return column.type._type_affinity  # noqa: SLF001 (SQLAlchemy has no public name for the family of a type)
 
 
 def name_of_pair(dropped: ops.DropColumnOp, added: ops.AddColumnOp) -> str:
+    """Returns the pair as `rename=` takes it: table.old:new."""
     return f"{dropped.table_name}.{dropped.column_name}:{added.column.name}"
 
 
@@ -132,6 +137,7 @@ def loss_of(script: ops.MigrationScript, *, lose: bool) -> str:
 
 
 def lost(changes: Iterable[ops.MigrateOperation]) -> Iterator[str]:
+    """Yields each table and column whose values the changes would delete or might round."""
     for change in changes:
         if isinstance(change, ops.ModifyTableOps):
             yield from lost(change.ops)

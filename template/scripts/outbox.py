@@ -39,6 +39,7 @@ async def replay(settings: Settings, given: str) -> str:
 
 
 async def report(settings: Settings) -> str:
+    """Returns the state of the outbox and its oldest parked messages, as text."""
     database = patient_database(settings)
     try:
         async with database.reading() as session:
@@ -49,6 +50,7 @@ async def report(settings: Settings) -> str:
 
 
 def lines(state: OutboxState, parked: Sequence[OutboxMessage]) -> Iterator[str]:
+    """Yields the lines of the report, of which each parked message gets one."""
     oldest = f", the oldest since {state.oldest:%Y-%m-%d %H:%M:%S} UTC" if state.oldest else ""
     yield f"waiting  {state.waiting}{oldest}"
     yield f"failing  {state.failing} of these, which are tried again"

@@ -86,6 +86,7 @@ class ExportResponse(StreamingResponse):
         self._has_begun = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Sends the file. Raises ServiceUnavailableError without a free slot, and any error before the file begins."""
         with self._exports.slot():
             self._end = monotonic() + self._exports.timeout
             try:

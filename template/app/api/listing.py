@@ -31,6 +31,7 @@ class Listing[Kind: Filters]:
         self._lists = {name for name, field in self.properties.items() if _takes_several(field)}
 
     async def __call__(self, connection: HTTPConnection) -> Kind:
+        """Returns the query of the request. Raises RequestValidationError if it is not valid."""
         try:
             query = self._kind.model_validate(self._values(connection.query_params))
         except ValidationError as error:

@@ -61,9 +61,11 @@ class UtcDateTime(DATETIME):
     """A time that is stored in UTC, since SQLite stores no time zone."""
 
     def bind_processor(self, dialect: Dialect) -> Callable[[datetime | None], str | None]:
+        """Returns the function that writes a time of any zone as the text that is stored."""
         return lambda value: None if value is None else _written(value.astimezone(UTC))
 
     def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[str | None], datetime | None]:
+        """Returns the function that reads the stored text as a time in UTC."""
         return lambda value: None if value is None else datetime.fromisoformat(value).replace(tzinfo=UTC)
 
 
@@ -76,6 +78,7 @@ class ExactNumeric(Numeric[Decimal]):
     """A decimal number that SQLite stores in floating point, which keeps 15 digits; they come back as they were."""
 
     def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[float | None], Decimal | None]:
+        """Returns the function that rounds the stored number to the scale of the column."""
         return lambda value: None if value is None else Decimal(f"{value:.{self.scale}f}")
 
 
@@ -113,6 +116,7 @@ def time_after(seconds: float) -> ColumnElement[str]:
 
 
 async def ping(connection: AsyncConnection) -> None:
+    """Raises an error of SQLAlchemy, or one of `SETUP_ERRORS`, if the database cannot be used."""
     await connection.execute(text("SELECT 1"))
 
 

@@ -18,6 +18,7 @@ class BodyLimitMiddleware:
         self.max_body_size = max_body_size
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        """Passes the request on, or responds with a 413 if its body exceeds the limit."""
         if scope["type"] != "http":
             return self.app(scope, receive, send)
 

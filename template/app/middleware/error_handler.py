@@ -62,6 +62,7 @@ class ErrorHandlerMiddleware:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Passes the request on. An error is logged and becomes a 500, or is raised again if the response has begun."""
         try:
             await self.app(scope, receive, send)
         except Exception:

@@ -14,6 +14,7 @@ class HeadMiddleware:
         self.app = app
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        """Passes the request on, as a GET if it is a HEAD and only a route for GET fits."""
         if scope["type"] != "http" or scope["method"] != "HEAD":
             return self.app(scope, receive, send)
         return self._head(scope, receive, send)

@@ -19,6 +19,7 @@ class RequestIDMiddleware:
         self.app = app
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        """Sets the ID of the request for all that runs within it, and passes the request on."""
         if scope["type"] == "http":
             # A server gives each request a context of its own, which ends with it.
             request_id.set(_incoming(scope) or uuid4().hex)

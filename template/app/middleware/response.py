@@ -24,6 +24,8 @@ class ResponseMiddleware:
         self.app = app
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        """Passes the request on, and adds the headers when its response begins."""
+
         async def send_response(message: Message) -> None:
             if message["type"] == "http.response.start":
                 scope[_STATUS] = message["status"]

@@ -25,6 +25,7 @@ class RootPathMiddleware:
         self.root_path = root_path
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        """Passes the request on, with `root_path` in its scope and at the beginning of its path."""
         if scope["type"] != "lifespan" and not scope.get("root_path"):
             scope["root_path"] = self.root_path
             if not f"{scope['path']}/".startswith(f"{self.root_path}/"):

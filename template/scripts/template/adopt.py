@@ -25,12 +25,14 @@ from scripts.template.versions import Versions, versions_of
 
 
 def main() -> None:
+    """Adopts the resource or the link that the variables RESOURCE_* describe."""
     given = {each.name: os.environ.get(f"RESOURCE_{each.name.upper()}", "") for each in fields(Request)}
     with nothing_changed():
         adopt(Request(**given).answers)
 
 
 def adopt(answers: dict[str, str]) -> None:
+    """Records and updates the resource, or shows that with DRY=1. Raises SystemExit with one sentence if it cannot."""
     name, project = answers["resource"], origin()
     if find(name):
         sys.exit(f"{name} has its record already, {path_of(name)}: there is nothing to adopt.")
@@ -100,6 +102,7 @@ def likeness(files: Files) -> float:
 
 
 def own_changes(base: Files) -> str:
+    """Returns a patch of what the project changed in the Python files, or `Nothing.` if it changed nothing."""
     changed = (patch(name, file, read(ROOT / name)) for name, file in base.items() if name.endswith(".py"))
     return "\n".join(filter(None, changed)) or "Nothing."
 

@@ -45,6 +45,7 @@ def parsed(backfill: str, required: list[str]) -> dict[str, str]:
 
 
 def split(backfill: str) -> list[str]:
+    """Splits at blanks outside of quotation marks. Raises SystemExit with one sentence if a mark is not closed."""
     try:
         return shlex.split(backfill)
     except ValueError:
@@ -52,6 +53,7 @@ def split(backfill: str) -> list[str]:
 
 
 def is_unique(difference: Difference, column: str) -> bool:
+    """Whether a unique index contains this column and no other one."""
     assert difference.after is not None
     return any(index.unique and list(index.columns.keys()) == [column] for index in difference.after.indexes)
 
@@ -99,6 +101,7 @@ def value_of(column: str, value: str, field: FieldInfo) -> Any:
 
 
 def code(value: Any) -> str:
+    """Returns the Python code of a value, of any type that a field can have."""
     match value:
         case dt.datetime():
             return f'dt.datetime.fromisoformat("{value.isoformat()}")'

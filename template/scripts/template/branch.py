@@ -14,6 +14,7 @@ PREFIX = "template-update-"
 
 
 def main() -> None:
+    """Updates, and commits that to a new branch. Raises SystemExit with one sentence if the branch exists."""
     with redirect_stdout(StringIO()) as said:
         bring()
     print(said.getvalue(), end="")
@@ -45,6 +46,7 @@ def lock() -> bool:
 
 
 def commit(message: str) -> None:
+    """Commits what is staged, without the project's hooks. Raises SystemExit with git's message if that fails."""
     command = ["git", *WITHOUT_HOOKS, "commit", "--quiet", "--file=-"]
     made = subprocess.run(command, cwd=ROOT, input=message, capture_output=True, text=True, check=False)
     if made.returncode != 0:
@@ -52,6 +54,7 @@ def commit(message: str) -> None:
 
 
 def how_to_go_on(branch: str, conflicts: list[str], *, is_locked: bool) -> str:
+    """Returns what is left to do on the branch, and how to merge or drop it."""
     marks = "The conflicts are committed with their marks: resolve them there.\n" if conflicts else ""
     stale = "" if is_locked else "The lock file is not renewed: run make install there, and commit uv.lock.\n"
     return (

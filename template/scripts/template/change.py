@@ -36,6 +36,7 @@ class Request:
 
     @property
     def is_change(self) -> bool:
+        """Whether it needs a resource that exists: fields are added, dropped, renamed or filled."""
         return any((self.add, self.drop, self.rename, self.backfill))
 
     @property
@@ -114,6 +115,7 @@ def rules(record: Record, request: Request, renames: Mapping[str, str], fields: 
 
 
 def checked_fills(difference: Difference, request: Request, theirs: Files) -> dict[str, str]:
+    """Returns the result of `fills`. Raises SystemExit with one sentence if data might be lost as well."""
     for old, new in difference.narrowed:
         sys.exit(
             f"What {old.name} holds may not fit {new.type}, since it is {old.type} now: add a field of the new type, "

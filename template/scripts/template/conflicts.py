@@ -13,6 +13,7 @@ def marked(name: str) -> list[range]:
 
 
 def ranges(lines: list[str]) -> Iterator[range]:
+    """Yields the lines of each conflict with its marks, counted from 1."""
     begin = 0
     for number, line in enumerate(lines, 1):
         if line.startswith(BEGIN):
@@ -38,5 +39,6 @@ def marked_text(name: str) -> str:
 
 
 def lines_of(name: str) -> list[str]:
+    """Returns the lines of the project's file, or an empty list if there is none."""
     path = ROOT / name
     return path.read_text("utf-8", errors="replace").splitlines() if path.is_file() else []

@@ -12,6 +12,7 @@ SEEDED = {"README.md"}
 
 
 def main() -> None:
+    """Prints the changes as a patch, or a sentence if there are none."""
     project = origin()
     versions_of(project)
     with fresh_render(project) as template:

@@ -21,12 +21,14 @@ class Difference:
 
     @property
     def table(self) -> str:
+        """Returns the name of the table, which a change keeps."""
         table = self.before if self.after is None else self.after
         assert table is not None
         return table.name
 
     @property
     def reverse(self) -> Self:
+        """Returns the difference that leads back. It fills no rows."""
         back = {new: old for old, new in self.renames.items()}
         return replace(self, before=self.after, after=self.before, renames=back, fills={})
 
@@ -40,10 +42,12 @@ class Difference:
 
     @property
     def dropped(self) -> Columns:
+        """Returns the columns that the change deletes, as they were."""
         return without(self.before, [old for old, _ in self.pairs])
 
     @property
     def added(self) -> Columns:
+        """Returns the columns that the change adds, as they are now."""
         return without(self.after, [new for _, new in self.pairs])
 
     @property
@@ -59,6 +63,7 @@ class Difference:
 
 
 def without(table: Table | None, columns: Columns) -> Columns:
+    """Returns the columns of the table except for these, or an empty list if there is no table."""
     # By identity: a comparison of columns is an SQL expression.
     known = {id(column) for column in columns}
     return [column for column in table.columns if id(column) not in known] if table is not None else []

@@ -11,6 +11,8 @@ from scripts.template.project import ROOT
 
 @dataclass(frozen=True, order=True)
 class Distance:
+    """How much the project differs from a render. Distances are compared by their lines first."""
+
     lines: int  # that were added or removed
     files: int  # that differ, including the missing ones
     of: int
@@ -20,12 +22,14 @@ class Distance:
 
 
 def distance(template: Mapping[str, File]) -> Distance:
+    """Returns the distance of the project from these files of a render."""
     pairs = [(file, read(ROOT / name)) for name, file in template.items()]
     different = [(old, new) for old, new in pairs if new is None or new.content != old.content]
     return Distance(sum(changed_lines(*pair) for pair in different), len(different), len(pairs))
 
 
 def changed_lines(old: File, new: File | None) -> int:
+    """Returns the number of lines that were added or removed. A missing file has none."""
     before, after = lines(old), lines(new)
     matcher = SequenceMatcher(None, before, after, autojunk=False)
     return len(before) + len(after) - 2 * sum(block.size for block in matcher.get_matching_blocks())

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 
 
 def names_of(fields: str) -> list[str]:
+    """Returns the names of the fields, in their order."""
     return [field.partition(":")[0] for field in fields.split()]
 
 
@@ -54,6 +55,7 @@ def parsed_renames(fields: str, rename: str) -> dict[str, str]:
 
 
 def require_known(fields: str, names: Iterable[str], what: str) -> None:
+    """Raises SystemExit with one sentence if a name is not a field; `what` says what for, such as `dropped`."""
     known = names_of(fields)
     if unknown := [name for name in names if name not in known]:
         sys.exit(f"There is no field '{unknown[0]}' that could be {what}: the fields are {', '.join(known)}.")

@@ -13,21 +13,26 @@ from scripts.template.project import ROOT
 
 @dataclass(frozen=True)
 class File:
+    """The content of a file, and whether its owner may execute it."""
+
     content: bytes
     executable: bool = False
 
     @property
     def mode(self) -> str:
+        """Returns the mode as git writes it, in octal digits."""
         return "100755" if self.executable else "100644"
 
 
 def read(path: Path) -> File | None:
+    """Returns the file, or None if there is none."""
     if not path.is_file():
         return None
     return File(path.read_bytes(), bool(path.stat().st_mode & 0o100))
 
 
 def write(path: Path, file: File) -> None:
+    """Writes the file with its mode, and makes the folders that are missing."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(file.content)
     mode = path.stat().st_mode
@@ -59,6 +64,7 @@ def staged(files: Mapping[str, File | None]) -> Iterator[Callable[[], None]]:
 
 
 def put(folder: Path, files: Mapping[str, File | None]) -> None:
+    """Moves the files from the folder into the project. None deletes a file."""
     for name, file in files.items():
         if file:
             (folder / name).replace(ROOT / name)

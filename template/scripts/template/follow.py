@@ -59,6 +59,7 @@ def bring_all(project: Origin) -> list[str]:
 
 
 def bring(record: Record, project: Origin) -> str:
+    """Updates the files of a resource and its record. Returns what changed, or why it stays as it was."""
     seen = [*referred(record.answers), record.path]
     try:
         base = render(replace(project, version=record.version), record.answers, seen)
@@ -91,6 +92,7 @@ def is_taken_over(change: Difference) -> bool:
 
 
 def migrations_since(commit: str) -> Iterator[str]:
+    """Returns the texts of the migrations that the commit does not have."""
     known = git("ls-tree", "--name-only", commit, "--", "alembic/versions/").splitlines()
     return (path.read_text("utf-8") for path in VERSIONS.glob("*.py") if str(path.relative_to(ROOT)) not in known)
 

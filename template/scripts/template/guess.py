@@ -31,6 +31,7 @@ def guessed() -> dict[str, Any]:
 
 
 def identity(project: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns the project's title, name, author, license and Python version, with None for what is unknown."""
     author = (project.get("authors") or [{}])[0]
     python = re.search(r"3\.\d+", project.get("requires-python", ""))
     return {
@@ -57,6 +58,7 @@ def title() -> str | None:
 
 
 def options(project: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns the answers about options. One that leaves no sign in the project is off."""
     declared = {re.split(r"[^\w-]", each, maxsplit=1)[0] for each in project.get("dependencies", [])}
     seen = {name: value for name, value, sign in reversed(SIGNS) if sign in declared or (ROOT / sign).exists()}
     return {**OFF, **seen, "observability": [name for name, sign in REPORTS.items() if sign in declared]}

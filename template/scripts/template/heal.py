@@ -34,6 +34,7 @@ def heal(update: Update, versions: Versions) -> Carried | None:
 
 
 def carried_over(update: Update, moves: Moves) -> Carried | None:
+    """Returns the edits that were carried over, or None if the earlier version cannot be rendered."""
     with ExitStack() as stack:
         try:
             old = stack.enter_context(fresh_render(update.before))
@@ -62,4 +63,5 @@ def is_recorded(update: Update) -> bool:
 
 
 def origin_at(commit: str) -> Origin | None:
+    """Returns the origin that the project recorded at that commit, or None without a valid record."""
     return recorded_origin(git("show", f"{commit}:./{ANSWERS}"))

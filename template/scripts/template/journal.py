@@ -19,6 +19,8 @@ Digests = dict[str, str]
 
 
 class Entry(TypedDict):
+    """What an update wrote: a digest of each file, or None as long as it has not ended."""
+
     commit: str  # the one on top of which the update was made
     files: Digests | None
 
@@ -37,6 +39,7 @@ def noted() -> Iterator[None]:
 
 
 def forget() -> None:
+    """Deletes the journal, if there is one."""
     JOURNAL.unlink(missing_ok=True)
 
 
@@ -57,6 +60,7 @@ def written() -> Digests | None:
 
 
 def entry() -> Entry | None:
+    """Returns the entry, or None if none can be read, or if it is about another commit."""
     try:
         found: Entry = json.loads(JOURNAL.read_text("utf-8"))
     except UNREADABLE:
@@ -65,6 +69,7 @@ def entry() -> Entry | None:
 
 
 def write(found: Entry) -> None:
+    """Writes the entry in place of the one before."""
     JOURNAL.parent.mkdir(exist_ok=True)
     JOURNAL.write_text(json.dumps(found), "utf-8")
 
@@ -83,4 +88,5 @@ def digest(name: str) -> str:
 
 
 def head() -> str:
+    """Returns the hash of the last commit, or an empty string without one."""
     return git("rev-parse", "HEAD").strip()

@@ -56,6 +56,7 @@ def merge_heads() -> str:
 
 
 def named(script: Script | None) -> str:
+    """Returns the path of the migration in the project."""
     assert script is not None
     return os.path.relpath(script.path, ROOT)
 
@@ -66,6 +67,7 @@ def body(difference: Difference) -> str:
 
 
 def steps(difference: Difference) -> Iterator[str]:
+    """Yields the code of each step, in the order of an upgrade. Some of it may be empty."""
     before, after = difference.before, difference.after
     if before is None and after is not None:
         indexes = sorted(after.indexes, key=lambda index: str(index.name))
@@ -93,6 +95,7 @@ def columns(difference: Difference) -> Iterator[ops.MigrateOperation]:
 
 
 def alteration(old: Column[Any], new: Column[Any], *, is_nullable: bool | None) -> ops.AlterColumnOp:
+    """Returns the change from the old to the new column. What is equal in both is not in it."""
     return ops.AlterColumnOp(
         new.table.name,
         old.name,
@@ -136,15 +139,18 @@ def plain(column: Column[Any], *, is_nullable: bool) -> Column[Any]:
 
 
 def plain_type(column: Column[Any]) -> TypeEngine[Any]:
+    """Returns the type that the database has: a string for an enum that it does not know."""
     kind = column.type
     return String(kind.length) if isinstance(kind, Enum) and not kind.native_enum else kind
 
 
 def default(column: Column[Any]) -> str:
+    """Returns the default in the database as text, or `None` as text if there is none."""
     return str(getattr(column.server_default, "arg", None))
 
 
 def filling(column: Column[Any], value: str) -> str:
+    """Returns the code that writes the value, given as code, into each row that has none."""
     rows = code([ops.AddColumnOp(column.table.name, Column(column.name, plain_type(column)))])
     rows = rows.replace("op.add_column(", "rows = sa.table(")
     # A dictionary, since a linter takes a keyword argument called token for a secret.
@@ -160,6 +166,7 @@ def batch(table: Table, operations: list[ops.MigrateOperation]) -> str:
 
 
 def code(operations: Sequence[ops.MigrateOperation]) -> str:
+    """Returns the code of the operations, without the comments that Alembic adds."""
     text = autogenerate.render_python_code(ops.UpgradeOps(operations), render_as_batch=True, render_item=render_default)
     # Alembic writes out the default argument of this type, but does not import it.
     text = text.replace("JSONB(astext_type=Text())", "JSONB()")

@@ -67,6 +67,7 @@ def carry(update: Update, moves: Moves, old: Path) -> Carried:
 
 
 def edits(commit: str, moves: Moves, old: Path) -> Iterator[Edit]:
+    """Yields the project's edits in files that the template moved or removed since the render in `old`."""
     for path in sorted(old.rglob("*")):
         name = str(path.relative_to(old))
         to = destination(name, moves)
@@ -87,6 +88,7 @@ def sort(edit: Edit, commit: str, new: Path, carried: Carried) -> None:
 
 
 def write_all(carried: Carried, new: Path) -> None:
+    """Writes the edits to the project, with marks where they conflict with the version in `new`."""
     conflicts = changed("U")
     for edit in carried.kept:
         assert edit.ours

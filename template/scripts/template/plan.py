@@ -17,6 +17,8 @@ VERSIONS = ROOT / "alembic/versions"
 
 @dataclass
 class Plan:
+    """The files to write and to delete, and the tables to change. Without either, it is false."""
+
     files: dict[str, File | None] = field(default_factory=dict)  # None deletes the file
     conflicts: dict[str, Sides] = field(default_factory=dict)
     differences: Sequence[Difference] = ()
@@ -58,6 +60,7 @@ def merge_files(base: Files, theirs: Files) -> Plan:
 
 
 def differences(before: Tables, after: Tables) -> list[Difference]:
+    """Returns what differs between the tables, in the order of their names."""
     found = (Difference(before.get(name), after.get(name)) for name in sorted({*before, *after}))
     return [difference for difference in found if body(difference)]
 
@@ -94,8 +97,10 @@ def shown(plan: Plan) -> str:
 
 
 def patch(name: str, old: File | None, new: File | None) -> str:
+    """Returns the difference as git writes it. None stands for a file that is missing."""
     return "".join(difflib.unified_diff(lines(old), lines(new), f"a/{name}", f"b/{name}"))
 
 
 def lines(file: File | None) -> list[str]:
+    """Returns the lines with their line ends. A missing file has none."""
     return file.content.decode(errors="replace").splitlines(keepends=True) if file else []

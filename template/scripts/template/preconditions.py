@@ -11,6 +11,7 @@ from scripts.template.project import ANSWERS, ROOT
 
 
 def require_repository() -> None:
+    """Requires that git can read the project, and that it tracks the record of the template."""
     said = refusal()
     if said and "not a git repository" not in said:
         sys.exit(f"Git cannot read the project. It says:\n{said}")
@@ -19,6 +20,7 @@ def require_repository() -> None:
 
 
 def require_committed() -> None:
+    """Requires that no conflict is left, and that all but the lock file is committed."""
     or_undo = " Or make update-undo takes the update back." if is_open() else ""
     if conflicts := changed("U"):
         sys.exit(
@@ -34,9 +36,11 @@ def require_committed() -> None:
 
 
 def some(names: list[str]) -> str:
+    """Returns the first three names, and says if there are more."""
     return ", ".join(names[:3]) + (" and more" if names[3:] else "")
 
 
 def require_one_head() -> None:
+    """Requires that there is at most one newest migration."""
     if len(ScriptDirectory.from_config(Config(ROOT / "alembic.ini")).get_heads()) > 1:
         sys.exit("There are several newest migrations: join them with make migrate-merge, and apply that first.")

@@ -9,6 +9,7 @@ from scripts.template.update import bring
 
 
 def main() -> None:
+    """Updates the copy, and prints the report, the conflicts, the files and the seconds that it took."""
     print("Nothing is written. This is what make update says:\n")
     started = monotonic()
     bring()
@@ -26,11 +27,13 @@ def files() -> list[str]:
 
 
 def numbers(kind: str) -> list[str]:
+    """Returns lines of git, each with the numbers of added and removed lines and the name; `kind` is M, A or D."""
     only = ("--cached", "--no-renames", "--relative", f"--diff-filter={kind}", "--numstat")
     return git("diff", *only, "HEAD", "--", ".").splitlines()
 
 
 def counted(line: str) -> str:
+    """Returns such a line with the name first."""
     added, gone, name = line.split("\t")
     return name if added == "-" else f"{name} (+{added} -{gone})"  # a binary file has no lines
 

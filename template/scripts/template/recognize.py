@@ -26,6 +26,7 @@ Found = tuple[Distance, str, File]
 
 
 def main() -> None:
+    """Records the nearest version. Raises SystemExit with one sentence if one is recorded, or no address is known."""
     if (ROOT / ANSWERS).is_file() and recorded_origin((ROOT / ANSWERS).read_bytes()):
         sys.exit(f"The project has its record already, {ANSWERS}: there is nothing to adopt.")
     earlier = recorded_earlier()
@@ -69,6 +70,7 @@ def compared(source: str, answers: dict[str, Any]) -> Iterator[Found]:
 
 
 def said(found: list[Found], nearest: Found) -> str:
+    """Returns the table of distances, the version that was chosen, and its answers, as text."""
     table = [f"    {version}: {how_far}" for how_far, version, _ in found]
     answers = [f"    {line}" for line in nearest[2].content.decode().splitlines() if line and line[0] not in "#_"]
     do = "would write" if os.environ.get("DRY") else "wrote"

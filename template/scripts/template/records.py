@@ -21,6 +21,8 @@ OF_LINKS = ("plural", "between")
 
 @dataclass(frozen=True)
 class Record:
+    """The answers that a resource or a link was made from, as `make resource` takes them."""
+
     name: str
     version: str  # the version of the template that the files are from
     access: str
@@ -35,6 +37,7 @@ class Record:
 
     @property
     def path(self) -> str:
+        """Returns the path of its file in the project."""
         return path_of(self.name)
 
     @property
@@ -44,16 +47,18 @@ class Record:
 
     @property
     def answers(self) -> dict[str, str]:
+        """Returns the answers as the template takes them."""
         names = OF_LINKS if self.between else (*ANSWERS, *LATER)
         return {"resource": self.name} | {name: getattr(self, name) for name in names}
 
     @property
     def place(self) -> tuple[list[str], str]:
-        """Where its paths are: what they are nested under, and their own word."""
+        """Returns what its paths are nested under, and their own word."""
         return above(self.answers), self.name if self.between else self.plural
 
 
 def path_of(name: str) -> str:
+    """Returns the path of the record of a resource, whether or not there is one."""
     return f"{FOLDER}/{name}.yml"
 
 
@@ -64,6 +69,7 @@ def above(answers: Mapping[str, str]) -> list[str]:
 
 
 def is_name(word: str) -> bool:
+    """Whether a resource can be called so."""
     return re.fullmatch(r"[a-z][a-z0-9_]*", word) is not None
 
 

@@ -19,6 +19,7 @@ MODULES = (
 
 
 def main() -> None:
+    """Removes the resource that RESOURCE_NAME names. Raises SystemExit with one sentence if it cannot."""
     with nothing_changed():
         record = require(os.environ.get("RESOURCE_NAME", ""))
         require_repository()
@@ -28,6 +29,7 @@ def main() -> None:
 
 
 def remove(record: Record) -> None:
+    """Deletes the files and writes the migration, or shows them with DRY=1. Raises SystemExit without RESOURCE_YES."""
     files = rendered(record)
     changed = [name for name in edited(record, files) if (ROOT / name).exists()]
     refuse("These files contain your changes, so nothing was removed; delete them yourself, or undo it", changed)
@@ -44,6 +46,7 @@ def remove(record: Record) -> None:
 
 
 def refuse(reason: str, names: list[str]) -> None:
+    """Raises SystemExit with the reason and the names, if there are any names."""
     if names:
         sys.exit(f"{reason}: {', '.join(names)}.")
 

@@ -65,6 +65,7 @@ def prepare(place: Path, project: Origin, names: Iterable[str]) -> None:
 
 
 def style(place: Path) -> None:
+    """Formats the files, sorts their imports and removes unused ones, by the style in that folder."""
     for command in (["check", "--select=I,F401", "--fix"], ["format"]):
         arguments = [*command, "--quiet", "--no-cache", "."]
         subprocess.run([sys.executable, "-m", "ruff", *arguments], cwd=place, check=True)

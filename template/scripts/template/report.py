@@ -25,12 +25,14 @@ class State:
 
 
 def state() -> State:
+    """Returns the settings in .env.example and the paths of the migrations, as they are now."""
     settings = (ROOT / SETTINGS).read_text(encoding="utf-8") if (ROOT / SETTINGS).is_file() else ""
     migrations = (str(path.relative_to(ROOT)) for path in (ROOT / MIGRATIONS).glob("*.py"))
     return State(frozenset(SETTING.findall(settings)), frozenset(migrations))
 
 
 def report(before: State, after: State, moves: Moves, carried: Carried, followed: Followed) -> str:
+    """Returns what the update changed, and what to do next, as text."""
     removed = [name for name in changed("D") if destination(name, moves) == name]
     migrations = after.migrations - before.migrations
     parts = [
@@ -75,10 +77,12 @@ def own(followed: Followed) -> Iterator[str]:
 
 
 def conflicts() -> str:
+    """Returns the files in conflict, with their lines, as text that is empty if there are none."""
     return listed("There are conflicts, from <<<<<<< to >>>>>>>, in", map(place, changed("U")))
 
 
 def moved(carried: Carried) -> list[str]:
+    """Returns a text for each kind of edit that was carried over. Some of them may be empty."""
     kept = [edit.name for edit in carried.kept]
     return [
         listed("The template moved these files, and your changes moved with them", map(arrow, carried.merged)),
@@ -92,6 +96,7 @@ def moved(carried: Carried) -> list[str]:
 
 
 def arrow(edit: Edit) -> str:
+    """Returns the old and the new path of the file."""
     return f"{edit.name} -> {edit.to}"
 
 
@@ -106,5 +111,6 @@ def following(commands: Iterable[str]) -> str:
 
 
 def listed(what: str, names: Iterable[str]) -> str:
+    """Returns a heading with the sorted names below it, or an empty string if there are none."""
     lines = [f"    {name}" for name in sorted(names)]
     return "\n".join([f"{what}:", *lines, ""]) if lines else ""

@@ -40,6 +40,7 @@ The template's docs/resources.md says what fields there are."""
 
 
 def main() -> None:
+    """Adds or changes what the variables RESOURCE_* describe. Raises SystemExit with the usage if all are empty."""
     request = Request(**{each.name: os.environ.get(f"RESOURCE_{each.name.upper()}", "") for each in fields(Request)})
     if request == Request():
         sys.exit(USAGE)
@@ -62,6 +63,7 @@ def require_plain_link(request: Request) -> None:
 
 
 def add(request: Request) -> None:
+    """Adds a resource or a link, or shows it with DRY=1. Raises SystemExit with one sentence if it is not valid."""
     plan = Plan(dict(render(origin(), request.answers, existing())))
     require_free_path(request.name, plan)
     plan.differences = differences(*plan.tables())
@@ -84,6 +86,7 @@ def require_free_path(name: str, plan: Plan) -> None:
 
 
 def change(request: Request) -> None:
+    """Changes a resource, or shows that with DRY=1. Raises SystemExit with one sentence if it is impossible."""
     record = require(request.name)
     require_repository()
     require_committed()

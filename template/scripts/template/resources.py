@@ -9,6 +9,7 @@ from scripts.template.render import Files, referred, render
 
 
 def main() -> None:
+    """Prints a description of each resource, or a sentence if there are none."""
     records = all_records()
     if not records:
         print("There are no resources with a record: make resource adds one.")
@@ -17,6 +18,7 @@ def main() -> None:
 
 
 def described(record: Record) -> str:
+    """Returns the origin of the resource, its fields, its rules, and the files that the project edited."""
     what = f"between {record.between}" if record.between else f"access={record.access}"
     lines = [f"{record.name} ({record.plural}, {what}, made by {record.version or 'no version'})"]
     lines += [f"    {field}" for field in record.fields.split()]

@@ -24,6 +24,7 @@ Files = Mapping[str, File]
 
 
 def main() -> None:
+    """Restores the files at TEMPLATE_PATH, or shows them with DRY=1. Raises SystemExit if git could not undo it."""
     require_repository()
     project = origin()
     versions_of(project)
@@ -68,6 +69,7 @@ def files_of_resources(names: list[str]) -> Files:
 
 
 def is_below(name: str, path: str) -> bool:
+    """Whether the path is that of the file itself, or of a folder that contains it."""
     return Path(name).is_relative_to(Path(path))
 
 
@@ -90,6 +92,7 @@ def show(files: Files) -> None:
 
 
 def said(names: list[str], version: str) -> str:
+    """Returns what happened to the files, or would happen without DRY=1, as text."""
     if not names:
         return f"Each of these files is as {version} renders it."
     if os.environ.get("DRY"):

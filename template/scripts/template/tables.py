@@ -27,6 +27,7 @@ def tables_with(files: Mapping[str, File | None]) -> Tables:
 
 @contextmanager
 def project_with(files: Mapping[str, File | None]) -> Iterator[Path]:
+    """Yields a temporary folder with the project's `app/` and these files in it. None removes a file."""
     with TemporaryDirectory() as folder:
         shutil.copytree(ROOT / "app", Path(folder) / "app", ignore=shutil.ignore_patterns("__pycache__"))
         for name, file in files.items():
@@ -38,6 +39,7 @@ def project_with(files: Mapping[str, File | None]) -> Iterator[Path]:
 
 
 def tables_at(commit: str) -> Tables:
+    """Returns the tables of the models as of that commit. Raises SystemExit like `tables_in`."""
     archive = io.BytesIO(git_bytes("archive", commit, "app"))
     with TemporaryDirectory() as folder, tarfile.open(fileobj=archive) as app:
         app.extractall(folder, filter="data")
@@ -72,6 +74,7 @@ def importing_from(folder: Path) -> Iterator[None]:
 
 
 def forget() -> None:
+    """Forgets that `app` was imported, so that the next import reads its files again."""
     for name in [name for name in sys.modules if name.split(".")[0] == "app"]:
         del sys.modules[name]
     invalidate_caches()

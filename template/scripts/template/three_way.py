@@ -45,6 +45,7 @@ def merged(sides: Sides) -> tuple[int, bytes]:
 
 
 def mark_conflict(name: str, sides: Sides) -> None:
+    """Replaces the entry of the file in git's index by the three sides of the conflict."""
     path = git("rev-parse", "--show-prefix").strip() + name
     stages = [f"{file.mode} {stored(file)} {stage}" for stage, file in enumerate(vars(sides).values(), 1)]
     # A mode of 0 removes the entry that the index had, as the stages of a conflict require.

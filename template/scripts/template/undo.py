@@ -23,6 +23,7 @@ KEPT = "template/undone"
 
 
 def main() -> None:
+    """Takes the update back, and prints a report. Raises SystemExit with one sentence if there is none."""
     require_repository()
     if not differing() or not (is_open() or is_in_progress()):
         refuse_committed()
@@ -74,12 +75,14 @@ def require_none_on_top(going: list[str], own: list[str]) -> None:
 
 
 def done() -> str:
+    """Returns a sentence that says which version the project is at, and what to run next."""
     before = origin_at("HEAD")
     version = before.version if before else "its version"
     return f"The update is taken back: the project is at {version}, as committed. Next: make install."
 
 
 def committed() -> set[str]:
+    """Returns the names of all files in the last commit."""
     return set(git("ls-tree", "-r", "--name-only", "HEAD").splitlines())
 
 
@@ -95,6 +98,7 @@ def keep() -> None:
 
 
 def restore(names: list[str]) -> None:
+    """Restores these files and the lock file to the last commit, and deletes those that it does not have."""
     known = committed()
     for name in [name for name in names if name not in known]:
         (ROOT / name).unlink(missing_ok=True)

@@ -27,6 +27,7 @@ from scripts.template.versions import Versions, news, versions_of
 
 
 def main() -> None:
+    """Updates the project. With the argument `check`, DRY or UPDATE_BRANCH, it leaves the working tree as it is."""
     if sys.argv[1:] == ["check"]:
         check(origin())
         return
@@ -41,6 +42,7 @@ def main() -> None:
 
 
 def check(project: Origin) -> None:
+    """Prints whether the template has a newer version. Raises SystemExit with status 2 if it has."""
     versions = versions_of(project)
     if versions.includes(project.version, versions.newest):
         print(f"The project is at {project.version}: nothing is newer.")
@@ -79,6 +81,7 @@ def finish_earlier(project: Origin, versions: Versions) -> bool:
 
 
 def update(project: Origin, versions: Versions) -> None:
+    """Brings the version that was asked for, and prints a report. Nothing changes if it fails."""
     target = wanted(versions)
     if versions.includes(project.version, target):
         asked = os.environ.get("UPDATE_VERSION")
@@ -96,6 +99,7 @@ def update(project: Origin, versions: Versions) -> None:
 
 
 def wanted(versions: Versions) -> str:
+    """Returns UPDATE_VERSION, or else the newest version. Raises SystemExit with one sentence if it does not exist."""
     version = os.environ.get("UPDATE_VERSION") or versions.newest
     if not versions.knows(version):
         sys.exit(f"The template has no version {version}: it has {', '.join(versions.released) or 'no releases yet'}.")
@@ -103,6 +107,7 @@ def wanted(versions: Versions) -> str:
 
 
 def announce(project: Origin, target: str, versions: Versions, old: Path) -> None:
+    """Prints both versions, the new entries of the changelog, and what behaves differently in this project."""
     print(f"From {project.version} to {versions.name(target)}.\n")
     if fresh := news(versions.changelog(project.version), versions.changelog(target)):
         print("What is new:\n", *(f"    {line}".rstrip() for line in fresh.splitlines()), "", sep="\n")

@@ -18,6 +18,8 @@ RELEASE = re.compile(r"v?\d+(\.\d+)*(\.post\d+)?")
 
 
 class Versions:
+    """The versions in a git repository of the template, which may be a bare one."""
+
     def __init__(self, repository: Path) -> None:
         self.repository = repository
 
@@ -37,6 +39,7 @@ class Versions:
         return self._git("describe", "--tags", "--always", "--end-of-options", version).strip()
 
     def knows(self, version: str) -> bool:
+        """Whether the repository has such a tag or commit."""
         return self._run("rev-parse", "--verify", "--end-of-options", version + "^{commit}").returncode == 0
 
     def includes(self, version: str, other: str) -> bool:
@@ -44,6 +47,7 @@ class Versions:
         return self._run("merge-base", "--is-ancestor", other, version).returncode == 0
 
     def changelog(self, version: str) -> str:
+        """Returns the changelog as of that version, which is empty if it has none."""
         return self._run("show", f"{version}:CHANGELOG.md").stdout
 
     def moves(self, version: str) -> list[tuple[str, str]]:
@@ -55,6 +59,7 @@ class Versions:
             sys.exit(f"moves.toml of the template's {version} is not valid: report it to its maintainers.")
 
     def moves_between(self, version: str, later: str) -> list[tuple[str, str]]:
+        """Returns the moves up to the later version that the earlier one does not have."""
         known = self.moves(version)
         return [move for move in self.moves(later) if move not in known]
 
@@ -64,6 +69,7 @@ class Versions:
         return [change for change in self.changes(later) if change not in known]
 
     def changes(self, version: str) -> list[Change]:
+        """Returns the changes of behaviour up to that version. Raises SystemExit if one is not valid."""
         text = self._run("show", "--end-of-options", f"{version}:behaviour.toml").stdout
         try:
             return parsed(text)
@@ -106,6 +112,7 @@ def nearby(source: str) -> str:
 
 @cache
 def clone(source: str) -> TemporaryDirectory[str]:
+    """Returns the folder of a clone. Raises SystemExit with one sentence if the template cannot be reached."""
     folder = TemporaryDirectory()
     command = ["git", "clone", "--quiet", "--bare", "--", address(source), folder.name]
     if subprocess.run(command, cwd=ROOT, capture_output=True, check=False).returncode != 0:
