@@ -105,16 +105,16 @@ for arguments in json.load(sys.stdin):
 """
 
 
+def make(project: Path, cases: Sequence[Sequence[str]]) -> list[str]:
+    """Runs `make resource` with each list of arguments, and returns the lines that it prints."""
+    command = [".venv/bin/python", "-c", ASK]
+    asked = subprocess.run(command, cwd=project, input=json.dumps(cases), capture_output=True, text=True, check=True)
+    return asked.stdout.splitlines()
+
+
 def refusals(project: Path, cases: Sequence[Sequence[str]]) -> list[str]:
     """Returns the message of `make resource` for each list of arguments, all of which it refuses."""
-    asked = subprocess.run(
-        [".venv/bin/python", "-c", ASK],
-        cwd=project,
-        input=json.dumps(cases),
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    refused = [json.loads(line) for line in asked.stdout.splitlines()]
-    assert len(refused) == len(cases), asked.stdout
+    lines = make(project, cases)
+    refused = [json.loads(line) for line in lines]
+    assert len(refused) == len(cases), lines
     return refused
