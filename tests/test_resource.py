@@ -262,6 +262,11 @@ def test_two_resources_with_one_plural_are_refused(project: Path) -> None:
     add(project, "data", "name:str(9)")
     before = changes(project)
 
+    assert "data has the path that datum would get" in add(project, "datum", "name:str(9)", status=2)
+    assert changes(project) == before
+
+    (project / ".copier/data.yml").unlink()
+    before = changes(project)
     assert "do not fit together: Table 'data' is already defined" in add(project, "datum", "name:str(9)", status=2)
     assert changes(project) == before
 
