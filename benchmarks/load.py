@@ -53,7 +53,7 @@ class Call:
 
     @property
     def varies(self) -> bool:
-        """Whether each request differs from the one before."""
+        """Returns whether each request differs from the one before."""
         return bool(self.numbered) or "[<id>]" in self.body
 
 

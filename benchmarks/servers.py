@@ -1,4 +1,4 @@
-"""Runs the three applications under uvicorn, each with one worker on a core of its own if the system allows it."""
+"""Starts the three applications under uvicorn, with one worker each, on its own core if the system allows it."""
 
 import os
 import sys

@@ -41,7 +41,11 @@ ANSWERS: dict[str, tuple[str, ...]] = {
     "kubernetes": ("manifests in `kubernetes/`; needs `database=postgresql`",),
     "ci": ("the workflow or pipeline that runs `make check`",),
     "resource": ("what one of them is called", NAME.format("underscores; at most 24"), ""),
-    "between": ("what it links; takes no other answer below but `plural`", "`user article`, or `user user`", ""),
+    "between": (
+        "the two sides of a link, which has no other answer below but `plural`",
+        "`user article`, or `user user`",
+        "",
+    ),
     "access": ("who may use it",),
     "fields": ("the columns", "`name:type(arguments)!?^~=default`, with blanks between them", ""),
     "key": ("what identifies a record in paths",),
@@ -84,7 +88,8 @@ def page() -> str:
     """Returns the page with up-to-date tables."""
     template = yaml.safe_load((ROOT / "copier.yml").read_text(encoding="utf-8"))
     asked = {name: question for name, question in template.items() if name in ANSWERS}
-    project = {name: question for name, question in asked.items() if name in questions()}
+    of_projects = questions()
+    project = {name: question for name, question in asked.items() if name in of_projects}
     resource = {name: question for name, question in asked.items() if name not in project}
     tables = iter([listed(project), profiles(project), listed(resource)])
     return re.sub(r"^\|.*?(?=\n\n)", lambda _: next(tables), PAGE.read_text("utf-8"), flags=re.DOTALL | re.MULTILINE)

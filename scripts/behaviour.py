@@ -34,7 +34,7 @@ def faults(changes: Sequence[Change], questions: Contract, files: Sequence[str])
 
 
 def is_choice(option: str, questions: Contract) -> bool:
-    """Whether the option, `name=value`, is a choice of a question."""
+    """Returns whether a question has the choice that `option` gives as `name=value`."""
     name, _, value = option.partition("=")
     return name in questions and value in [str(choice) for choice in questions[name]["choices"]]
 

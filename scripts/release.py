@@ -129,7 +129,7 @@ def git(*arguments: str) -> str:
 
 
 def succeeds(*arguments: str) -> bool:
-    """Whether the command of git exits with status 0."""
+    """Runs git with these arguments, and returns whether it exits with status 0."""
     return subprocess.run(["git", *arguments], cwd=ROOT, check=False, capture_output=True).returncode == 0
 
 

@@ -237,7 +237,7 @@ def commit(repository: Path) -> None:
 
 @pytest.fixture(params=[pytest.param(False, id="core"), pytest.param(True, id="whole", marks=pytest.mark.long)])
 def is_whole(request: pytest.FixtureRequest) -> bool:
-    """Whether to run all tests of a project, as `make test-long` does, or only the relevant ones."""
+    """Returns whether to run all tests of a project, as `make test-long` does, or only the relevant ones."""
     return bool(request.param)
 
 

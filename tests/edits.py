@@ -36,7 +36,7 @@ class Edit:
         path.write_text(self.put(path.read_text()))
 
     def touches(self, before: str, after: str) -> bool:
-        """Whether adjacent lines change.
+        """Returns whether adjacent lines change.
 
         Git places an insertion as low as possible: an empty line before it may be taken for the one after it.
         """

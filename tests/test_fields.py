@@ -224,6 +224,13 @@ def test_a_new_type_needs_nothing_but_its_row(clone: Path, tmp_path: Path) -> No
     run("ruff", "check", "--no-cache", ".", cwd=project)
 
 
+def touch(project: Path, *names: str) -> None:
+    """Makes empty files in `.copier`, which show the template what the project has."""
+    (project / ".copier").mkdir()
+    for name in names:
+        (project / ".copier" / name).touch()
+
+
 EXPAND = {
     "": "",
     "customer item": "",
@@ -246,11 +253,7 @@ EXPAND = {
 
 @pytest.mark.parametrize("expand", EXPAND)
 def test_what_can_be_expanded_is_a_reference_that_has_readers(tmp_path: Path, expand: str) -> None:
-    (tmp_path / ".copier").mkdir()
-    for name in ("item", "invoice"):
-        (tmp_path / f".copier/{name}.yml").touch()
-    for name in ("line+like", "line+star", "line_item+follow"):
-        (tmp_path / f".copier/{name}").touch()
+    touch(tmp_path, "item.yml", "invoice.yml", "line+like", "line+star", "line_item+follow")
     fields = "customer:ref(user) item:ref(item) agent:ref(agent)? total:int star:bool "
     fields += "page:ref(item) copy:ref(item) session:ref(sign_in)"
 
@@ -293,9 +296,7 @@ def test_a_link_leads_from_users_to_a_resource(tmp_path: Path, between: str) -> 
         "like": {"resource": "like", "between": "user article"},
         "other": {"project_name": "of another template"},
     }
-    (tmp_path / ".copier").mkdir()
-    for name in records:
-        (tmp_path / f".copier/{name}.yml").touch()
+    touch(tmp_path, *(f"{name}.yml" for name in records))
     record = records.get(between.rpartition(" ")[2], {})
 
     said = macro("link", "between_fault")(between, "favourite", str(tmp_path), {"target": record})
@@ -326,8 +327,7 @@ CALLED = {
 
 @pytest.mark.parametrize(("name", "target"), CALLED)
 def test_a_link_is_called_as_nothing_else_there(tmp_path: Path, name: str, target: str) -> None:
-    (tmp_path / ".copier").mkdir()
-    (tmp_path / ".copier/article.yml").touch()
+    touch(tmp_path, "article.yml")
     article = {"resource": "article", "access": "public-owner", "fields": "title:str(100) editor:ref(user)"}
 
     said = macro("link", "between_fault")(f"user {target}", name, str(tmp_path), {"target": article})
@@ -371,9 +371,7 @@ NESTED: list[tuple[Resource, str, str]] = [
 def test_a_resource_is_nested_under_one_that_all_its_readers_may_read(
     tmp_path: Path, resource: Resource, above: str, sentence: str
 ) -> None:
-    (tmp_path / ".copier").mkdir()
-    for name in ("invoice", "item", "like", "other"):
-        (tmp_path / f".copier/{name}.yml").touch()
+    touch(tmp_path, "invoice.yml", "item.yml", "like.yml", "other.yml")
     record = {
         "like": {"resource": "like", "between": "user invoice"},
         "item": {"resource": "item", "access": above, "parent": "invoice"},

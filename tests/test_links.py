@@ -1,9 +1,11 @@
-"""Links between users and records: each user has at most one a record, and lists count them."""
+"""A user has at most one link to a record, and lists count the links."""
 
+import re
 from pathlib import Path
 
 import pytest
 
+from scripts.new import ROOT
 from tests.conftest import commit, copy, run
 from tests.releases import conflicts, edit
 from tests.resources import Resource, make, refusals
@@ -41,8 +43,8 @@ RULES = {
 SAVEPOINT = ("async with self.session.begin_nested():\n                self", "if True:\n                self")
 OWN = """
 import asyncio
+from itertools import batched
 from typing import Any
-from uuid import UUID
 
 from fastapi import FastAPI
 from httpx2 import AsyncClient
@@ -61,6 +63,8 @@ from tests.factories.article_factory import create_article
 from tests.factories.user_factory import create_user
 
 EXPAND = {"expand": "favourite,owner", "limit": "100"}
+# The lines of docs/resources.md.
+REQUESTS = ""
 
 
 async def test_a_page_counts_the_links_of_all_its_records_in_one_statement(
@@ -129,13 +133,23 @@ async def test_nobody_counts_followers_without_a_token(client: AsyncClient, sess
     user = await create_user(session)
 
     assert (await client.get(f"/users/{user.id}/follow")).status_code == 401
-    assert isinstance(user.id, UUID)
+
+
+async def test_the_requests_of_the_documentation(admin: AsyncClient, session: AsyncSession) -> None:
+    await create_article(session, title="On bees")
+
+    for method, path in batched(REQUESTS.split(), 2, strict=True):
+        response = await admin.request(method, path)
+        assert response.status_code == 200, response.text
 """
 
 
 @pytest.fixture(scope="module")
 def linked(installed: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     project = copy(installed, tmp_path_factory.mktemp("linked") / "backend")
+    page = (ROOT / "docs/resources.md").read_text("utf-8")
+    requests = re.findall(r"^([A-Z]+) /api/v1(/articles\S*favourite)$", page, re.MULTILINE)
+    assert [method for method, _ in requests] == ["GET", "PUT", "DELETE"]
     links = [[f"name={name}", f"between={between}"] for name, between in LINKS.items()]
     said = make(project, [*map(arguments, TARGETS), *links])
     assert [line for line in said if line.startswith("Added ")] == [
@@ -146,7 +160,8 @@ def linked(installed: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         run("make", "resource", f"name={name}", f"expand={expand}", cwd=project)
         assert conflicts(project) == []
         commit(project)
-    (project / "tests/integration/test_own.py").write_text(OWN.lstrip())
+    own = OWN.lstrip().replace('REQUESTS = ""', f'REQUESTS = "{" ".join(map(" ".join, requests))}"')
+    (project / "tests/integration/test_own.py").write_text(own)
     commit(project)
     return project
 
@@ -166,11 +181,11 @@ def test_links_work_for_each_kind_of_access(linked: Path) -> None:
 
 def test_what_a_link_cannot_have_gets_one_sentence(linked: Path) -> None:
     sentences = {
-        ("name=rate", "between=user article", "fields=stars:int"): "A link has nothing but its two sides: leave fields",
-        ("name=rate", "between=user article", "access=owner"): "A link has nothing but its two sides: leave access",
-        ("name=rate", "between=user article", "expand=owner"): "A link has nothing but its two sides: leave expand",
-        ("name=follow", "add=since:date?"): "A link has nothing but its two sides: leave add",
-        ("name=follow", "between=user memo"): "What follow links stays as it is, which is user user",
+        ("name=rate", "between=user article", "fields=a:int"): "A link has two sides and nothing else: leave fields",
+        ("name=rate", "between=user article", "access=owner"): "A link has two sides and nothing else: leave access",
+        ("name=rate", "between=user article", "expand=owner"): "A link has two sides and nothing else: leave expand",
+        ("name=follow", "add=since:date?"): "A link has two sides and nothing else: leave add",
+        ("name=follow", "between=user memo"): "The sides of follow stay as they are, which is user user",
         ("name=memo", "between=user user"): "memo is a resource, not a link",
         ("name=comments", "between=user article"): "comment has the path that comments would get",
         (

@@ -24,7 +24,7 @@ def choices(question: str) -> list[Any]:
 
 
 def is_possible(answers: Answers) -> bool:
-    """Whether copier.yml accepts these answers together."""
+    """Returns whether copier.yml accepts these answers together."""
     return not any(
         _jinja.from_string(rule).render(answers)
         for rule in chain.from_iterable(_rules(name, value) for name, value in answers.items())

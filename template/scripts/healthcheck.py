@@ -16,7 +16,7 @@ ON_THIS_MACHINE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 (connects 
 
 
 def healthy(port: int, path: str, host: str = "127.0.0.1", timeout: float = 2) -> bool:
-    """Whether a GET of the path gets a status of 2xx. Each wait for the server ends after `timeout` seconds."""
+    """Returns whether a GET of the path gets a 2xx. Waits for the server at most `timeout` seconds at each step."""
     connection = HTTPConnection(host, port, timeout=timeout)
     try:
         connection.request("GET", path)

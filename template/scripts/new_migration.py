@@ -150,7 +150,7 @@ def lost(changes: Iterable[ops.MigrateOperation]) -> Iterator[str]:
 
 
 def may_round(old: Any, new: Any) -> bool:
-    """Whether values may change with the type. Text that is too long is never cut: it is an error, and stays."""
+    """Returns whether values may change with the type. Text that is too long is never cut, but causes an error."""
     if new is None or isinstance(new, String):
         return False
     return not (isinstance(old, Integer) and isinstance(new, Integer | Numeric))

@@ -1,4 +1,4 @@
-"""Links from users to records of another table, such as favourites, of which each user has at most one a record."""
+"""Links from users to records of another table, such as favourites. A user has at most one link to a record."""
 
 from collections.abc import Collection, Mapping
 from typing import Any, ClassVar

@@ -14,7 +14,7 @@ class Readers(Enum):
     ANYBODY = auto()
 
     def include(self, caller: User | None) -> bool:
-        """Whether this caller may read; None stands for somebody who is not signed in."""
+        """Returns whether this caller may read; None stands for somebody who is not signed in."""
         if self is Readers.ADMINISTRATORS:
             return caller is not None and caller.role is Role.ADMIN
         return self is Readers.ANYBODY or (self is Readers.SIGNED_IN and caller is not None)

@@ -6,7 +6,7 @@ project's version.
 
 import os
 import sys
-from dataclasses import fields, replace
+from dataclasses import replace
 from difflib import SequenceMatcher
 
 from scripts.template.change import Request
@@ -26,9 +26,8 @@ from scripts.template.versions import Versions, versions_of
 
 def main() -> None:
     """Adopts the resource or the link that the variables RESOURCE_* describe."""
-    given = {each.name: os.environ.get(f"RESOURCE_{each.name.upper()}", "") for each in fields(Request)}
     with nothing_changed():
-        adopt(Request(**given).answers)
+        adopt(Request.from_environment().answers)
 
 
 def adopt(answers: dict[str, str]) -> None:

@@ -28,7 +28,7 @@ def require_not_applied(names: Sequence[str], then: str) -> None:
 
 
 def has_database() -> bool:
-    """Whether there is a database to ask. If there were none, asking would create a local one."""
+    """Returns whether there is a database to ask. If there were none, asking would create a local one."""
     settings = (ROOT / ".env").read_text("utf-8", errors="replace") if (ROOT / ".env").is_file() else ""
     is_named = "DATABASE_URL" in os.environ or re.search(r"^\s*DATABASE_URL\s*=", settings, re.MULTILINE)
     return bool(is_named) or any((ROOT / ".local" / name).exists() for name in LOCAL)

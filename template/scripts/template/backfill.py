@@ -53,7 +53,7 @@ def split(backfill: str) -> list[str]:
 
 
 def is_unique(difference: Difference, column: str) -> bool:
-    """Whether a unique index contains this column and no other one."""
+    """Returns whether a unique index consists of this column alone."""
     assert difference.after is not None
     return any(index.unique and list(index.columns.keys()) == [column] for index in difference.after.indexes)
 

@@ -44,19 +44,19 @@ def concerning(changes: list[Change], project: Origin, old: Path) -> Iterator[Ch
 
 
 def has_option(project: Origin, option: str) -> bool:
-    """Whether the project's answer has the value in `name=value`. An empty option always holds."""
+    """Returns whether the project has the answer that `option` gives as `name=value`, or `option` is empty."""
     name, _, value = option.partition("=")
     answer = project.answers.get(name)
     return not option or value in (map(str, answer) if isinstance(answer, list) else [str(answer).lower(), str(answer)])
 
 
 def is_edited(name: str, old: Path) -> bool:
-    """Whether the project's version of the file, or of one in the folder, differs from that in `old`."""
+    """Returns whether the project changed this file, or a file in this folder, since the render in `old`."""
     paths = [path for path in [old / name, *(old / name).rglob("*")] if path.is_file()]
     return not name or any(read(ROOT / path.relative_to(old)) != read(path) for path in paths)
 
 
 def is_meant(record: Record, resource: str) -> bool:
-    """Whether the resource has the value in `name=value`. `*` means every resource."""
+    """Returns whether the record has the value that `resource` gives as `name=value`; `*` means all records."""
     name, _, value = resource.partition("=")
     return resource == "*" or getattr(record, name, None) == value

@@ -1,8 +1,10 @@
 """Changes a resource: its files follow by a merge that keeps the project's edits, and a migration changes its table."""
 
+import os
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
+from typing import Self
 
 from scripts.template.backfill import fills
 from scripts.template.difference import Difference
@@ -34,14 +36,19 @@ class Request:
     expand: str = ""
     yes: str = ""
 
+    @classmethod
+    def from_environment(cls) -> Self:
+        """Reads the arguments as the Makefile passes them: `fields=` in RESOURCE_FIELDS."""
+        return cls(**{each.name: os.environ.get(f"RESOURCE_{each.name.upper()}", "") for each in fields(cls)})
+
     @property
     def is_change(self) -> bool:
-        """Whether it needs a resource that exists: fields are added, dropped, renamed or filled."""
+        """Returns whether it adds, drops, renames or fills fields, so that the resource has to exist."""
         return any((self.add, self.drop, self.rename, self.backfill))
 
     @property
     def answers(self) -> dict[str, str]:
-        """The answers that a new resource, or a new link, is made from."""
+        """Returns the answers that a new resource or link is made from."""
         chosen = ("plural", "access", "key", "parent", "between")
         answers = {"resource": self.name} | {name: value for name in chosen if (value := getattr(self, name))}
         if self.between:
@@ -54,7 +61,7 @@ def planned_change(record: Record, request: Request) -> Plan:
     if request.between and not record.between:
         sys.exit(f"{record.name} is a resource, not a link: leave between= out, or choose another name.")
     if request.between.split() not in ([], record.between.split()):
-        sys.exit(f"What {record.name} links stays as it is, which is {record.between}.")
+        sys.exit(f"The sides of {record.name} stay as they are, which is {record.between}.")
     if request.plural not in {"", record.plural}:
         sys.exit(f"The plural of a resource stays as it is, which is {record.plural}.")
     if request.key not in {"", record.key}:

@@ -70,7 +70,7 @@ def without(table: Table | None, columns: Columns) -> Columns:
 
 
 def holds(new: TypeEngine[Any], old: TypeEngine[Any]) -> bool:
-    """Whether every value of the old type is one of the new type."""
+    """Returns whether every value of the old type is one of the new type."""
     if isinstance(new, Enum):
         return isinstance(old, Enum) and set(old.enums) <= set(new.enums)
     if isinstance(new, Text):

@@ -38,6 +38,6 @@ def copy_of_project() -> Iterator[Path]:
 
 
 def is_relative(source: str) -> bool:
-    """Whether the template's address is a relative path, which is valid only in the project or beside it."""
+    """Returns whether the template's address is a relative path, which is valid only in the project or beside it."""
     where = Path(address(source))
     return not where.is_absolute() and (ROOT / where).is_dir()

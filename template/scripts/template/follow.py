@@ -87,7 +87,7 @@ def own_changes(update: Update, now: Tables) -> list[Difference]:
 
 
 def is_taken_over(change: Difference) -> bool:
-    """Whether the column `version` of `Entity` replaces a column of the project with the same name."""
+    """Returns whether the column `version` of `Entity` replaces a column of the project with the same name."""
     return any(new.name == "version" and default(old) != default(new) for old, new in change.pairs)
 
 
@@ -98,5 +98,5 @@ def migrations_since(commit: str) -> Iterator[str]:
 
 
 def says(migration: str, difference: Difference) -> bool:
-    """Whether the migration names all that the difference names, and so was probably written for it."""
+    """Returns whether the migration names all that the difference names, and so was probably written for it."""
     return all(f'"{name}"' in migration for name in re.findall(r"'(\w+)'", body(difference)))

@@ -19,7 +19,7 @@ def record(version: str) -> None:
 
 
 def in_progress(project: Origin) -> bool:
-    """Whether the last update is not committed yet."""
+    """Returns whether the last update is not committed yet."""
     committed = origin_at("HEAD")
     return committed is not None and committed.version != project.version
 
@@ -55,7 +55,7 @@ def last_update(project: Origin, versions: Versions) -> Update | None:
 
 
 def is_recorded(update: Update) -> bool:
-    """Whether there is a record that the project's changes followed the moves of this update."""
+    """Returns whether there is a record that the project's changes followed the moves of this update."""
     line = f"{RECORD}{update.after.version}"
     if not update.until:
         return line in (ROOT / ANSWERS).read_text(encoding="utf-8").splitlines()

@@ -19,7 +19,7 @@ Digests = dict[str, str]
 
 
 class Entry(TypedDict):
-    """What an update wrote: a digest of each file, or None as long as it has not ended."""
+    """The files that an update wrote, each with its digest, or None until the update has ended."""
 
     commit: str  # the one on top of which the update was made
     files: Digests | None
@@ -44,12 +44,12 @@ def forget() -> None:
 
 
 def is_open() -> bool:
-    """Whether an update began on top of this commit, and is not committed."""
+    """Returns whether an update began on top of this commit, and is not committed."""
     return entry() is not None
 
 
 def is_broken_off() -> bool:
-    """Whether an update began and did not end, because the machine stopped or somebody killed it."""
+    """Returns whether an update began and did not end, because the machine stopped or somebody killed it."""
     return is_open() and written() is None and bool(differing())
 
 

@@ -33,7 +33,7 @@ class Record:
     unique: str
     check: str
     expand: str
-    between: str  # what a link links; empty for a resource
+    between: str  # the two sides of a link; empty for a resource
 
     @property
     def path(self) -> str:
@@ -53,7 +53,7 @@ class Record:
 
     @property
     def place(self) -> tuple[list[str], str]:
-        """Returns what its paths are nested under, and their own word."""
+        """Returns the resources that its paths are nested under, and its own segment of the path."""
         return above(self.answers), self.name if self.between else self.plural
 
 
@@ -69,18 +69,14 @@ def above(answers: Mapping[str, str]) -> list[str]:
 
 
 def is_name(word: str) -> bool:
-    """Whether a resource can be called so."""
+    """Returns whether the word can be the name of a resource."""
     return re.fullmatch(r"[a-z][a-z0-9_]*", word) is not None
-
-
-def links_to(name: str) -> list[Record]:
-    """Returns the records of the links that lead to the resource."""
-    return [each for each in all_records() if each.between and name in above(each.answers)]
 
 
 def marks_of_links(name: str) -> list[str]:
     """Returns files by which the template knows the links that lead to the resource."""
-    return [f"{FOLDER}/{name}+{link.name}" for link in links_to(name)]
+    links = (each for each in all_records() if each.between and name in above(each.answers))
+    return [f"{FOLDER}/{name}+{link.name}" for link in links]
 
 
 def find(name: str) -> Record | None:

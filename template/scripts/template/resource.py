@@ -16,7 +16,7 @@ from scripts.template.plan import Plan, apply, differences, shown
 from scripts.template.preconditions import require_committed, require_one_head, require_repository
 from scripts.template.project import nothing_changed, origin
 from scripts.template.records import all_records, find, parsed, path_of, require
-from scripts.template.render import existing, render
+from scripts.template.render import Files, existing, render
 from scripts.template.report import conflicts, following
 
 USAGE = """Say what to add, or what to change:
@@ -28,7 +28,7 @@ USAGE = """Say what to add, or what to change:
 access=     signed-in, owner, admin, public or public-owner
 key=        id or slug: what identifies a record in paths
 parent=     the resource that it is nested under, such as article
-between=    instead of fields: what a link links, of which each user has at most one a record
+between=    instead of fields: the two sides of a link, such as 'user article'
 plural=     where the one that is guessed is wrong
 unique=     fields that are unique together, such as number+year
 check=      how fields compare, such as ends_at>starts_at
@@ -41,7 +41,7 @@ The template's docs/resources.md says what fields there are."""
 
 def main() -> None:
     """Adds or changes what the variables RESOURCE_* describe. Raises SystemExit with the usage if all are empty."""
-    request = Request(**{each.name: os.environ.get(f"RESOURCE_{each.name.upper()}", "") for each in fields(Request)})
+    request = Request.from_environment()
     if request == Request():
         sys.exit(USAGE)
     with nothing_changed():
@@ -59,13 +59,14 @@ def require_plain_link(request: Request) -> None:
     """Raises SystemExit with one sentence if the request gives a link what only resources have."""
     allowed = {"name", "between", "plural", "yes"}
     if extra := [each.name for each in fields(request) if each.name not in allowed and getattr(request, each.name)]:
-        sys.exit(f"A link has nothing but its two sides: leave {extra[0]}= out.")
+        sys.exit(f"A link has two sides and nothing else: leave {extra[0]}= out.")
 
 
 def add(request: Request) -> None:
     """Adds a resource or a link, or shows it with DRY=1. Raises SystemExit with one sentence if it is not valid."""
-    plan = Plan(dict(render(origin(), request.answers, existing())))
-    require_free_path(request.name, plan)
+    files = render(origin(), request.answers, existing())
+    require_free_path(request.name, files)
+    plan = Plan(dict(files))
     plan.differences = differences(*plan.tables())
     plan.migration = f"add {plan.differences[0].table.replace('_', ' ')}"
     if os.environ.get("DRY"):
@@ -75,11 +76,9 @@ def add(request: Request) -> None:
     print("You may change all of it. Next: make check, and make dev to see it in the documentation.")
 
 
-def require_free_path(name: str, plan: Plan) -> None:
+def require_free_path(name: str, files: Files) -> None:
     """Raises SystemExit with one sentence if another resource has the same path."""
-    record = plan.files[path_of(name)]
-    assert record
-    added = parsed(name, record.content)
+    added = parsed(name, files[path_of(name)].content)
     for other in all_records():
         if added and added.place == other.place:
             sys.exit(f"{other.name} has the path that {name} would get: choose another name, or another plural.")

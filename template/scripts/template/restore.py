@@ -69,7 +69,7 @@ def files_of_resources(names: list[str]) -> Files:
 
 
 def is_below(name: str, path: str) -> bool:
-    """Whether the path is that of the file itself, or of a folder that contains it."""
+    """Returns whether the path is that of the file itself, or of a folder that contains it."""
     return Path(name).is_relative_to(Path(path))
 
 

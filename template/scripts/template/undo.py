@@ -33,7 +33,7 @@ def main() -> None:
 
 
 def is_in_progress() -> bool:
-    """Whether something other than our own update wrote another version, such as plain `copier update`."""
+    """Returns whether something other than our own update wrote another version, such as plain `copier update`."""
     now = recorded_origin((ROOT / ANSWERS).read_bytes()) if (ROOT / ANSWERS).is_file() else None
     before = origin_at("HEAD")
     return bool(now and before and now.version != before.version)

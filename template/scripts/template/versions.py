@@ -39,11 +39,11 @@ class Versions:
         return self._git("describe", "--tags", "--always", "--end-of-options", version).strip()
 
     def knows(self, version: str) -> bool:
-        """Whether the repository has such a tag or commit."""
+        """Returns whether the repository has such a tag or commit."""
         return self._run("rev-parse", "--verify", "--end-of-options", version + "^{commit}").returncode == 0
 
     def includes(self, version: str, other: str) -> bool:
-        """Whether `version` is `other`, or came after it."""
+        """Returns whether `version` is `other`, or came after it."""
         return self._run("merge-base", "--is-ancestor", other, version).returncode == 0
 
     def changelog(self, version: str) -> str:

@@ -16,7 +16,7 @@ from tests.errors import read
 
 
 def is_address(value: str) -> bool:
-    """Whether this is a valid address: reserved names, such as `.test`, have the format but are refused (RFC 6761)."""
+    """Returns whether the API accepts the address. Reserved names, such as `.test`, are refused (RFC 6761)."""
     try:
         validate_email(value, check_deliverability=False)
     except EmailNotValidError:

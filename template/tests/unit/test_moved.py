@@ -11,7 +11,7 @@ from app.moved import MOVED
 
 
 def exists(module: str) -> bool:
-    """Whether this project has the module: an option may have been left out."""
+    """Returns whether this project has the module: an option may have been left out."""
     return find_spec(module.rpartition(".")[0]) is not None and find_spec(module) is not None
 
 

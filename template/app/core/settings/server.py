@@ -56,7 +56,7 @@ class ServerSettings(BaseSettings):
 
     @property
     def has_documentation(self) -> bool:
-        """Whether `/docs` and the OpenAPI document are served."""
+        """Returns whether `/docs` and the OpenAPI document are served."""
         return self.ENVIRONMENT != "production"
 
     @model_validator(mode="after")

@@ -66,7 +66,7 @@ class UserLink(Base):
 
     __abstract__ = True
 
-    # After the record's column, so that the index of the primary key serves what asks about a record.
+    # This comes after the record's column, so that queries by record use the index of the primary key.
     user_id: Mapped[UUID] = mapped_column(
         ForeignKey("users.id", ondelete="CASCADE"), primary_key=True, index=True, sort_order=1
     )

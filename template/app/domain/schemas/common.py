@@ -26,9 +26,10 @@ Expand = Annotated[
     BeforeValidator(_split),
     Field(description="What to add to the response, with commas between the names: whole records, or counts of links."),
 ]
-# A reference in a response, which contains it only if `expand` names it. No attribute of a model can have the alias as
-# its name, so that a relationship with the name of the field is not read.
-Expanded = Annotated[Reference | MISSING | None, Field(validation_alias="expanded by name")]
+# No attribute of a model can have this name, so that a relationship with the name of the field is not read.
+_NOT_READ = Field(validation_alias="expanded by name")
+# A reference in a response, which contains it only if `expand` names it.
+Expanded = Annotated[Reference | MISSING | None, _NOT_READ]
 
 
 class Filters(RequestModel):
@@ -102,14 +103,14 @@ class Page[Item](ResponseModel):
 
 
 class LinkSummary(ResponseModel):
-    """The links of users to one record, such as its favourites."""
+    """How many users link to a record, and whether the caller is one of them."""
 
     count: Annotated[int, Field(description="How many users have such a link to the record.")]
     is_mine: Annotated[bool, Field(description="Whether the caller is one of them.")]
 
 
 # The links to a record in a response, which contains them only if `expand` names them.
-Counted = Annotated[LinkSummary | MISSING, Field(validation_alias="expanded by name")]
+Counted = Annotated[LinkSummary | MISSING, _NOT_READ]
 
 
 class MessageResponse(ResponseModel):

@@ -39,7 +39,7 @@ class Cursor:
         self._list_name = b""
 
     def __bool__(self) -> bool:
-        """Whether the client sent a cursor."""
+        """Returns whether the client sent a cursor."""
         return bool(self.text)
 
     def bind(self, keys: Sequence[bytes], list_name: str) -> None:

@@ -12,7 +12,7 @@ class HealthResponse(ResponseModel):
 
 
 class ReadinessResponse(ResponseModel):
-    """Whether the process can serve requests, with the state of each thing that it needs."""
+    """The readiness of the process to serve requests, with the state of each service that it needs."""
 
     status: Literal["ready"] = "ready"
     checks: dict[str, str]

@@ -41,6 +41,6 @@ class MailedAccountEvents(AccountEvents):
             await put_message(self.session, notice)
 
     async def _is_known(self, user: User, device: Device) -> bool:
-        """Whether the user has a session on such a device."""
+        """Returns whether the user has a session on such a device."""
         sessions = await RefreshTokenRepository(self.session).list_current(user.id)
         return device.user_agent in {session.user_agent for session in sessions}

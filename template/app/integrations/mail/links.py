@@ -40,7 +40,7 @@ class Link:
     email: str | None
 
     def fits(self, user: User) -> bool:
-        """Whether the user has the same address and password as when the link was made."""
+        """Returns whether the user has the same address and password as when the link was made."""
         return compare_digest(self.state, state_of(user))
 
 
