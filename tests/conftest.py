@@ -28,7 +28,7 @@ Install = Callable[..., Path]
 Once = Callable[[str, Callable[[Path], object]], Path]
 NewDocker = Callable[[], dict[str, str]]
 
-TOGETHER = {"tests/test_containers.py", "tests/test_links.py", "tests/test_protections.py"}
+TOGETHER = {"tests/test_containers.py", "tests/test_expansion.py", "tests/test_links.py", "tests/test_protections.py"}
 
 
 # These are set for our own run only: a rendered project finds its own environment and database.

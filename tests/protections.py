@@ -109,7 +109,7 @@ PROTECTIONS = {
     ),
     "a change is of the version that was read": Protection(
         "app/repository/terms.py",
-        "if self.accepts is not None and not self.accepts(record.version):",
+        "if self.accepts is not None and not self.accepts(record):",
         "if False:",
         "tests/integration/test_conditions_api.py -k IfMatch",
     ),
@@ -121,8 +121,8 @@ PROTECTIONS = {
     ),
     "a weak tag is not enough for a change": Protection(
         "app/api/conditions.py",
-        "tag_of(version), is_weak=False",
-        "tag_of(version), is_weak=True",
+        "_tag(record), is_weak=False",
+        "_tag(record), is_weak=True",
         "tests/integration/test_conditions_api.py -k IfMatch",
     ),
     "a version is demanded where it must be": Protection(

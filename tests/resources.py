@@ -74,6 +74,7 @@ def render(resources: Iterable[Resource], folder: Path) -> None:
             unique_rules=json.loads(unique),
             check_rules=json.loads(check),
             expansions=json.loads(expansions),
+            lists=json.loads(macro("fields", "parse_lists")(resource.fields, resource.name)),
         )
 
 

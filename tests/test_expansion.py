@@ -1,4 +1,7 @@
-"""With `expand=`, responses contain exactly the records that the caller may also read alone, whatever the access."""
+"""Responses contain exactly the records that the caller may also read alone, whatever the access.
+
+This holds for what `expand=` puts in, and for lists of references.
+"""
 
 import re
 import shlex
@@ -9,7 +12,7 @@ import pytest
 from scripts.new import ROOT
 from tests.conftest import commit, copy, run
 from tests.releases import conflicts, edit
-from tests.resources import Resource
+from tests.resources import Resource, make
 
 pytestmark = pytest.mark.slow
 
@@ -32,8 +35,33 @@ HUB = Resource(
     "public-owner",
     expand=" ".join([*NAMES, "owner"]),
 )
+PLURALS = {name: "diaries" if name == "diary" else f"{name}s" for name in NAMES}
+# One for each kind of access, with a list of each kind of record.
+LISTING = [
+    Resource(
+        name,
+        " ".join(["title:str(50)", *(f"{plural}:refs({target})" for target, plural in PLURALS.items())]),
+        access,
+        expand=" ".join(PLURALS.values()),
+    )
+    for name, access in {
+        "board": "public",
+        "shelf": "public-owner",
+        "desk": "signed-in",
+        "box": "owner",
+        "vault": "admin",
+    }.items()
+]
+SLIP = Resource("slip", "body:text", "public", parent="shelf")
+# The tests of relations, and those of the whole that see every path, table and module.
+OF_RELATIONS = "read or hub or slip or (box or vault) and TestLists or openapi or architecture or migrations"
 # The tests must notice when one of these rules is missing.
-RULES = {"diary": "readable.owner_id = caller.id", "sheet": "readable.parents = parents"}
+RULES = {
+    "api/v1/box_router.py": (".seen_by(current_user)", ""),
+    "repository/diary_repository.py": ("readable.owner_id = caller.id", "pass"),
+    "repository/sheet_repository.py": ("readable.parents = parents", "pass"),
+    "repository/related.py": (" & self._shown(each)", ""),
+}
 READ = """
 from typing import Any
 
@@ -48,7 +76,7 @@ from app.service.article_service import ArticleService
 from tests.api import PREFIX
 from tests.conftest import SignIn
 
-NAMES = {names!r}
+NAMES = {plurals!r}
 REQUESTS = {requests!r}
 PUBLIC = {{"poster", "article"}}
 EXPAND = {{"expand": ",".join([*NAMES, "owner"])}}
@@ -71,8 +99,7 @@ async def paths(owner: AsyncClient, admin: AsyncClient) -> dict[str, str]:
     made, found = {{}}, {{}}
     above = {{"sheet": "diary", "secret": "memo"}}
     for name in NAMES:
-        plural = {{"memo": "memos", "diary": "diaries"}}.get(name, name + "s")
-        path = f"/{{plural}}" if name not in above else f"{{found[above[name]]}}/{{plural}}"
+        path = f"{{found.get(above.get(name, ''), '')}}/{{NAMES[name]}}"
         body = {{"title": "On bees", "body": "They dance."}} if name == "article" else {{"title": "A title"}}
         made[name] = await make(admin if name == "plan" else owner, path, **body)
         found[name] = f"{{path}}/{{made[name].get('slug', made[name]['id'])}}"
@@ -181,6 +208,93 @@ async def test_a_longer_page_takes_no_more_statements(
         counts.append(len(statements))
 
     assert counts[0] == counts[1]
+
+
+# Of each resource with lists, the callers who may read a record of the user `owner`.
+LISTING = {{
+    "/boards": {{"client", "other", "owner", "admin"}},
+    "/shelves": {{"client", "other", "owner", "admin"}},
+    "/desks": {{"other", "owner", "admin"}},
+    "/boxes": {{"owner", "admin"}},
+    "/vaults": {{"admin"}},
+}}
+LISTS = {{"expand": ",".join(NAMES.values())}}
+
+
+@pytest.mark.parametrize("path", LISTING)
+async def test_lists_have_what_each_caller_may_read(
+    client: AsyncClient, sign_in: SignIn, owner: AsyncClient, admin: AsyncClient, paths: dict[str, str], path: str
+) -> None:
+    made = {{name: (await admin.get(paths[name])).json()["id"] for name in NAMES}}
+    everything = {{f"{{name}}_ids": [made[name]] for name in NAMES}}
+    creator = owner if "owner" in LISTING[path] else admin
+    created = await make(creator, path, title="A title")
+    one = f"{{path}}/{{created['id']}}"
+    filled = await admin.patch(one, json=everything)
+    assert filled.json() == filled.json() | everything
+
+    callers = {{
+        "client": (client, PUBLIC),
+        "other": (await sign_in(Role.MODERATOR), PUBLIC | {{"memo"}}),
+        "owner": (owner, {{*NAMES}} - {{"plan"}}),
+        "admin": (admin, {{*NAMES}}),
+    }}
+    for who, (caller, allowed) in callers.items():
+        shown = await caller.get(one)
+        assert shown.is_success is (who in LISTING[path])
+        if not shown.is_success:
+            continue
+        expected = {{f"{{name}}_ids": [made[name]] if name in allowed else [] for name in NAMES}}
+        assert shown.json() == filled.json() | expected
+        assert (await caller.get(path)).json()["items"] == [shown.json()]
+        assert (await caller.get(f"{{path}}/export", params={{"format": "ndjson"}})).json() == shown.json()
+        expanded = (await caller.get(one, params=LISTS)).json()
+        assert (await caller.get(path, params=LISTS)).json()["items"] == [expanded]
+        for name, plural in NAMES.items():
+            by_itself = await caller.get(paths[name])
+            assert expanded[plural] == ([by_itself.json()] if name in allowed else [])
+            query = {{f"{{name}}_id": made[name]}}
+            found = (await caller.get(path, params=query)).json()
+            assert found["total"] == len(found["items"]) == (name in allowed), (who, name)
+            exported = await caller.get(f"{{path}}/export", params=query)
+            assert exported.text.count("A title") == (name in allowed), (who, name)
+
+    allowed = callers["admin" if creator is admin else "owner"][1]
+    for name in NAMES:
+        changed = await creator.patch(one, json={{f"{{name}}_ids": [made[name]]}})
+        assert changed.status_code == (200 if name in allowed else 409), name
+
+
+async def test_a_change_of_a_list_keeps_what_the_caller_may_not_read(
+    owner: AsyncClient, admin: AsyncClient, paths: dict[str, str]
+) -> None:
+    plan, memo = [(await admin.get(paths[name])).json()["id"] for name in ("plan", "memo")]
+    one = f"/boxes/{{(await make(owner, '/boxes', title='A title', memo_ids=[memo]))['id']}}"
+    await admin.patch(one, json={{"plan_ids": [plan]}})
+    version = (await owner.get(one)).headers["ETag"]
+    assert version != (await admin.get(one)).headers["ETag"]
+
+    emptied = await owner.patch(one, json={{"plan_ids": [], "memo_ids": []}}, headers={{"If-Match": version}})
+
+    assert (emptied.json()["plan_ids"], emptied.json()["memo_ids"]) == ([], [])
+    kept = (await admin.get(one)).json()
+    assert (kept["plan_ids"], kept["memo_ids"]) == ([plan], [])
+
+
+async def test_a_longer_page_of_lists_takes_no_more_statements(
+    admin: AsyncClient, paths: dict[str, str], statements: list[str]
+) -> None:
+    everything = {{f"{{name}}_ids": [(await admin.get(paths[name])).json()["id"]] for name in NAMES}}
+    counts = []
+    for rows in (1, 100):
+        for _ in range(rows if rows == 1 else rows - 1):
+            await make(admin, "/shelves", title="A title", **everything)
+        statements.clear()
+        page = (await admin.get("/shelves", params=LISTS | {{"limit": "100"}})).json()
+        assert len(page["items"]) == rows
+        counts.append(len(statements))
+
+    assert counts[0] == counts[1]
 """
 
 
@@ -191,23 +305,30 @@ def arguments(resource: Resource) -> list[str]:
     return [f"{name}={value}" for name in names if (value := getattr(resource, name)) != getattr(usual, name)]
 
 
-def test_each_kind_of_access_holds_in_what_is_put_in(installed: Path, tmp_path: Path) -> None:
-    project = copy(installed, tmp_path / "backend")
+@pytest.fixture(scope="module")
+def related(installed: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    project = copy(installed, tmp_path_factory.mktemp("related") / "backend")
     page = (ROOT / "docs/resources.md").read_text("utf-8")
     documented = re.findall(r"^make resource (name=(?:article|comment) fields.*)", page, re.MULTILINE)
     assert [set(shlex.split(line)) for line in documented] == [set(arguments(each)) for each in (ARTICLE, COMMENT)]
-    for each in [*TARGETS, COMMENT, HUB]:
-        run("make", "resource", *arguments(each), cwd=project)
+    said = make(project, [arguments(each) for each in [*TARGETS, COMMENT, HUB, *LISTING, SLIP]])
+    assert not [line for line in said if line.startswith('"')], said
+    run("make", "lint", cwd=project)
     requests = re.findall(r"^GET /api/v1(/articles/\S+)$", page, re.MULTILINE)
-    (project / "tests/integration/test_read.py").write_text(READ.format(names=NAMES, requests=requests))
+    (project / "tests/integration/test_read.py").write_text(READ.format(plurals=PLURALS, requests=requests))
+    commit(project)
+    return project
 
-    run("make", "test", "ARGS=-n 2 tests/integration/test_read.py tests/integration/test_hub_api.py", cwd=project)
 
-    for name, rule in RULES.items():
-        edit(project, f"app/repository/{name}_repository.py", rule, "pass")
+def test_each_kind_of_access_holds_in_what_is_put_in_and_in_lists(related: Path, tmp_path: Path) -> None:
+    project = related
+    run("make", "test", f"ARGS=-n 2 -k '{OF_RELATIONS}'", cwd=project)
+
+    for name, (rule, without) in RULES.items():
+        edit(project, f"app/{name}", rule, without)
         said = run("make", "test", "ARGS=-x tests/integration/test_read.py -k each_caller", cwd=project, status=2)
         assert "AssertionError" in said
-        edit(project, f"app/repository/{name}_repository.py", "pass", rule)
+        run("git", "checkout", "-q", "app", cwd=project)
 
 
 SCHEMAS = "app/domain/schemas/invoice.py"
@@ -236,3 +357,50 @@ def test_what_can_be_expanded_follows_the_references(installed: Path, tmp_path: 
     run("make", "test", "ARGS=tests/integration/test_invoice_api.py -k Expand", cwd=project)
     make("expand=none")
     assert "UserSummary" not in (project / SCHEMAS).read_text("utf-8")
+
+
+def test_a_list_of_references_comes_and_goes_with_its_table(installed: Path, tmp_path: Path) -> None:
+    project = copy(installed, tmp_path / "backend")
+
+    def make(*arguments: str, status: int = 0) -> str:
+        return run("make", "resource", *arguments, cwd=project, status=status)
+
+    make("name=tag", "fields=name:str(20)!", "access=public")
+    make("name=invoice", "fields=number:str(20)! total:int", "access=owner")
+    commit(project)
+
+    said = make("name=invoice", "add=tags:refs(tag) people:refs(user)", "expand=tags")
+
+    (migration,) = re.findall(r"^ *(alembic/versions/.*)$", said, re.MULTILINE)
+    upgrade, downgrade = (project / migration).read_text("utf-8").split("def downgrade")
+    assert upgrade.index('op.create_table(\n        "invoice_people"') < upgrade.index('"invoice_tags"')
+    assert downgrade.index('drop_table("invoice_tags")') < downgrade.index('drop_table("invoice_people")')
+    assert conflicts(project) == []
+    commit(project)
+    run("make", "lint", cwd=project)
+    run("make", "test", "ARGS=-n 2 -k 'invoice or migrations or openapi or architecture'", cwd=project)
+
+    refused = "The list 'tags' has a table of its own, which cannot change"
+    assert refused in make("name=invoice", "rename=tags:labels", status=2)
+    others = "number:str(20)! total:int tags:refs(user) people:refs(user)"
+    assert refused in make("name=invoice", f"fields={others}", status=2)
+    lost = "This deletes invoice_id, tag_id of invoice_tags"
+    assert lost in make("name=invoice", "drop=tags", "expand=none", status=2)
+    assert ".copier/invoice.yml" in run("make", "resource-remove", "name=tag", "yes=1", cwd=project, status=2)
+    make("name=invoice", "drop=tags people", "expand=none", "yes=1")
+    run("git", "diff", "--exit-code", "HEAD~1", "--", "app", "tests", ".copier/invoice.yml", cwd=project)
+    commit(project)
+    run("make", "test", "ARGS=-k migrations", cwd=project)
+    run("make", "resource-remove", "name=tag", "yes=1", cwd=project)
+
+
+def test_a_resource_is_made_and_removed_with_its_lists(installed: Path, tmp_path: Path) -> None:
+    project = copy(installed, tmp_path / "backend")
+    run("make", "resource", "name=zone", "fields=name:str(20)!", cwd=project)
+
+    said = run("make", "resource", "name=area", "fields=name:str(20)! zones:refs(zone)", cwd=project)
+
+    assert "_add_areas.py" in said
+    commit(project)
+    run("make", "resource-remove", "name=area", "yes=1", cwd=project)
+    run("make", "test", "ARGS=-k migrations", cwd=project)

@@ -32,6 +32,7 @@ SPELLINGS = {
     "bool": ["bool", "bool=true", "bool=false"],
     "enum": ["enum(i,o,l)=o", "enum(password,token)", f"enum({CHOICES})=choice_00_{'w' * 20}"],
     "ref": ["ref(user)", f"ref({'z' * 24})", "ref(item)"],
+    "refs": [],  # no resource has such a field alone: `listing` adds some
 }
 
 
@@ -62,6 +63,12 @@ def expanding(resource: Resource) -> Resource:
     return replace(resource, expand=" ".join(names))
 
 
+def listing(resource: Resource, *targets: str) -> Resource:
+    """Returns the resource with a list of references to each of the targets, under long names."""
+    lists = [f"{'l' * 22}{number}s:refs({target})" for number, target in enumerate(targets)]
+    return replace(resource, fields=" ".join([resource.fields, *lists]))
+
+
 @cache
 def possible() -> list[str]:
     """Returns each spelling of each type with each set of suffixes that it can have."""
@@ -86,18 +93,20 @@ def one_field_each() -> Iterator[Resource]:
         single = keyed(Resource(f"single_{number}", f"{LONG}:{field}", access))
         yield nested(single, "z" * 24, ["id", "slug"][number % 2]) if number % 3 else single
         pair = Resource(f"pair_{number}", f"a:{field} parent:ref(pair_{number})? buyer:ref(user)!", access)
+        pair = listing(pair, "item", "user") if number % 2 else pair
         yield expanding(pair) if number % 3 else pair
 
 
 def longest() -> Iterator[Resource]:
     """Yields resources with names as long, and fields as many, as allowed."""
     for start, access in enumerate(ACCESS):
-        chosen = possible()[start :: len(possible()) // 40][:40]
+        chosen = possible()[start :: len(possible()) // 40][:38]
         names = [f"{number:x}{LONG}"[:24].replace("0", "z") for number in range(0xA00, 0xA00 + len(chosen))]
         text = " ".join(f"{name}:{field}" for name, field in zip(names, chosen, strict=True))
         longest = keyed(Resource(f"{'abcde'[start]}{'w' * 23}", text, access, f"{'abcde'[start]}{'w' * 27}"))
         yield longest
         parent = f"{'vwxyz'[start]}{'p' * 23}"
+        longest = listing(longest, "q" * 24)
         yield expanding(nested(replace(longest, name=f"{'fghij'[start]}{'w' * 23}"), parent, ["id", "slug"][start % 2]))
 
 
@@ -116,6 +125,7 @@ def drawn(count: int) -> Iterator[Resource]:
         references = [f"{label}r:ref({draw.choice(others)})?" for label in labels[::2]]
         text = " ".join([f"{label}:{draw.choice(fields)}" for label in labels] + references)
         resource = Resource(name, text, draw.choice(ACCESS))
+        resource = listing(resource, "zoo", "base") if count % 7 else resource
         resource = keyed(resource) if count % 2 else resource
         resource = nested(resource, draw.choice(others), draw.choice(["id", "slug"])) if count % 3 else resource
         resource = expanding(resource) if count % 5 else resource
@@ -144,6 +154,10 @@ def test_no_accepted_name_hides_one_that_the_code_needs(tmp_path: Path, access: 
     fields = "title:str(10)!^~ kind:enum(a,b)=a due:date? buyer:ref(user)?"
     resources = [Resource(name, fields, access, key=key) for name in names]
     render([expanding(nested(each, parent, "id")) if parent else each for each in resources], tmp_path)
+    lists = [listing(each, "zoo") for each in resources]
+    (tmp_path / "lists").mkdir()
+    shutil.copy(ROOT / "template/ruff.toml", tmp_path / "lists")
+    render([expanding(each) for each in lists if accepted(each)], tmp_path / "lists")
     for name in names:
         if key == "slug" and not macro("link", "between_fault")("user user", name, "/nowhere", {}):
             link(name, tmp_path / "links", target="article", key=key)
@@ -393,6 +407,43 @@ def test_a_resource_is_nested_under_one_that_all_its_readers_may_read(
     assert said.strip() == said
 
 
+# Fields of the resource `thing`, which belongs to an owner, and what is said about them.
+LISTS = {
+    "a:int tags:refs(tag)": "",
+    "a:int tags:refs(tag) people:refs(user)": "",
+    "tags:refs(tag)": "needs a field besides its lists",
+    "a:int tags:refs": "must look like refs(tag)",
+    "a:int tags:refs(tag,user)": "must look like refs(tag)",
+    "a:int tags:refs(tag)?": "cannot have ?: the type refs takes none",
+    "a:int tags:refs(tag)=x": "cannot have a default",
+    "a:int tag_ids:refs(tag)": "would get _ids twice",
+    "a:int things:refs(thing)": "cannot list records of its own resource",
+    "a:int owners:refs(user)": "would be filtered by owner_id, which access=owner adds",
+    "a:int tags:int tags:refs(tag)": "The field 'tags' is given twice",
+    "a:int tag:ref(tag) tags:refs(tag)": "The field 'tags' would also be called tag_id",
+    "a:int tag_ids:int tags:refs(tag)": "The field 'tags' would also be called tag_ids",
+    "a:int relationship:int": "",
+    "a:int relationship:int tags:refs(tag)": "A field cannot be called 'relationship'",
+    "a:int related:refs(related)": "A field cannot be called 'related'",
+    "a:int tags:refs(other)": "There is no resource 'other'",
+    "a:int signs:refs(sign_in)": "cannot list the resource 'sign_in'",
+    "a:int metadata:refs(tag)": "the name is reserved",
+}
+
+
+@pytest.mark.parametrize("fields", LISTS)
+def test_a_list_of_references_is_called_as_nothing_else_there(tmp_path: Path, fields: str) -> None:
+    (tmp_path / "tests/factories").mkdir(parents=True)
+    for name in ("tag", "user"):
+        (tmp_path / f"tests/factories/{name}_factory.py").touch()
+
+    said = macro("fields", "fields_fault")(fields, "thing", "owner", str(tmp_path))
+
+    assert LISTS[fields] in said
+    assert bool(said) is bool(LISTS[fields])
+    assert said.strip() == said
+
+
 @pytest.mark.parametrize("kind", types())
 def test_the_example_of_a_type_is_accepted(kind: str) -> None:
-    assert accepted(Resource("thing", f"field:{types()[kind]['example']}"))
+    assert accepted(Resource("thing", f"other:int field:{types()[kind]['example']}"))

@@ -201,7 +201,7 @@ REFUSED = [
     ("invoice", "model_config:int", "cannot be called 'model_config'"),
     ("invoice", "a:int a:int", "is given twice"),
     ("invoice", "user:ref(user) user_id:uuid", "is given twice"),
-    ("invoice", "user_id:uuid user:ref(user)", "is given twice"),
+    ("invoice", "user_id:uuid user:ref(user)", "would also be called user_id, as another field is"),
     ("invoice", "customer:ref(customer)", "no resource 'customer'"),
     ("invoice", "customer_id:ref(user)", "leave _id out"),
     ("invoice", "parent:ref(invoice)", "make it optional"),
@@ -305,7 +305,11 @@ def test_another_version_and_another_place_are_refused(clone: Path, project: Pat
         ("sales_person", "sales_people"),
         ("bus", "buses"),
         ("status", "statuses"),
-        ("data", "data"),
+        ("house", "houses"),
+        ("cause", "causes"),
+        ("case", "cases"),
+        ("class", "classes"),
+        ("staff", "staff"),
         ("box", "boxes"),
         ("branch", "branches"),
         ("analysis", "analyses"),
@@ -317,8 +321,13 @@ def test_another_version_and_another_place_are_refused(clone: Path, project: Pat
         ("order_item", "order_items"),
     ],
 )
-def test_the_plural_is_right(one: str, several: str) -> None:
+def test_the_plural_and_the_singular_are_right(one: str, several: str) -> None:
     assert macro("naming", "plural_of")(one) == several
+    assert macro("naming", "singular_of")(several) == one
+
+
+def test_a_word_may_be_a_singular_and_a_plural() -> None:
+    assert macro("naming", "plural_of")("data") == "data"
 
 
 def test_a_plural_can_be_chosen(project: Path) -> None:

@@ -4,10 +4,13 @@ A route that shows a record takes `ETagDep`, and one that changes a record `Chan
 """
 
 import re
+from collections.abc import Sequence
+from hashlib import sha256
 from typing import Annotated
 from uuid import UUID
 
 from fastapi import Depends, HTTPException, Request, Response
+from sqlalchemy import inspect
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.api.deps import SessionDep, settings_of
@@ -35,7 +38,7 @@ class ETag:
 
         Raises HTTPException with 304 and the same headers if the client of a GET has this version.
         """
-        headers, tag = self._response.headers, tag_of(record.version)
+        headers, tag = self._response.headers, _tag(record)
         headers["ETag"] = tag
         if self._request.method == "GET":
             headers.setdefault("Cache-Control", "no-cache")  # it may be stored, but must be revalidated each time
@@ -71,13 +74,21 @@ class Change(ETag):
             )
             hold_terms(self._session, record_id, terms)
 
-    def _accepts(self, version: int) -> bool:
-        return _names(self._request, "If-Match", tag_of(version), is_weak=False)
+    def _accepts(self, record: Versioned) -> bool:
+        return _names(self._request, "If-Match", _tag(record), is_weak=False)
 
 
-def tag_of(version: int) -> str:
-    """Returns the strong entity tag of a version."""
-    return f'"{version}"'
+def tag_of(version: int, listed: Sequence[object] = ()) -> str:
+    """Returns the strong entity tag of a version, and of the records in its lists, if it has any."""
+    digest = f"-{sha256(repr(listed).encode()).hexdigest()[:16]}" if listed else ""
+    return f'"{version}{digest}"'
+
+
+def _tag(record: Versioned) -> str:
+    """A list changes without the version when a record in it is deleted, and it differs between callers."""
+    state = inspect(record)
+    lists = [each.key for each in state.mapper.relationships if each.info.get("in_etag")]
+    return tag_of(record.version, [other.id for name in lists for other in getattr(record, name)])
 
 
 async def get_etag(request: Request, response: Response) -> ETag:

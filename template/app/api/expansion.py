@@ -15,9 +15,9 @@ from app.repository.base import Repository
 from app.repository.links import LinkRepository
 
 Source = Repository[Any] | LinkRepository[Any]
-# The names that a resource allows, each with a response schema, and the repository that reads the referenced record or
-# counts the links.
-type References = Mapping[str, tuple[type[Source], type[ResponseModel]]]
+# The names that a resource allows, each with the repository that reads the referenced records or counts the links, a
+# response schema, and for a list of references the field with their IDs.
+type References = Mapping[str, tuple[type[Source], type[ResponseModel]] | tuple[type[Source], type[ResponseModel], str]]
 
 
 class Expansion:
@@ -28,27 +28,33 @@ class Expansion:
         self._caller = caller
 
     async def fill(self, responses: Sequence[ResponseModel], names: Collection[str], references: References) -> None:
-        """Sets the field of each of these names: `customer` becomes the record with the ID `customer_id`, and a link is
-        counted.
+        """Sets the field of each of these names: `customer` becomes the record with the ID `customer_id`, `tags` those
+        with the `tag_ids`, and a link is counted.
 
-        The field becomes None if the record is deleted or the caller may not read it. This takes one statement for
-        each name, however many responses there are.
+        A record that is deleted, or that the caller may not read, is None, and left out of a list. This takes one
+        statement for each name, however many responses there are.
         """
         for name in names:
-            repository, kind = references[name]
-            key = "id" if issubclass(repository, LinkRepository) else f"{name}_id"
-            wanted = {getattr(response, key) for response in responses} - {None}
+            repository, kind, *ids = references[name]
+            key = ids[0] if ids else "id" if issubclass(repository, LinkRepository) else f"{name}_id"
+            named = [_listed(getattr(response, key)) for response in responses]
+            wanted = {record_id for listed in named for record_id in listed}
             records = await self._read(repository, wanted) if wanted else {}
             found = {record_id: kind.model_validate(record) for record_id, record in records.items()}
-            for response in responses:
-                setattr(response, name, found.get(getattr(response, key)))
+            for response, listed in zip(responses, named, strict=True):
+                shown = [found[record_id] for record_id in listed if record_id in found]
+                setattr(response, name, shown if ids else next(iter(shown), None))
 
     async def _read(self, repository: type[Source], wanted: Collection[UUID]) -> Mapping[UUID, object]:
         if issubclass(repository, LinkRepository):
             return await repository(self._session).count(wanted, self._caller)
         readable = repository.readable_by(self._session, self._caller)
-        records = await readable.get_many(wanted) if readable else ()
+        records = await readable.seen_by(self._caller).get_many(wanted) if readable else ()
         return {record.id: record for record in records}
+
+
+def _listed(ids: UUID | Sequence[UUID] | None) -> Sequence[UUID]:
+    return [ids] if isinstance(ids, UUID) else ids or []
 
 
 async def get_expansion(session: SessionDep, caller: CurrentUser) -> Expansion:

@@ -10,6 +10,7 @@ from uuid import UUID
 from sqlalchemy import BindParameter, ColumnElement, Select, bindparam, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
+from sqlalchemy.orm.interfaces import ORMOption
 
 from app.core.exceptions import BROKEN_REFERENCE, ConflictError
 from app.domain.messages import Message
@@ -104,6 +105,18 @@ class Repository[Model: Entity]:
         """Deprecated: override `scope`. This name goes in 0.6.0."""
         return self.model.deleted_at.is_(None)
 
+    def seen_by(self, caller: User | None) -> Self:
+        """Hides from this caller what its records list and the caller may not read. Returns this repository.
+
+        Without it, the lists are complete. A repository without lists has nothing to hide.
+        """
+        return self
+
+    @property
+    def loader_options(self) -> Sequence[ORMOption]:
+        """The loader options of every read, such as those that load relationships. Override it to add your own."""
+        return ()
+
     async def get(self, record_id: UUID) -> Model | None:
         """Returns the record, or None if there is none with this ID in `scope`."""
         statement = self._shared("get", lambda: self._select(bindparam("record_id")))
@@ -111,7 +124,8 @@ class Repository[Model: Entity]:
 
     async def get_many(self, record_ids: Collection[UUID]) -> Sequence[Model]:
         """Returns the records in `scope` that have one of these IDs, in no order."""
-        return (await self.session.scalars(select(self.model).where(self.model.id.in_(record_ids), self.scope))).all()
+        chosen = select(self.model).where(self.model.id.in_(record_ids), self.scope)
+        return (await self.session.scalars(chosen.options(*self.loader_options))).all()
 
     async def list(self, query: ListQuery) -> Slice[Model]:
         """Returns the page that the query asks for, by its number or after a cursor. Raises InvalidCursorError."""
@@ -169,8 +183,7 @@ class Repository[Model: Entity]:
 
     async def create(self, /, **values: Any) -> Model:
         """Raises ConflictError if a record that is referred to is deleted."""
-        record = self.model(**values)
-        await self._lock_references(values)
+        record = self.model(**await self._resolve(values))
         self.session.add(record)
         await self.session.flush()
         return record
@@ -188,8 +201,7 @@ class Repository[Model: Entity]:
         if record is None:
             return None
         written = values if terms is None else terms.applied(record, values)
-        await self._lock_references(written)
-        for name, value in written.items():
+        for name, value in (await self._resolve(written, record)).items():
             setattr(record, name, value)
         await self.session.flush()
         return record
@@ -201,6 +213,14 @@ class Repository[Model: Entity]:
     async def put_message(self, message: Message, *, key: str | UUID | None = None) -> None:
         """Has the message delivered once this transaction is committed: `put_message` of the outbox says how."""
         await put_message(self.session, message, key=key)
+
+    async def _resolve(self, values: Mapping[str, Any], record: Model | None = None) -> Mapping[str, Any]:
+        """Returns the values as the model takes them; `record` is the one to change, as it is before.
+
+        Raises ConflictError if one of them refers to a deleted record.
+        """
+        await self._lock_references(values)
+        return values
 
     async def _lock_references(self, values: Mapping[str, Any]) -> None:
         """Foreign keys ignore soft deletion, so lock each referenced row and check that it is live."""
@@ -225,15 +245,15 @@ class Repository[Model: Entity]:
         return statement
 
     def _select(self, record_id: UUID | BindParameter[UUID]) -> Select[Model]:
-        return select(self.model).where(self.model.id == record_id, self.scope)
+        return select(self.model).where(self.model.id == record_id, self.scope).options(*self.loader_options)
 
     def _locked(self) -> Select[Model]:
         statement = self._select(bindparam("record_id")).with_for_update(of=self.model, key_share=True)
         return statement.execution_options(populate_existing=True)
 
     def _page(self, query: Filters, matches: Sequence[ColumnElement[bool]] = ()) -> Select[Any]:
-        page: Select[Any] = select(self.model).where(self.scope, *matches).order_by(*self._order(query))
-        page = page.limit(bindparam("page_limit")).offset(bindparam("page_offset"))
+        page: Select[Any] = select(self.model).where(self.scope, *matches).options(*self.loader_options)
+        page = page.order_by(*self._order(query)).limit(bindparam("page_limit")).offset(bindparam("page_offset"))
         counts = isinstance(query, ListQuery) and query.count
         return page.add_columns(self._total(matches).scalar_subquery()) if counts else page
 
@@ -279,5 +299,5 @@ COMPARISONS: Mapping[Operator, Callable[[InstrumentedAttribute[Any], Any], Colum
 }
 
 # The members that decide how a statement is built, and those that a subclass declares as plain values.
-_RULES = ("scope", "_live", "_select", "_page", "_total", "_matches", "_order", "_keyset", "_shared")
+_RULES = ("scope", "_live", "loader_options", "_select", "_page", "_total", "_matches", "_order", "_keyset", "_shared")
 _DECLARED = ("model", "sortable", "searchable")

@@ -25,7 +25,8 @@ class SluggedRepository[Model: Slugged](Repository[Model]):
 
     async def get_by_slug(self, slug: str) -> Model | None:
         """Returns the record, or None if there is none with this slug in `scope`."""
-        return await self.session.scalar(select(self.model).where(self.model.slug == slug, self.scope))
+        chosen = select(self.model).where(self.model.slug == slug, self.scope)
+        return await self.session.scalar(chosen.options(*self.loader_options))
 
     async def create(self, /, **values: Any) -> Model:
         """Raises ConflictError if a record that is referred to is deleted."""

@@ -20,16 +20,16 @@ _TERMS = "terms"
 class Terms:
     """The terms of one change.
 
-    `accepts` says whether a record of this version may be changed. With `merge_limit`, objects are merged into the
+    `accepts` says whether the record may be changed as it is now. With `merge_limit`, objects are merged into the
     stored ones, up to this size in bytes; without it, they replace them.
     """
 
-    accepts: Callable[[int], bool] | None = None
+    accepts: Callable[[Versioned], bool] | None = None
     merge_limit: int | None = None
 
     def applied(self, record: Versioned, values: Mapping[str, Any]) -> Mapping[str, Any]:
         """The values to write. The record must be locked. Raises PreconditionFailedError, UnprocessableError."""
-        if self.accepts is not None and not self.accepts(record.version):
+        if self.accepts is not None and not self.accepts(record):
             raise PreconditionFailedError("This was changed since you read it: read it again.")
         if self.merge_limit is None:
             return values

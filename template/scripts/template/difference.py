@@ -52,7 +52,9 @@ class Difference:
 
     @property
     def required(self) -> list[str]:
-        """The columns for which existing rows may lack a value."""
+        """The columns for which existing rows may lack a value. A new table has no rows."""
+        if self.before is None:
+            return []
         new = [column.name for column in self.added if not column.nullable and column.server_default is None]
         return new + [new.name for old, new in self.pairs if old.nullable and not new.nullable]
 

@@ -17,6 +17,7 @@ def types_of(fields: str) -> dict[str, str]:
 
 def renamed_columns(before: str, after: str, renames: Mapping[str, str]) -> dict[str, str]:
     """Maps each renamed column to its new name. Raises SystemExit with one sentence if another column has that name."""
+    require_same_lists(before, after, renames)
     known = columns_of(before)
     columns = {known[old]: columns_of(after)[new] for old, new in renames.items()}
     if taken := [new for old, new in columns.items() if new != old and new in known.values()]:
@@ -24,10 +25,19 @@ def renamed_columns(before: str, after: str, renames: Mapping[str, str]) -> dict
     return columns
 
 
+def require_same_lists(before: str, after: str, renames: Iterable[str]) -> None:
+    """Raises SystemExit with one sentence if a list of references gets another name, or lists other records."""
+    targets = [dict(re.findall(r"(\w+):refs\((\w+)\)", fields)) for fields in (before, after)]
+    changed = [name for name in targets[0].keys() & targets[1].keys() if targets[0][name] != targets[1][name]]
+    if lists := [*(old for old in renames if old in targets[0]), *changed]:
+        sys.exit(f"The list '{lists[0]}' has a table of its own, which cannot change: drop it, and add a new one.")
+
+
 def columns_of(fields: str) -> dict[str, str]:
-    """Maps each field to its column: that of a reference called customer is customer_id."""
+    """Maps each field to its column: that of a reference called customer is customer_id. A list has no column."""
     pairs = (field.partition(":")[::2] for field in fields.split())
-    return {name: f"{name}_id" if kind.startswith("ref(") else name for name, kind in pairs}
+    columns = ((name, kind) for name, kind in pairs if not kind.startswith("refs("))
+    return {name: f"{name}_id" if kind.startswith("ref(") else name for name, kind in columns}
 
 
 def edited(fields: str, *, add: str, drop: str, renames: Mapping[str, str]) -> str:

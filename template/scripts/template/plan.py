@@ -4,6 +4,8 @@ import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from sqlalchemy.schema import sort_tables
+
 from scripts.template.difference import Difference
 from scripts.template.files import File, read, staged, uninterrupted
 from scripts.template.migration import body, write_migration
@@ -60,9 +62,12 @@ def merge_files(base: Files, theirs: Files) -> Plan:
 
 
 def differences(before: Tables, after: Tables) -> list[Difference]:
-    """Returns what differs between the tables, in the order of their names."""
+    """Returns what differs between the tables, in an order in which no foreign key lacks its table."""
     found = (Difference(before.get(name), after.get(name)) for name in sorted({*before, *after}))
-    return [difference for difference in found if body(difference)]
+    changed = {difference.table: difference for difference in found if body(difference)}
+    kept = sort_tables([after[name] for name in changed if name in after])
+    dropped = sort_tables([before[name] for name in changed if name not in after])
+    return [changed[table.name] for table in [*kept, *reversed(dropped)]]
 
 
 def apply(plan: Plan) -> list[str]:

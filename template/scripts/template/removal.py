@@ -58,7 +58,7 @@ def users(record: Record, files: Files) -> Iterator[str]:
         if modules.search((ROOT / name).read_text("utf-8")):
             yield name
     for other in all_records():
-        refers = f":ref({record.name})" in other.fields or record.name in above(other.answers)
+        refers = re.search(rf":refs?\({record.name}\)", other.fields) or record.name in above(other.answers)
         expands = other.name in above(record.answers) and record.between and record.name in other.expand.split()
         if other != record and (refers or expands):
             yield other.path

@@ -73,7 +73,7 @@ def style(place: Path) -> None:
 
 def referred(answers: Mapping[str, str]) -> list[str]:
     """Returns the files that the fields need to be valid: factories and records of the resources that they refer to."""
-    targets = {*re.findall(r":ref\((\w+)\)", answers.get("fields", ""))} - {answers["resource"]}
+    targets = {*re.findall(r":refs?\((\w+)\)", answers.get("fields", ""))} - {answers["resource"]}
     records = [path_of(target) for target in targets if (ROOT / path_of(target)).is_file()]
     return [*records, *(f"tests/factories/{target}_factory.py" for target in targets)]
 

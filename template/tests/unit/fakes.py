@@ -1,6 +1,6 @@
 """Provides stand-ins for the database, so that a unit test shows one rule and nothing else."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -31,7 +31,7 @@ class FakeRepository[Model: Entity](Repository[Model]):
         return Slice(live[: query.limit], len(live), query.page, query.limit)
 
     async def create(self, /, **values: Any) -> Model:
-        record = self.model(id=uuid7(), version=1, **values)
+        record = self.model(id=uuid7(), version=1, **self._listed(values))
         self.records[record.id] = record
         return record
 
@@ -41,9 +41,19 @@ class FakeRepository[Model: Entity](Repository[Model]):
             return None
         if any(getattr(record, name) != value for name, value in values.items()):
             record.version += 1
-        for name, value in values.items():
+        for name, value in self._listed(values).items():
             setattr(record, name, value)
         return record
+
+    def _listed(self, values: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Returns the values as the model takes them: each ID in a list is a record that has nothing else."""
+        lists = {each.ids: each for each in getattr(self, "related", ())}
+        records = {
+            each.relation.key: [each.model(id=record_id) for record_id in values[name]]
+            for name, each in lists.items()
+            if name in values
+        }
+        return {name: value for name, value in values.items() if name not in lists} | records
 
     async def delete(self, record_id: UUID) -> bool:
         return await self.update(record_id, deleted_at=utc_now()) is not None

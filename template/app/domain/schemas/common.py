@@ -30,6 +30,8 @@ Expand = Annotated[
 _NOT_READ = Field(validation_alias="expanded by name")
 # A reference in a response, which contains it only if `expand` names it.
 Expanded = Annotated[Reference | MISSING | None, _NOT_READ]
+# A list of references in a response, which contains it only if `expand` names it.
+ExpandedList = Annotated[list[Reference] | MISSING, _NOT_READ]
 
 
 class Filters(RequestModel):

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Annotated, Any
+from uuid import UUID
 
 from pydantic import (
     AfterValidator,
@@ -81,6 +82,20 @@ DateTime = Annotated[
     AfterValidator(_in_utc),
     AfterValidator(_finite),
     _written_as(r"\d{4}-\d{2}-\d{2}[Tt]\d{2}:\d{2}:\d{2}(\.\d+)?([Zz]|[+-]\d{2}:\d{2})"),
+]
+
+
+def _distinct(ids: tuple[UUID, ...]) -> tuple[UUID, ...]:
+    if len({*ids}) < len(ids):
+        raise PydanticCustomError("distinct_ids", "Must not name the same ID twice")
+    return ids
+
+
+# A list of references to other records.
+Ids = Annotated[
+    tuple[UUID, ...],
+    Field(max_length=100, json_schema_extra={"uniqueItems": True}),
+    AfterValidator(_distinct),
 ]
 
 
