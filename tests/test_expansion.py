@@ -369,7 +369,7 @@ def test_a_list_of_references_comes_and_goes_with_its_table(installed: Path, tmp
     make("name=invoice", "fields=number:str(20)! total:int", "access=owner")
     commit(project)
 
-    said = make("name=invoice", "add=tags:refs(tag) people:refs(user)", "expand=tags")
+    said = make("name=invoice", "add=tags:refs(tag) people:refs(user)", "expand=tags people")
 
     (migration,) = re.findall(r"^ *(alembic/versions/.*)$", said, re.MULTILINE)
     upgrade, downgrade = (project / migration).read_text("utf-8").split("def downgrade")
@@ -394,13 +394,18 @@ def test_a_list_of_references_comes_and_goes_with_its_table(installed: Path, tmp
     run("make", "resource-remove", "name=tag", "yes=1", cwd=project)
 
 
-def test_a_resource_is_made_and_removed_with_its_lists(installed: Path, tmp_path: Path) -> None:
+def test_a_resource_is_made_adopted_and_removed_with_its_lists(installed: Path, tmp_path: Path) -> None:
     project = copy(installed, tmp_path / "backend")
     run("make", "resource", "name=zone", "fields=name:str(20)!", cwd=project)
 
-    said = run("make", "resource", "name=area", "fields=name:str(20)! zones:refs(zone)", cwd=project)
-
-    assert "_add_areas.py" in said
+    area = ("name=area", "fields=name:str(20)! zones:refs(zone)")
+    assert "_add_areas.py" in run("make", "resource", *area, cwd=project)
+    record = project / ".copier/area.yml"
+    before = record.read_text("utf-8")
+    record.unlink()
+    commit(project)
+    run("make", "resource-adopt", *area, cwd=project)
+    assert record.read_text("utf-8") == before
     commit(project)
     run("make", "resource-remove", "name=area", "yes=1", cwd=project)
     run("make", "test", "ARGS=-k migrations", cwd=project)
