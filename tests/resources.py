@@ -35,6 +35,7 @@ class Resource:
     parent: str = ""
     parent_key: str = "id"
     expand: str = ""
+    slugged: str = ""
 
 
 def macro(module: str, name: str) -> Callable[..., str]:
@@ -75,6 +76,7 @@ def render(resources: Iterable[Resource], folder: Path) -> None:
             check_rules=json.loads(check),
             expansions=json.loads(expansions),
             lists=json.loads(macro("fields", "parse_lists")(resource.fields, resource.name)),
+            nested_lists=json.loads(macro("fields", "parse_nested")(resource.fields, resource.slugged)),
         )
 
 

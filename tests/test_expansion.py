@@ -31,7 +31,7 @@ TARGETS = [
 NAMES = [each.name for each in TARGETS]
 HUB = Resource(
     "hub",
-    " ".join(f"{name}:ref({name})?" for name in NAMES),
+    " ".join(f"{each.name}:ref({each.name})?{'' if each.parent else '/'}" for each in TARGETS),
     "public-owner",
     expand=" ".join([*NAMES, "owner"]),
 )
@@ -117,6 +117,7 @@ async def test_each_caller_gets_what_they_may_read(
     client: AsyncClient, sign_in: SignIn, owner: AsyncClient, admin: AsyncClient, paths: dict[str, str]
 ) -> None:
     other = await sign_in(Role.MODERATOR)
+    hub_id = (await owner.get(paths["hub"])).json()["id"]
     allowed = {{
         client: PUBLIC,
         other: PUBLIC | {{"memo"}},
@@ -129,6 +130,10 @@ async def test_each_caller_gets_what_they_may_read(
         for name in NAMES:
             by_itself = await caller.get(paths[name])
             assert shown[name] == (by_itself.json() if by_itself.is_success else None), name
+            if name not in {{"sheet", "secret"}}:
+                below = await caller.get(f"{{paths[name]}}/hubs")
+                assert below.status_code == by_itself.status_code, name
+                assert not below.is_success or [each["id"] for each in below.json()["items"]] == [hub_id]
 
 
 async def test_a_record_under_a_deleted_parent_is_null(

@@ -431,6 +431,17 @@ LISTS = {
 }
 
 
+LISTS |= {
+    "a:int maker:ref(user)/": "",
+    "a:int maker:ref(user)?/ tag:ref(tag)/!": "",
+    "a:int maker:ref(user)/ buyer:ref(user)/": "Two fields with / refer to one resource",
+    "a:int maker:ref(user)//": "has the same suffix twice",
+    "a:int/": "cannot have /: the type int takes ! ? ^",
+    "a:int above:ref(thing)?/": "whose records have no such list",
+    "a:int thing:ref(tag)/": "is called like its resource",
+}
+
+
 @pytest.mark.parametrize("fields", LISTS)
 def test_a_list_of_references_is_called_as_nothing_else_there(tmp_path: Path, fields: str) -> None:
     (tmp_path / "tests/factories").mkdir(parents=True)

@@ -22,10 +22,13 @@ class Listing[Kind: Filters]:
     as long as the list if there are many filters.
     """
 
-    def __init__(self, kind: type[Kind]) -> None:
+    def __init__(self, kind: type[Kind], without: str = "") -> None:
         schema = kind.model_json_schema(ref_template="#/components/schemas/{model}")
         self.definitions: dict[str, Any] = schema.pop("$defs", {})
-        self.properties: dict[str, Any] = schema["properties"]
+        self._refused = {name for name in schema["properties"] if without and name.partition("__")[0] == without}
+        self.properties: dict[str, Any] = {
+            name: field for name, field in schema["properties"].items() if name not in self._refused
+        }
         self.required = schema.get("required", ())
         self._kind = kind
         self._lists = {name for name, field in self.properties.items() if _takes_several(field)}
@@ -46,15 +49,17 @@ class Listing[Kind: Filters]:
         values: dict[str, list[str]] = {}
         for name, value in sent.multi_items():
             values.setdefault(name, []).append(value)
+        for name in values.keys() & self._refused:
+            raise invalid(name, "extra_forbidden", "The path gives it already")
         for name in values.keys() - self._lists:
             if len(values[name]) > 1:
                 raise invalid(name, "repeated", "Give this parameter once")
         return {name: several if name in self._lists else several[0] for name, several in values.items()}
 
 
-def listing[Kind: Filters](kind: type[Kind]) -> Listing[Kind]:
-    """Returns the dependency that reads a query of this kind."""
-    return Listing(kind)
+def listing[Kind: Filters](kind: type[Kind], *, without: str = "") -> Listing[Kind]:
+    """Returns the dependency that reads a query of this kind. It refuses the filters by the field `without`."""
+    return Listing(kind, without)
 
 
 def _takes_several(field: Mapping[str, Any]) -> bool:

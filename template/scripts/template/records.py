@@ -52,9 +52,10 @@ class Record:
         return {"resource": self.name} | {name: getattr(self, name) for name in names}
 
     @property
-    def place(self) -> tuple[list[str], str]:
-        """Returns the resources that its paths are nested under, and its own segment of the path."""
-        return above(self.answers), self.name if self.between else self.plural
+    def places(self) -> list[tuple[list[str], str]]:
+        """Returns the paths of its lists: the resources that each is nested under, and its own segment."""
+        own = (above(self.answers), self.name if self.between else self.plural)
+        return [own, *(([target], self.plural) for target in listing_targets(self.fields))]
 
 
 def path_of(name: str) -> str:
@@ -66,6 +67,21 @@ def above(answers: Mapping[str, str]) -> list[str]:
     """Returns the names of the resources that this one is nested under: its parent, or what a link leads to."""
     names = (answers.get("parent", ""), *answers.get("between", "").split()[1:])
     return [name for name in names if is_name(name)]
+
+
+def listing_targets(fields: str) -> list[str]:
+    """Returns the resources whose records have a list of those that refer to them: `customer:ref(user)/`."""
+    return re.findall(r":ref\((\w+)\)[!?]*/", fields)
+
+
+def require_flat(fields: str) -> None:
+    """Raises SystemExit with one sentence if a list would be nested under a resource that is nested itself."""
+    for record in map(find, listing_targets(fields)):
+        if record and record.parent:
+            sys.exit(
+                f"The {record.name} is itself nested under the {record.parent}, and paths are nested only once: "
+                f"leave / out at ref({record.name})."
+            )
 
 
 def is_name(word: str) -> bool:

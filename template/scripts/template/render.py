@@ -12,7 +12,7 @@ from copier import run_copy
 
 from scripts.template.files import File, read, write
 from scripts.template.project import ANSWERS, ROOT, Origin, muted, plain_errors
-from scripts.template.records import FOLDER, above, marks_of_links, path_of
+from scripts.template.records import FOLDER, above, all_records, marks_of_links, path_of, require_flat
 from scripts.template.versions import nearby
 
 Files = Mapping[str, File]
@@ -28,6 +28,7 @@ def render(project: Origin, answers: Mapping[str, str], beside: Iterable[str], c
     references to what does not. Records that it reads, such as the parent's, are those in `changed`, or else the
     project's. Raises SystemExit with one sentence if the template refuses.
     """
+    require_flat(answers.get("fields", ""))
     source = nearby(project.source)
     with TemporaryDirectory() as folder:
         place = Path(folder)
@@ -36,7 +37,8 @@ def render(project: Origin, answers: Mapping[str, str], beside: Iterable[str], c
         for name in records:
             if record := (changed or {}).get(name) or read(ROOT / name):
                 write(place / name, record)
-        data = {"kind": "link" if answers.get("between") else "resource"} | dict(answers)
+        slugged = " ".join(record.name for record in all_records() if record.key == "slug")
+        data = {"kind": "link" if answers.get("between") else "resource", "slugged": slugged} | dict(answers)
         with plain_errors(), muted():
             run_copy(source, place, data=data, vcs_ref=project.version or None, defaults=True, overwrite=True)
         style(place)

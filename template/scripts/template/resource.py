@@ -80,7 +80,7 @@ def require_free_path(name: str, files: Files) -> None:
     """Raises SystemExit with one sentence if another resource has the same path."""
     added = parsed(name, files[path_of(name)].content)
     for other in all_records():
-        if added and added.place == other.place:
+        if added and any(place in other.places for place in added.places):
             sys.exit(f"{other.name} has the path that {name} would get: choose another name, or another plural.")
 
 

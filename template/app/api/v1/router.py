@@ -1,4 +1,7 @@
-"""Finds the routers of this version: a module named `*_router` that has a `router` is part of the API."""
+"""Finds the routers of this version.
+
+The `router` of each module named `*_router` is part of the API, and so are its `nested_routers`, if it has any.
+"""
 
 from collections.abc import Iterator
 
@@ -8,7 +11,8 @@ from app.discovery import modules_of
 
 
 def discover_routers() -> Iterator[APIRouter]:
-    """Yields the router of each module, in the order of their names."""
+    """Yields the routers of each module, in the order of the modules' names."""
     for module in modules_of("app.api.v1"):
         if module.__name__.endswith("_router"):
             yield module.router
+            yield from getattr(module, "nested_routers", ())
