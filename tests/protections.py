@@ -829,8 +829,8 @@ OF_RESOURCES = {
     ),
     "no reference to what is deleted": Protection(
         "app/repository/base.py",
-        "        await self._lock_references(values)\n        self.session.add(record)",
-        "        self.session.add(record)",
+        "        await self._lock_references(values)\n        return values",
+        "        return values",
         "tests/integration/test_task_api.py",
     ),
     "a unique field": Protection(
