@@ -1,15 +1,19 @@
-"""An application like RealWorld, a public example of a blog, comes from six lines, and its code stays as it was made.
+"""Applications come from a few lines, and their code stays as it was made.
 
-Its rules, restated: anybody reads articles, newest first, by tag, author and who likes them; only its author changes an
-article; readers comment; users like articles and follow authors, whose articles are their feed.
+One is like RealWorld, a public example of a blog, and the other one is the shop of docs/resources.md. The rules of the
+blog: anybody reads articles, newest first, by tag, author and who likes them; only its author changes an article;
+readers comment; users like articles and follow authors, whose articles are their feed.
 """
 
+import re
+import shlex
 from collections.abc import Callable, Iterator
 from difflib import SequenceMatcher
 from pathlib import Path
 
 import pytest
 
+from scripts.new import ROOT
 from tests.conftest import commit, copy, run
 from tests.releases import edit
 from tests.resources import make
@@ -179,6 +183,47 @@ async def test_a_comment_belongs_to_its_author_and_goes_with_the_article(
 """
 
 
+# Its requests come from the documentation.
+SHOP = """
+import pytest
+from httpx2 import AsyncClient
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from tests.factories.customer_factory import create_customer
+from tests.factories.invoice_factory import create_invoice
+from tests.factories.tag_factory import create_tag
+
+REQUESTS = []
+
+
+@pytest.mark.parametrize("request_line", REQUESTS)
+async def test_a_request_of_the_documentation(admin: AsyncClient, session: AsyncSession, request_line: str) -> None:
+    tag, customer = await create_tag(session), await create_customer(session)
+    for number, chosen in (("2026-1", tag), ("2026-2", await create_tag(session))):
+        fields = {"number": number, "due": None, "tag_ids": [chosen.id], "customer_id": customer.id}
+        invoice = await create_invoice(session, **fields)
+        line = {"text": number, "quantity": 2, "price": "9.99"}
+        created = await admin.post(f"/invoices/{invoice.id}/lines", json=line)
+        assert created.status_code == 201, created.text
+    for name, record in (("CUSTOMER", customer), ("TAG", tag), ("INVOICE", invoice)):
+        request_line = request_line.replace(name, str(record.id))
+
+    response = await admin.get(request_line.removeprefix("GET /api/v1"))
+
+    assert response.status_code == 200, response.text
+    found = response.json()
+    items = found.get("items", [found])
+    assert len(items) == (1 if "tag_id" in request_line or str(invoice.id) in request_line else 2)
+    for item in items:
+        assert "customer" not in item or item["customer"]["id"] == str(customer.id)
+        assert "tags" not in item or [each["id"] for each in item["tags"]] == item["tag_ids"] != []
+        assert "invoice" not in item or item["invoice"]["id"] == item["invoice_id"]
+        assert {"customer", "tags", "invoice"} & item.keys() == {
+            *(request_line.partition("expand=")[2].split(",") if "expand=" in request_line else ())
+        }
+"""
+
+
 def generated(project: Path) -> Iterator[Path]:
     """Yields the files of the resources, without tests of their API and services."""
     for name in RESOURCES:
@@ -200,11 +245,14 @@ def kept(before: str, after: str) -> int:
     return sum(block.size for block in lines.get_matching_blocks())
 
 
-def test_its_code_stays_as_it_was_made(
+def test_their_code_stays_as_it_was_made(
     installed: Path, tmp_path: Path, record_property: Callable[[str, object], None]
 ) -> None:
     project = copy(installed, tmp_path / "backend")
-    said = make(project, MADE)
+    page = (ROOT / "docs/resources.md").read_text("utf-8")
+    shop = page.partition("\n## A shop\n")[2].partition("\n## ")[0]
+    made_of = [shlex.split(line) for line in re.findall(r"^make resource (.*)", shop, re.MULTILINE)]
+    said = make(project, [*MADE, *(each for each in made_of if each not in MADE)])
     assert not [line for line in said if line.startswith('"')], said
     commit(project)
     run("make", "resource", *CHANGED, cwd=project)
@@ -215,9 +263,11 @@ def test_its_code_stays_as_it_was_made(
         for old, new in edits.items():
             edit(project, name, old, new)
     (project / "tests/integration/test_realworld.py").write_text(BEHAVIOUR.lstrip(), "utf-8")
+    requests = re.findall(r"^GET .*", shop, re.MULTILINE)
+    (project / "tests/integration/test_shop.py").write_text(SHOP.lstrip().replace("[]", repr(requests), 1), "utf-8")
     run("make", "format", cwd=project)
 
-    names = " or ".join(("realworld", *RESOURCES, "openapi", "architecture", "migrations"))
+    names = " or ".join(("realworld", "shop", *RESOURCES, "invoice", "line", "openapi", "architecture", "migrations"))
     run("make", "lint", cwd=project)
     run("make", "test", f"ARGS=-n 2 tests/unit tests/integration -k '{names}'", cwd=project)
     lines = sum(len(text.splitlines()) for text in made.values())
