@@ -27,13 +27,13 @@ PROTECTIONS = {
         'Depends(get_session, scope="function")',
         # FastAPI's default scope ends after the response was sent.
         'Depends(get_session, scope="request")',
-        "tests/integration/test_transactions.py",
+        "tests/integration/test_transactions.py -k a_commit_that_fails_is_never_a_201",
     ),
     "rollback on error": Protection(
         "app/core/session.py",
         "            if kind is None:\n                await self.commit()",
         "            if True:\n                await self.commit()",
-        "tests/integration/test_auth_api.py",
+        "tests/integration/test_auth_api.py -k makes_a_plain_user_where_it_is_on",
     ),
     "closed connections are replaced": Protection(
         "app/core/postgresql.py",
@@ -189,10 +189,10 @@ PROTECTIONS = {
         "app/repository/base.py",
         "select(self.model).where(self.model.id == record_id, self.scope)",
         "select(self.model).where(self.model.id == record_id)",
-        "tests/integration/test_user_api.py",
+        "tests/integration/test_user_api.py -k deleted_is_gone_and_its_email_is_free",
     ),
     "search is literal": Protection(
-        "app/repository/base.py", ", autoescape=True", "", "tests/integration/test_user_api.py"
+        "app/repository/base.py", ", autoescape=True", "", "tests/integration/test_user_api.py -k search_is_literal"
     ),
     "stable order": Protection(
         "app/repository/keyset.py",
@@ -216,16 +216,19 @@ PROTECTIONS = {
         "app/api/listing.py",
         "if len(values[name]) > 1:",
         "if not values[name]:",
-        "tests/integration/test_list_filters.py",
+        "tests/integration/test_list_filters.py -k refuses_what_is_no_filter_or_no_value_of_it",
     ),
     "a bounded number of values": Protection(
         "app/domain/schemas/filters.py",
         ", min_length=1, max_length=MAXIMUM_VALUES",
         "",
-        "tests/integration/test_list_filters.py",
+        "tests/integration/test_list_filters.py -k refuses_what_is_no_filter_or_no_value_of_it",
     ),
     "unknown fields": Protection(
-        "app/domain/schemas/base.py", 'extra="forbid", ', "", "tests/integration/test_user_api.py"
+        "app/domain/schemas/base.py",
+        'extra="forbid", ',
+        "",
+        "tests/integration/test_user_api.py -k refuses_a_field_that_is_wrong_or_not_the_clients",
     ),
     "storable text": Protection(
         "app/domain/schemas/base.py", "_UNSTORABLE.search(value)", "False", "tests/integration/test_user_api.py"
@@ -255,7 +258,7 @@ PROTECTIONS = {
         "app/middleware/body_limit.py",
         "if received > self.max_body_size:",
         "if False:",
-        "tests/integration/test_errors_api.py",
+        "tests/integration/test_errors_api.py -k a_body_over_the_limit_is_413",
     ),
     "no redirect to a slash": Protection(
         "app/main.py", "redirect_slashes=False", "redirect_slashes=True", "tests/integration/test_errors_api.py"
@@ -282,19 +285,34 @@ PROTECTIONS = {
         "app/core/config.py", "self.is_deployed and problems", "False and problems", "tests/unit/test_config.py"
     ),
     "closed documentation": Protection(
-        "app/main.py", "if is_public else None", "if True else None", "tests/integration/test_access_api.py"
+        "app/main.py",
+        "if is_public else None",
+        "if True else None",
+        "tests/integration/test_access_api.py -k the_documentation_is_closed_in_production",
     ),
     "security headers": Protection(
-        "app/main.py", "    app.add_middleware(ResponseMiddleware)\n", "", "tests/integration/test_access_api.py"
+        "app/main.py",
+        "    app.add_middleware(ResponseMiddleware)\n",
+        "",
+        "tests/integration/test_access_api.py -k every_answer_has_the_security_headers",
     ),
     "a token that is known expires": Protection(
-        "app/core/security.py", "if expires_at <= time():", "if False:", "tests/integration/test_access_api.py"
+        "app/core/security.py",
+        "if expires_at <= time():",
+        "if False:",
+        "tests/integration/test_access_api.py -k what_let_in_once_does_so_until_it_expires",
     ),
     "one type of token": Protection(
-        "app/core/security.py", 'if claims["typ"] == ACCESS:', "if True:", "tests/integration/test_access_api.py"
+        "app/core/security.py",
+        'if claims["typ"] == ACCESS:',
+        "if True:",
+        "tests/integration/test_access_api.py -k a_wrong_claim_is_refused",
     ),
     "required claims": Protection(
-        "app/core/security.py", 'options={"require": required}', "options={}", "tests/integration/test_access_api.py"
+        "app/core/security.py",
+        'options={"require": required}',
+        "options={}",
+        "tests/integration/test_access_api.py -k every_claim_is_needed",
     ),
     "tokens of one deployment": Protection(
         "app/core/security.py",
@@ -306,13 +324,13 @@ PROTECTIONS = {
         "app/core/security.py",
         "algorithms=[ALGORITHM]",
         'algorithms=["HS256", "HS384"]',
-        "tests/integration/test_access_api.py",
+        "tests/integration/test_access_api.py -k another_key_or_algorithm_is_refused",
     ),
     "a token is used once": Protection(
         "app/repository/refresh_token_repository.py",
         "(RefreshToken.used_at.is_(None), RefreshToken.revoked_at",
         "(RefreshToken.revoked_at",
-        "tests/integration/test_auth_api.py",
+        "tests/integration/test_auth_api.py -k reuse_ends_the_whole_session",
     ),
     "sessions end in one order": Protection(
         "app/repository/refresh_token_repository.py",
@@ -324,13 +342,13 @@ PROTECTIONS = {
         "app/repository/refresh_token_repository.py",
         ", RefreshToken.expires_at > now)",
         ")",
-        "tests/integration/test_auth_api.py",
+        "tests/integration/test_auth_api.py -k does_not_make_a_session_longer",
     ),
     "reuse ends the session for good": Protection(
         "app/service/auth_service.py",
         "            await self.refresh_tokens.commit()\n",
         "",
-        "tests/integration/test_transactions.py",
+        "tests/integration/test_transactions.py -k of_many_refreshes_at_once_one_succeeds_and_the_session_ends",
     ),
     "inactive users": Protection(
         "app/repository/user_repository.py",
@@ -342,7 +360,7 @@ PROTECTIONS = {
         "app/repository/refresh_token_repository.py",
         ", User.deleted_at.is_(None), _ALIVE",
         ", User.deleted_at.is_(None)",
-        "tests/integration/test_auth_api.py",
+        "tests/integration/test_auth_api.py -k reuse_ends_the_whole_session",
     ),
     "a session of somebody else is none": Protection(
         "app/repository/refresh_token_repository.py",
@@ -381,16 +399,19 @@ PROTECTIONS = {
         "app/service/user_service.py",
         "        await self.refresh_tokens.revoke_all(user.id, but=session_id)\n",
         "",
-        "tests/integration/test_auth_api.py",
+        "tests/integration/test_auth_api.py -k a_new_password_ends_the_other_sessions",
     ),
     "the current password": Protection(
         "app/service/user_service.py",
         "if not await verify_password(",
         "if None is await verify_password(",
-        "tests/integration/test_auth_api.py",
+        "tests/integration/test_auth_api.py -k a_new_password_needs_the_current_one",
     ),
     "the last administrator": Protection(
-        "app/service/user_service.py", "== [user_id]", "== []", "tests/integration/test_access_api.py"
+        "app/service/user_service.py",
+        "== [user_id]",
+        "== []",
+        "tests/integration/test_access_api.py -k the_last_administrator_stays",
     ),
     "roles": Protection(
         "app/api/deps.py", "if user.role not in roles:", "if False:", "tests/integration/test_access_api.py"
@@ -402,25 +423,25 @@ PROTECTIONS = {
         "app/core/rate_limit.py",
         "            await self.count(client)\n            raise",
         "            raise",
-        "tests/integration/test_auth_api.py",
+        "tests/integration/test_auth_api.py -k ten_failures_a_minute_are_enough",
     ),
     "guesses of the current password": Protection(
         "app/api/v1/user_router.py",
         "    async with attempt:\n        await service.change_password",
         "    if True:\n        await service.change_password",
-        "tests/integration/test_auth_api.py",
+        "tests/integration/test_auth_api.py -k guesses_of_the_current_password_are_limited",
     ),
     "readiness that fails first": Protection(
         "app/api/v1/health_router.py",
         "    if providers.shutdown.is_announced:\n",
         "    if False:\n",
-        "tests/faults/test_process.py",
+        "tests/faults/test_process.py -k readiness_fails_before_the_server_stops_listening",
     ),
     "a delay between readiness and the end": Protection(
         "app/core/shutdown.py",
         "delay = 0 if self.is_announced else self._delay",
         "delay = 0",
-        "tests/faults/test_process.py",
+        "tests/faults/test_process.py -k readiness_fails_before_the_server_stops_listening",
     ),
     "guesses side by side": Protection(
         "app/core/rate_limit.py",
@@ -442,7 +463,7 @@ PROTECTIONS = {
         "app/core/passwords.py",
         "with fail_after(SLOT_TIMEOUT):",
         "if True:",
-        "tests/unit/test_passwords.py --timeout 5",
+        "tests/unit/test_passwords.py --timeout 5 -k overload_is_refused_after_a_bounded_wait",
     ),
     "closed metrics": Protection(
         "app/integrations/metrics/integration.py",
@@ -484,7 +505,7 @@ PROTECTIONS = {
         "app/core/postgresql.py",
         "        await _wait_for_other_replicas(lock)\n",
         "",
-        "tests/integration/test_postgresql.py",
+        "tests/integration/test_postgresql.py -k a_replica_waits_while_another_one_migrates",
     ),
     **{
         name: Protection("app/core/sqlite.py", code, without, f"tests/integration/{tests}", SQLITE)
@@ -657,7 +678,7 @@ PROTECTIONS = {
         "app/integrations/cache/integration.py",
         "AttemptLimiter(settings, providers.counts)",
         "AttemptLimiter(settings)",
-        "tests/integrations/cache/test_shared_cache.py",
+        "tests/integrations/cache/test_shared_cache.py -k they_count_failed_sign_ins_together",
         VALKEY,
     ),
     "nothing follows a rollback": Protection(
