@@ -1,11 +1,11 @@
 """The records of references are added to responses, by one statement each, as far as the caller may read them."""
 
 from types import SimpleNamespace
-from typing import Self
+from typing import Literal, Self
 from uuid import UUID
 
 import pytest
-from pydantic import MISSING
+from pydantic import MISSING, TypeAdapter
 from sqlalchemy.ext.asyncio import AsyncSession
 from uuid_utils.compat import uuid7
 
@@ -13,7 +13,7 @@ from app.api.expansion import Expansion, References
 from app.domain.models.base import utc_now
 from app.domain.models.user import Role, User
 from app.domain.schemas.base import ResponseModel
-from app.domain.schemas.common import Expanded
+from app.domain.schemas.common import Expand, Expanded
 from app.domain.schemas.user import UserSummary
 from app.repository.base import Repository
 from app.repository.readers import Readers
@@ -100,6 +100,13 @@ def test_a_relationship_of_the_same_name_is_not_read() -> None:
     assert response.model_dump() == {"owner_id": owner.id}
     response.owner = owner
     assert response.model_dump(by_alias=True) == {"owner_id": owner.id, "owner": owner.model_dump()}
+
+
+def test_a_name_may_be_repeated() -> None:
+    names = TypeAdapter[frozenset[str]](Expand[Literal["customer", "owner"]])
+
+    assert names.validate_python(["owner", "owner,customer"]) == {"customer", "owner"}
+    assert "uniqueItems" not in names.json_schema()
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,10 @@ def _split(values: Iterable[str]) -> Iterable[str]:
 Expand = Annotated[
     frozenset[Reference],
     BeforeValidator(_split),
-    Field(description="What to add to the response, with commas between the names: whole records, or counts of links."),
+    Field(
+        description="What to add to the response, with commas between the names: whole records, or counts of links.",
+        json_schema_extra=lambda schema: schema.pop("uniqueItems", None),  # a name may be repeated
+    ),
 ]
 # No attribute of a model can have this name, so that a relationship with the name of the field is not read.
 _NOT_READ = Field(validation_alias="expanded by name")
