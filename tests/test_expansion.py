@@ -54,7 +54,7 @@ LISTING = [
 ]
 SLIP = Resource("slip", "body:text", "public", parent="shelf")
 # The tests of relations, and those of the whole that see every path, table and module.
-OF_RELATIONS = "read or hub or slip or (box or vault) and TestLists or openapi or architecture or migrations"
+OF_RELATIONS = "test_read or hub or slip or (box or vault) and TestLists or openapi or architecture or migrations"
 # The tests must notice when one of these rules is missing.
 RULES = {
     "api/v1/box_router.py": (".seen_by(current_user)", ""),
@@ -64,6 +64,7 @@ RULES = {
 }
 READ = """
 from typing import Any
+from uuid import UUID
 
 import pytest
 from fastapi import FastAPI
@@ -72,6 +73,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.exceptions import NotFoundError
 from app.domain.models.user import Role
+from app.repository.box_repository import BoxRepository
 from app.service.article_service import ArticleService
 from tests.api import PREFIX
 from tests.conftest import SignIn
@@ -286,6 +288,40 @@ async def test_a_change_of_a_list_keeps_what_the_caller_may_not_read(
     assert (kept["plan_ids"], kept["memo_ids"]) == ([plan], [])
 
 
+async def test_a_list_is_in_the_order_in_which_its_records_were_created(owner: AsyncClient) -> None:
+    memos = [await make(owner, "/memos", title="A title") for _ in range(3)]
+    first, second, third = [memo["id"] for memo in memos]
+
+    created = await make(owner, "/boxes", title="A title", memo_ids=[third, first, second])
+
+    one = (await owner.get(f"/boxes/{{created['id']}}", params={{"expand": "memos"}})).json()
+    assert one["memo_ids"] == created["memo_ids"] == [first, second, third]
+    assert one["memos"] == memos
+
+
+@pytest.mark.parametrize("path", ["/boards", "/shelves"])
+async def test_a_token_beside_public_lists_must_be_valid(client: AsyncClient, path: str) -> None:
+    assert (await client.get(path)).status_code == 200
+    for asked in (path, f"{{path}}/export"):
+        assert (await client.get(asked, headers={{"Authorization": "Bearer x"}})).status_code == 401
+
+
+async def test_a_repository_of_a_script_lists_everything(
+    admin: AsyncClient, paths: dict[str, str], session: AsyncSession
+) -> None:
+    plan = (await admin.get(paths["plan"])).json()["id"]
+    box = UUID((await make(admin, "/boxes", title="A title", plan_ids=[plan]))["id"])
+
+    everything = await BoxRepository(session).get(box)
+
+    assert everything is not None
+    assert [str(record_id) for record_id in everything.plan_ids] == [plan]
+    session.expunge_all()
+    public = await BoxRepository(session).seen_by(None).get(box)
+    assert public is not None
+    assert list(public.plan_ids) == []
+
+
 async def test_a_longer_page_of_lists_takes_no_more_statements(
     admin: AsyncClient, paths: dict[str, str], statements: list[str]
 ) -> None:
@@ -325,15 +361,14 @@ def related(installed: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return project
 
 
-def test_each_kind_of_access_holds_in_what_is_put_in_and_in_lists(related: Path, tmp_path: Path) -> None:
-    project = related
-    run("make", "test", f"ARGS=-n 2 -k '{OF_RELATIONS}'", cwd=project)
+def test_each_kind_of_access_holds_in_what_is_put_in_and_in_lists(related: Path) -> None:
+    run("make", "test", f"ARGS=-n 2 -k '{OF_RELATIONS}'", cwd=related)
 
     for name, (rule, without) in RULES.items():
-        edit(project, f"app/{name}", rule, without)
-        said = run("make", "test", "ARGS=-x tests/integration/test_read.py -k each_caller", cwd=project, status=2)
+        edit(related, f"app/{name}", rule, without)
+        said = run("make", "test", "ARGS=-x tests/integration/test_read.py -k each_caller", cwd=related, status=2)
         assert "AssertionError" in said
-        run("git", "checkout", "-q", "app", cwd=project)
+        run("git", "checkout", "-q", "app", cwd=related)
 
 
 SCHEMAS = "app/domain/schemas/invoice.py"

@@ -1,5 +1,6 @@
 """`make resource` adds correct code, and changes nothing when it refuses."""
 
+import json
 import re
 import shutil
 from pathlib import Path
@@ -305,6 +306,11 @@ def test_another_version_and_another_place_are_refused(clone: Path, project: Pat
         ("sales_person", "sales_people"),
         ("bus", "buses"),
         ("status", "statuses"),
+        ("movie", "movies"),
+        ("cookie", "cookies"),
+        ("tie", "ties"),
+        ("cache", "caches"),
+        ("alias", "aliases"),
         ("house", "houses"),
         ("cause", "causes"),
         ("case", "cases"),
@@ -324,6 +330,16 @@ def test_another_version_and_another_place_are_refused(clone: Path, project: Pat
 def test_the_plural_and_the_singular_are_right(one: str, several: str) -> None:
     assert macro("naming", "plural_of")(one) == several
     assert macro("naming", "singular_of")(several) == one
+
+
+@pytest.mark.parametrize(
+    ("field", "key"),
+    [("tags:refs(tag)", "tag_id"), ("niches:refs(niche)", "niche_id"), ("main_lenses:refs(lens)", "main_lens_id")],
+)
+def test_a_list_is_called_after_what_it_refers_to(field: str, key: str) -> None:
+    (parsed,) = json.loads(macro("fields", "parse_lists")(field, "thing"))
+
+    assert (parsed["key"], parsed["ids"]) == (key, f"{key}s")
 
 
 def test_a_word_may_be_a_singular_and_a_plural() -> None:

@@ -85,7 +85,7 @@ def tag_of(version: int, listed: Sequence[object] = ()) -> str:
 
 
 def _tag(record: Versioned) -> str:
-    """A list changes without the version when a record in it is deleted, and it differs between callers."""
+    """Returns the tag of a record. Its lists count, since they may change without the version and differ by caller."""
     state = inspect(record)
     lists = [each.key for each in state.mapper.relationships if each.info.get("in_etag")]
     return tag_of(record.version, [other.id for name in lists for other in getattr(record, name)])

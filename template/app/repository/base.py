@@ -106,9 +106,9 @@ class Repository[Model: Entity]:
         return self.model.deleted_at.is_(None)
 
     def seen_by(self, caller: User | None) -> Self:
-        """Hides from this caller what its records list and the caller may not read. Returns this repository.
+        """Hides the records in lists that this caller may not read. Returns this repository.
 
-        Without it, the lists are complete. A repository without lists has nothing to hide.
+        Without this call, the lists are complete. Only a `RelatedRepository` has lists.
         """
         return self
 

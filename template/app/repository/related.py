@@ -40,15 +40,15 @@ class Related:
 class RelatedRepository[Model: Entity](Repository[Model]):
     """A repository whose records have lists of references.
 
-    A record that is deleted, or that `seen_by` hides, is in no list, and no filter finds it. A change of a list keeps
-    what is hidden. One session must not read the same record for two callers, since it loads a list only once.
+    Lists and filters leave out records that are deleted, and those that `seen_by` hides. A change of a list keeps them.
+    Do not read a record for two callers in one session, since the session loads each list only once.
     """
 
     related: ClassVar[Sequence[Related]]
 
     def __init__(self, session: AsyncSession) -> None:
         super().__init__(session)
-        # The repositories of what the caller may read in each list; None if nothing is hidden.
+        # For each list, the repository of the records that the caller may read. None if nothing is hidden.
         self._readable: Mapping[Related, Repository[Any] | None] | None = None
 
     @classmethod
@@ -79,7 +79,7 @@ class RelatedRepository[Model: Entity](Repository[Model]):
                 listed = await self._locked_records(each, resolved.pop(each.ids))
                 resolved[each.relation.key] = listed
                 if record is not None and listed != getattr(record, each.relation.key):
-                    # A list is in a table of its own, and only an UPDATE of the record raises its version.
+                    # The list is stored in another table, so without this the record would keep its version.
                     resolved["updated_at"] = utc_now()
         return resolved
 

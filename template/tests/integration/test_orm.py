@@ -1,6 +1,6 @@
 """Events, relationships, options and validators work in a repository as SQLAlchemy documents them."""
 
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
@@ -19,6 +19,7 @@ from sqlalchemy.orm import (
     selectinload,
     validates,
 )
+from sqlalchemy.orm.interfaces import ORMOption
 from uuid_utils.compat import uuid7
 
 from app.core.database import Database
@@ -69,6 +70,18 @@ class Books(Repository[Any]):
 
     def _select(self, record_id: Any) -> sa.Select[Any]:
         return super()._select(record_id).options(selectinload(Book.shelf))
+
+
+class ShelvedBooks(Repository[Any]):
+    model = Book
+    sortable = (Book.title,)
+
+    # It changes between requests, and is no attribute of the instance.
+    is_shelf_shown = True
+
+    @property
+    def loader_options(self) -> Sequence[ORMOption]:
+        return [selectinload(Book.shelf)] if self.is_shelf_shown else []
 
 
 class Shelves(Repository[Any]):
@@ -152,6 +165,36 @@ async def test_relationships_options_and_expressions_are_loaded(books: Books, da
         assert (read.shelf.name, read.shelf.shouted) == ("novels", "NOVELS")
         await reading.refresh(read.shelf, ["books"])
         assert read.shelf.books == [read]
+
+
+async def got(books: Repository[Any], book_id: UUID) -> Sequence[Any]:
+    return [await books.get(book_id)]
+
+
+async def got_with_others(books: Repository[Any], book_id: UUID) -> Sequence[Any]:
+    return await books.get_many([book_id])
+
+
+async def listed(books: Repository[Any], _: UUID) -> Sequence[Any]:
+    return (await books.list(BY_TITLE)).items
+
+
+@pytest.mark.parametrize("read", [got, got_with_others, listed])
+async def test_loader_options_are_those_of_each_request(
+    books: Books,
+    database: Database,
+    monkeypatch: pytest.MonkeyPatch,
+    read: Callable[[Repository[Any], UUID], Awaitable[Sequence[Any]]],
+) -> None:
+    shelf = await Shelves(books.session).create(name="novels")
+    book = await books.create(title="Emma", shelf=shelf)
+    await books.session.commit()
+
+    for is_shown in (True, False, True):
+        monkeypatch.setattr(ShelvedBooks, "is_shelf_shown", is_shown)
+        async with database.reading() as reading:
+            (found,) = await read(ShelvedBooks(reading), book.id)
+            assert ("shelf" not in inspect(found).unloaded) is is_shown
 
 
 async def test_a_validator_runs_at_each_write(books: Books) -> None:

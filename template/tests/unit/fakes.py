@@ -46,14 +46,12 @@ class FakeRepository[Model: Entity](Repository[Model]):
         return record
 
     def _listed(self, values: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Returns the values as the model takes them: each ID in a list is a record that has nothing else."""
-        lists = {each.ids: each for each in getattr(self, "related", ())}
-        records = {
-            each.relation.key: [each.model(id=record_id) for record_id in values[name]]
-            for name, each in lists.items()
-            if name in values
-        }
-        return {name: value for name, value in values.items() if name not in lists} | records
+        """Returns the values as the model takes them: each ID in a list becomes a record with nothing but the ID."""
+        listed = dict(values)
+        for each in getattr(self, "related", ()):
+            if each.ids in listed:
+                listed[each.relation.key] = [each.model(id=record_id) for record_id in listed.pop(each.ids)]
+        return listed
 
     async def delete(self, record_id: UUID) -> bool:
         return await self.update(record_id, deleted_at=utc_now()) is not None
