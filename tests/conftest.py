@@ -29,7 +29,8 @@ Once = Callable[[str, Callable[[Path], object]], Path]
 NewDocker = Callable[[], dict[str, str]]
 
 TOGETHER = {"tests/test_containers.py", "tests/test_expansion.py", "tests/test_links.py", "tests/test_protections.py"}
-
+# Leaves out tests of processes, which take half of the time: `make check` of the full profile runs them.
+IN_PROCESS = "-n 2 -k 'not (export_server or local_postgres or metrics or outbox_loop or scripts)'"
 
 # These are set for our own run only: a rendered project finds its own environment and database.
 FOREIGN = {"VIRTUAL_ENV", "UV_PROJECT", "MAKEFLAGS", "MAKELEVEL", "MFLAGS", "PYTHONDONTWRITEBYTECODE"}
@@ -180,7 +181,8 @@ def clone(once: Once) -> Path:
 def install(clone: Path, once: Once) -> Install:
     """Returns a function that installs and commits a backend for each set of answers. Copy it before you write.
 
-    It has passed lint, so its copies have mypy's cache of the libraries. Others start with that of the default one.
+    Its copies have mypy's cache of the libraries and the compiled code of the tests. Others start with the cache of the
+    default one.
     """
 
     def install(**answers: object) -> Path:
@@ -191,6 +193,7 @@ def install(clone: Path, once: Once) -> Install:
             if answers:
                 shutil.copytree(install() / ".mypy_cache", project / ".mypy_cache")
             run("make", "lint", cwd=project)
+            run(".venv/bin/python", "-m", "pytest", "--collect-only", "-q", cwd=project)
             commit(project)
 
         return once("-".join(["installed", *map(str, answers.values())]), make)

@@ -1,4 +1,4 @@
-"""The pages state the figures that were measured. The test of `docs/performance.md` runs the benchmark itself."""
+"""The pages state the figures that were measured. `make test-long` runs the benchmark, with `docs/performance.md`."""
 
 import json
 from pathlib import Path

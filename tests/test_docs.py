@@ -83,13 +83,25 @@ def type_in(lines: list[str], folder: Path, environment: dict[str, str]) -> None
         assert (terminal.exitstatus, terminal.signalstatus) == expected, f"{line}: {terminal.before}"
 
 
-@pytest.mark.parametrize("section", sections(REPOSITORY))
+# The benchmark takes longest, and nothing else depends on it.
+LONG = {"docs/performance.md: Performance"}
+OF_README = {line for lines in commands(ROOT / "README.md").values() for line in lines}
+
+
+@pytest.mark.parametrize(
+    "section",
+    [pytest.param(name, marks=pytest.mark.long if name in LONG else []) for name in sections(REPOSITORY)],
+)
 def test_the_repository(section: str, clone: Path, without_uv: dict[str, str], tmp_path: Path) -> None:
     page, _, heading = section.partition(": ")
     repository = Path(shutil.copytree(clone, tmp_path / "strata"))
     # `make test` runs this test, so a few of its tests must suffice.
     environment = without_uv | {"PORT": str(free_port()), "PYTEST_ADDOPTS": "-k test_rendering_twice"}
     lines = [line.replace("STRATA", str(clone)) for line in commands(ROOT / page)[heading]]
+    if page != "README.md":
+        lines = [line for line in lines if line not in OF_README]
+    if (ROOT / ".mypy_cache").exists():
+        shutil.copytree(ROOT / ".mypy_cache", repository / ".mypy_cache")
 
     type_in(lines, repository, environment)
 

@@ -32,7 +32,6 @@ GENERATED = [
     "tests/integration/test_{}_api.py",
     "tests/unit/test_{}_service.py",
 ]
-COUNTS = {"postgresql": 3, "sqlite": 2}  # resources in one project
 ROWS = (1, 2, 3)
 USER = "INSERT INTO users (id, email, password_hash, full_name) VALUES ('{0:032x}', '{0}@example.com', '-', 'Ada')"
 
@@ -156,21 +155,21 @@ def backend(install: Install, tmp_path: Path, database: str) -> Path:
     return copy(install() if database == "postgresql" else install(database=database), tmp_path / "backend")
 
 
-# The database, the seed of the drawn resources, and the tests of the project that run at the end.
-SAMPLE = [("postgresql", 1, "thing"), ("sqlite", 2, "thing")]
-KINDS = [("sqlite", ""), ("sqlite", "thing"), *[("postgresql", "")] * 2, *[("postgresql", "thing")] * 4]
+# The database, how many resources one project has, the tests of it that run at the end, and the seed of the resources.
+SAMPLE = [("postgresql", 2, "thing", 1), ("sqlite", 1, "thing", 2)]
+KINDS = [("sqlite", 2, ""), ("sqlite", 2, "thing"), *[("postgresql", 3, "")] * 2, *[("postgresql", 3, "thing")] * 4]
 TODAY = datetime.now(UTC).date().toordinal() * len(KINDS)
-MANY = [(database, TODAY + number, tests) for number, (database, tests) in enumerate(KINDS)]
+MANY = [(*kind, TODAY + number) for number, kind in enumerate(KINDS)]
 
 
 @pytest.mark.parametrize(
-    ("database", "number", "tests"), [*SAMPLE, *(pytest.param(*row, marks=pytest.mark.long) for row in MANY)]
+    ("database", "count", "tests", "number"), [*SAMPLE, *(pytest.param(*row, marks=pytest.mark.long) for row in MANY)]
 )
 def test_changed_resources_are_as_new_ones(
-    backend: Path, record_property: Record, *, database: str, number: int, tests: str
+    backend: Path, record_property: Record, *, database: str, count: int, tests: str, number: int
 ) -> None:
     fresh = copy(backend, backend.parent / "fresh")
-    lives, random = drawn(number, COUNTS[database]), Random(number)
+    lives, random = drawn(number, count), Random(number)
     sample = Sample(backend, lives, {life.start.name: chosen(life.start.name, random) for life in lives})
     make([life.states[-1] for life in lives], sample.edits, fresh)
 

@@ -1,6 +1,7 @@
 """Each option can be switched on later and off again, and the projects of all profiles pass their own tests."""
 
 import re
+import shlex
 import shutil
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import pytest
 from copier import VcsRef, run_copy, run_update
 
 from tests import releases
-from tests.conftest import Install, Render, copy, lend_environment, run
+from tests.conftest import IN_PROCESS, Install, Render, copy, lend_environment, run
 from tests.project_edits import SETS
 from tests.test_render import contents
 from tests.variants import FACTORS, NONE, PROFILES, Answers, choices
@@ -31,6 +32,16 @@ def options() -> dict[str, Answers]:
 
 
 OPTIONS = options()
+# One of each kind, where options are of a kind: `make test-long` switches the others as well.
+DIFFERENT = {"database=sqlite", "tasks=taskiq", "mail=smtp", "observability=sentry", "ci=gitlab", "kubernetes=True"}
+
+
+def each_option(core: set[str]) -> list[pytest.ParameterSet]:
+    """Returns all options, of which `make test` runs only these."""
+    return [
+        pytest.param(answers, id=name, marks=[] if name in core else pytest.mark.long)
+        for name, answers in OPTIONS.items()
+    ]
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +68,7 @@ def rendered(project: Path) -> dict[str, bytes]:
     return {name: text for name, text in contents(project).items() if not name.startswith(".git/")}
 
 
-@pytest.mark.parametrize("answers", OPTIONS.values(), ids=list(OPTIONS))
+@pytest.mark.parametrize("answers", each_option(DIFFERENT))
 def test_an_option_that_is_switched_on_later_is_the_same_and_goes_whole(
     clone: Path, minimal: Path, tmp_path: Path, answers: Answers
 ) -> None:
@@ -90,13 +101,7 @@ def lived(minimal: Path, install: Install, tmp_path_factory: pytest.TempPathFact
     return project
 
 
-@pytest.mark.parametrize(
-    "answers",
-    [
-        pytest.param(answers, id=name, marks=[] if name == "tasks=taskiq" else pytest.mark.long)
-        for name, answers in OPTIONS.items()
-    ],
-)
+@pytest.mark.parametrize("answers", each_option({"tasks=taskiq"}))
 def test_an_option_leaves_what_the_project_did_as_it_is(
     clone: Path, lived: Path, tmp_path: Path, answers: Answers
 ) -> None:
@@ -151,7 +156,7 @@ WIRING = re.compile(
     r"|SECURITY\.md|\.copier-answers\.yml"
 )
 # Tests about all routes, tables and modules.
-OF_THE_WHOLE = "-k 'unit or integrations or openapi or access or migrations or cost or head_api'"
+OF_THE_WHOLE = "-k 'unit or openapi or access or migrations or cost or head_api'"
 # Tests of two options together, which are skipped if one of them is missing.
 OF_TWO = {"tests/integrations/tracing/test_traced_cache.py", "tests/integrations/tasks/test_reported_jobs.py"}
 
@@ -179,8 +184,7 @@ def test_an_option_can_be_deleted_by_hand(
     # The rest is as rendered, and its tests run with the profiles. Here, the tests about all parts run, by default in
     # the project that has the fewest parts.
     if is_whole or option == "cache":
-        some = f"tests/unit tests/integration tests/integrations {OF_THE_WHOLE}"
-        run("make", "test", f"ARGS=-n 2 {'' if is_whole else some}", cwd=project)
+        run("make", "test", f"ARGS=-n 2 {'' if is_whole else OF_THE_WHOLE}", cwd=project)
 
 
 def test_every_question_with_choices_is_an_option_here_or_changes_one_word() -> None:
@@ -190,12 +194,13 @@ def test_every_question_with_choices_is_an_option_here_or_changes_one_word() -> 
 # Lint passed when the projects were installed. test_pipelines.py runs `make check` of the full one, with resources, and
 # test_owners.py runs the tests of the standard one after its owner's changes.
 SUITES = [
-    ("minimal", "test"),
+    ("minimal", f"test ARGS={IN_PROCESS}"),
     ("sqlite-tasks", "test"),
-    ("sqlite-tasks", "test-faults ARGS=-kunder_kills"),
+    ("sqlite-tasks", "test-faults ARGS='-k under_kills'"),
     pytest.param("standard", "check", marks=pytest.mark.long),
     pytest.param("full", "check", marks=pytest.mark.long),
     pytest.param("sqlite-tasks", "test-faults", marks=pytest.mark.long),
+    pytest.param("minimal", "test", marks=pytest.mark.long),
 ]
 # How much the long suites do while processes are killed.
 MUCH = {"OUTBOX_WRITES": "1000", "REPEATED_POSTS": "500"}
@@ -208,7 +213,7 @@ def test_a_profile_passes_its_own_suite(
     project = copy(install(**PROFILES[profile]), tmp_path / "backend")
     is_long = request.node.get_closest_marker("long") is not None
 
-    output = run("make", *targets.split(), cwd=project, environment=MUCH if is_long else {})
+    output = run("make", *shlex.split(targets), cwd=project, environment=MUCH if is_long else {})
 
     assert re.search(r" passed(, \d+ deselected)? in ", output)
     assert not re.search(r"^=.* \d+ (failed|error|skipped|xfailed).* in [\d.]+s", output, re.MULTILINE)

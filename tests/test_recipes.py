@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import copy, run
+from tests.conftest import IN_PROCESS, copy, run
 from tests.recipes import PAGE, commands, recipe
 
 pytestmark = pytest.mark.slow
@@ -43,7 +43,7 @@ def test_what_they_add_works_and_passes_the_checks(installed: Path, tmp_path: Pa
 
     run("make", "format", cwd=project)
     run("make", "lint", cwd=project)
-    run("make", "test", "ARGS=-n 2", cwd=project)
+    run("make", "test", f"ARGS={IN_PROCESS}", cwd=project)
 
 
 def test_each_recipe_is_followed_by_a_test() -> None:

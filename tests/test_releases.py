@@ -195,7 +195,7 @@ def test_an_edited_project_keeps_its_edits_and_its_tests_pass(
     else:
         run("make", "lint", cwd=project)
         # Other files are as in a fresh project, whose tests run elsewhere.
-        run("make", "test", f"ARGS=-n 2 {'' if version == OLDEST else OF_THE_EDITS}", cwd=project)
+        run("make", "test", f"ARGS=-n 2 {OF_THE_EDITS}", cwd=project)
     assert run("git", "status", "--porcelain", cwd=project) == ""
     assert run("make", "greet", cwd=project) == "Hello\n"
 
