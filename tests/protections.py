@@ -861,3 +861,22 @@ OF_RESOURCES = {
         "tests/integration/test_migrations.py",
     ),
 }
+
+# The tests of these wait for processes and timeouts, so that only `make test-long` runs them.
+LONG = {
+    "several processes deliver a message once",
+    "workers that count together",
+    "nothing in progress in a dead worker",
+    "a killed worker's task",
+    "readiness that fails first",
+    "readiness has its own connection",
+    "the driver's timeout",
+    "no request waits for SMTP forever",
+    "SQLite: an export may take longer",
+    "a task that fails for ever",
+    "a task that takes too long",
+    "the outbox outlives an outage",
+    "a failed task changes nothing",
+    "an export is never in memory as a whole",
+    "counts of all processes",
+}

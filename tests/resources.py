@@ -108,9 +108,9 @@ for arguments in json.load(sys.stdin):
 """
 
 
-def make(project: Path, cases: Sequence[Sequence[str]]) -> list[str]:
+def make(project: Path, cases: Sequence[Sequence[str]], python: str = ".venv/bin/python") -> list[str]:
     """Runs `make resource` with each list of arguments, and returns the lines that it prints."""
-    command = [".venv/bin/python", "-c", ASK]
+    command = [python, "-c", ASK]
     asked = subprocess.run(command, cwd=project, input=json.dumps(cases), capture_output=True, text=True, check=True)
     return asked.stdout.splitlines()
 

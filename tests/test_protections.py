@@ -13,9 +13,10 @@ import pytest
 from copier import run_copy
 
 from scripts.new import ROOT
-from tests.conftest import Render, run
-from tests.protections import OF_RESOURCES, PROTECTIONS, RESOURCES, SQLITE, TASKIQ, VALKEY, Protection
+from tests.conftest import Render
+from tests.protections import LONG, OF_RESOURCES, PROTECTIONS, RESOURCES, SQLITE, TASKIQ, VALKEY, Protection
 from tests.releases import edit
+from tests.resources import make
 
 pytestmark = pytest.mark.slow
 
@@ -65,14 +66,12 @@ def projects(render: Render, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 def with_resources(clone: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     project = tmp_path_factory.mktemp("resources") / "project"
     run_copy(str(clone), project, defaults=True, quiet=True, vcs_ref="HEAD")
-    for each in RESOURCES:
-        resource = {
-            "RESOURCE_NAME": each.name,
-            "RESOURCE_ACCESS": each.access,
-            "RESOURCE_FIELDS": each.fields,
-            "RESOURCE_PARENT": each.parent,
-        }
-        run(sys.executable, "-m", "scripts.template.resource", cwd=project, environment=resource)
+    made = [
+        [f"name={each.name}", f"access={each.access}", f"fields={each.fields}", f"parent={each.parent}"]
+        for each in RESOURCES
+    ]
+    said = make(project, made, sys.executable)
+    assert not [line for line in said if line.startswith('"')], said
     return project
 
 
@@ -83,7 +82,17 @@ def test_without_a_change_nothing_fails(projects: Projects, answers: Mapping[str
     assert status == 0, said[-3000:]
 
 
-@pytest.mark.parametrize("protection", list(PROTECTIONS.values()), ids=list(PROTECTIONS))
+def test_the_long_ones_are_protections() -> None:
+    assert PROTECTIONS.keys() >= LONG
+
+
+@pytest.mark.parametrize(
+    "protection",
+    [
+        pytest.param(protection, id=name, marks=pytest.mark.long if name in LONG else [])
+        for name, protection in PROTECTIONS.items()
+    ],
+)
 def test_its_absence_is_noticed(projects: Projects, protection: Protection) -> None:
     assert_noticed(projects, projects.of(protection.answers), protection)
 
