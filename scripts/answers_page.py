@@ -37,10 +37,10 @@ ANSWERS: dict[str, tuple[str, ...]] = {
     "cache": ("limits shared by all processes, users read through a cache, `CACHE_URL`",),
     "tasks": ("Taskiq: tasks in `app/tasks/`, run by `make worker`; needs `cache=valkey`",),
     "observability": ("any of: `/metrics` for Prometheus, OpenTelemetry spans, errors to Sentry",),
-    "mail": ("mails to verify addresses, for forgotten passwords, invitations and notices, `SMTP_URL`",),
+    "mail": ("e-mails for address verification, password resets, invitations and notices, `SMTP_URL`",),
     "kubernetes": ("manifests in `kubernetes/`; needs `database=postgresql`",),
     "ci": ("the workflow or pipeline that runs `make check`",),
-    "resource": ("what one of them is called", NAME.format("underscores; at most 24"), ""),
+    "resource": ("its name, in the singular", NAME.format("underscores; at most 24"), ""),
     "between": (
         "the two sides of a link, which has no other answer below but `plural`",
         "`user article`, or `user user`",

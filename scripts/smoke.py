@@ -29,7 +29,7 @@ class Smoke:
         """Returns the response. Raises SystemExit if it has another status."""
         response = self.client.request(method, PREFIX + path, json=body, data=form)
         if response.status_code != status:
-            raise SystemExit(f"{method} {path} answered {response.status_code} instead of {status}: {response.text}")
+            raise SystemExit(f"{method} {path} returned {response.status_code} instead of {status}: {response.text}")
         self.seen.add((method.lower(), PREFIX + (template or path)))
         return response
 

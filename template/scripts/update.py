@@ -5,5 +5,5 @@ import sys
 from scripts.template.update import main
 
 if __name__ == "__main__":
-    print("scripts.update goes in 0.6.0: call scripts.template.update instead.", file=sys.stderr)
+    print("scripts.update is removed in 0.6.0: call scripts.template.update instead.", file=sys.stderr)
     main()

@@ -38,7 +38,7 @@ SETUP_ERRORS: tuple[type[Exception], ...] = (sqlite3.OperationalError,)
 # How long to wait while another replica migrates, in seconds.
 MIGRATION_TIMEOUT = 60
 
-# How many of its instructions SQLite works off before it looks at the clock.
+# How many instructions SQLite executes before it checks the clock.
 INSTRUCTIONS = 10_000
 
 SQLSTATES = {

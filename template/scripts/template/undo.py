@@ -62,7 +62,7 @@ def undo() -> str:
     restore(names)
     forget()
     what = "You changed these since" if noted is not None else "It is not recorded which of these you changed"
-    kept = f"{what}, and they are as they were in {KEPT} (git show {KEPT}:./NAME)"
+    kept = f"{what}; your versions are kept in {KEPT} (git show {KEPT}:./NAME)"
     own = [name for name in found if name not in names]
     return "\n".join([*filter(None, [listed(kept, edited), listed("Your own changes stay", own)]), done()])
 

@@ -72,7 +72,7 @@ def _finite[Time: dt.date](value: Time) -> Time:
     """Refuses the first and the last possible value, which the PostgreSQL driver stores as infinity."""
     same = value.replace(tzinfo=None) if isinstance(value, dt.datetime) else value
     if same in (type(same).min, type(same).max):
-        raise PydanticCustomError("time_finite", "Must be between the first and the last possible value, without them")
+        raise PydanticCustomError("time_finite", "Must be between the first and the last possible value, exclusive")
     return value
 
 

@@ -30,5 +30,5 @@ async def running(app: FastAPI, settings: Settings) -> AsyncIterator[None]:
     providers.account_events = partial(MailedAccountEvents, settings=settings)
     if settings.SMTP_URL is None:
         providers.outbox.left_alone |= HANDLED
-        logger.warning("SMTP_URL is not set: mails wait in the outbox")
+        logger.warning("SMTP_URL is not set: e-mails wait in the outbox")
     yield

@@ -81,4 +81,4 @@ class MailSettings(BaseModel):
         if "MAIL_FROM" not in self.model_fields_set:
             yield "MAIL_FROM must be set"
         if not self.FRONTEND_URL.startswith("https://"):
-            yield "FRONTEND_URL must be set, to an address of https"
+            yield "FRONTEND_URL must be set to an https:// address"

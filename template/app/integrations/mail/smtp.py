@@ -16,7 +16,7 @@ PERMANENT = 500
 
 
 async def send(settings: Settings, message: EmailMessage, to: str) -> None:
-    """Raises DeliveryError. Its reason repeats nothing that the server said, which may contain the address."""
+    """Sends the mail. Raises DeliveryError, which repeats nothing of what the server said: it may hold the address."""
     try:
         await aiosmtplib.send(
             message,
