@@ -146,7 +146,7 @@ def lost(changes: Iterable[ops.MigrateOperation]) -> Iterator[str]:
         elif isinstance(change, ops.DropColumnOp):
             yield f"{change.table_name}.{change.column_name}"
         elif isinstance(change, ops.AlterColumnOp) and may_round(change.existing_type, change.modify_type):
-            yield f"{change.table_name}.{change.column_name}, as far as it does not fit {change.modify_type!r}"
+            yield f"{change.table_name}.{change.column_name}, where values do not fit {change.modify_type!r}"
 
 
 def may_round(old: Any, new: Any) -> bool:

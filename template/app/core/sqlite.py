@@ -111,7 +111,7 @@ def create_migration_engine(settings: Settings) -> AsyncEngine:
 
 
 def time_after(seconds: float) -> ColumnElement[str]:
-    """Returns the time in so many seconds, as `UtcDateTime` writes it."""
+    """Returns the current time plus this many seconds, as `UtcDateTime` writes it."""
     return func.strftime("%Y-%m-%d %H:%M:%f000", "now", f"{seconds:+.3f} seconds", type_=String())
 
 

@@ -192,7 +192,7 @@ class Repository[Model: Entity]:
         """Changes the record, or returns None if there is none. Raises ConflictError if it refers to a deleted record.
 
         The record is locked first, so that two changes at the same time follow each other. Raises
-        PreconditionFailedError if the request is about another version than the record has by then.
+        PreconditionFailedError if the request expects another version than the record then has.
         """
         terms = take_terms(self.session, record_id)
         if not values and terms is None:

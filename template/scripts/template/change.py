@@ -125,7 +125,7 @@ def checked_fills(difference: Difference, request: Request, theirs: Files) -> di
     """Returns the result of `fills`. Raises SystemExit with one sentence if data might be lost as well."""
     for old, new in difference.narrowed:
         sys.exit(
-            f"What {old.name} holds may not fit {new.type}, since it is {old.type} now: add a field of the new type, "
+            f"The values of {old.name} may not fit {new.type}, since it is {old.type}: add a field of the new type, "
             "move the data over, and drop the old one."
         )
     lost = ", ".join(column.name for column in difference.dropped)

@@ -112,7 +112,7 @@ def parsed(name: str, content: bytes) -> Record | None:
     answers = usual | recorded.answers if recorded else {}
     values = [answers.get(answer) for answer in (*ANSWERS, *LATER, "between")]
     if recorded is None or answers.get("resource") != name or not all(isinstance(value, str) for value in values):
-        sys.exit(f"{path_of(name)} is not as make resource wrote it: take it back from git (git log {path_of(name)}).")
+        sys.exit(f"{path_of(name)} is not as make resource wrote it: restore it from git (git log {path_of(name)}).")
     return Record(name, recorded.version, *map(str, values))
 
 

@@ -71,7 +71,7 @@ def own(followed: Followed) -> Iterator[str]:
     )
     if followed.fault:
         yield (
-            f"{followed.fault} Whether the tables of your models changed is not known: when that is resolved, run "
+            f"{followed.fault} It is not known whether the tables of your models changed: resolve that, then run "
             "make migrate-create name=follow_the_template.\n"
         )
 

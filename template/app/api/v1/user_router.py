@@ -204,5 +204,5 @@ async def reset_password(
     data: PasswordReset,
     service: UserServiceDep,
 ) -> None:
-    """Sets a new password for a user, and ends all sessions of theirs."""
+    """Sets a new password for a user, and ends all their sessions."""
     await service.reset_password(user_id, data)

@@ -55,7 +55,7 @@ def _written_as(form: str) -> BeforeValidator:
     def check(value: object) -> object:
         if isinstance(value, dt.date) or (isinstance(value, str) and pattern.fullmatch(value)):
             return value
-        raise PydanticCustomError("time_form", "Must be written as RFC 3339 says")
+        raise PydanticCustomError("time_form", "Must be in the format of RFC 3339")
 
     return BeforeValidator(check)
 

@@ -16,7 +16,7 @@ from app.integrations.cache.user_repository import CachedUserRepository
 
 @asynccontextmanager
 async def running(app: FastAPI, settings: Settings) -> AsyncIterator[None]:
-    """Has sign-ins counted and users cached in Valkey, and reports its health."""
+    """Counts sign-ins and caches users in Valkey, and reports its health."""
     cache = Cache(settings)
     providers: Providers = app.state.providers
     providers.counts = SharedStorage(cache)

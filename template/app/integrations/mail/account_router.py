@@ -81,7 +81,7 @@ async def verify_email(data: LinkedToken, service: AccountServiceDep) -> None:
 
 @router.post(f"{auth.prefix}/confirm-email", status_code=204, responses=errors(*BODY, 401, 409))
 async def confirm_email(data: LinkedToken, service: AccountServiceDep) -> None:
-    """Replaces the address of the user by the one that the link was sent to, and notifies the old one.
+    """Replaces the address of the user with the one that the link was sent to, and notifies the old one.
 
     The token works once.
 

@@ -38,7 +38,7 @@ def smtp_server(url: str) -> SmtpServer:
         raise ValueError("must look like smtps://user:password@host:465 or smtp://host:587") from None
     use_tls = parts.scheme == "smtps"
     if not parts.hostname or query or parts.path not in ("", "/") or (use_tls and start_tls is not None):
-        raise ValueError("must name a host, and nothing else than ?starttls=true or ?starttls=false with smtp://")
+        raise ValueError("must name a host, and nothing but ?starttls=true or ?starttls=false with smtp://")
     username, password = (unquote(part) if part else None for part in (parts.username, parts.password))
     return SmtpServer(parts.hostname, port, username, password, use_tls, start_tls)
 
