@@ -47,7 +47,7 @@ ANSWERS: dict[str, tuple[str, ...]] = {
         "",
     ),
     "access": ("who may use it",),
-    "fields": ("the columns", "`name:type(arguments)!?^~=default`, with blanks between them", ""),
+    "fields": ("the columns", "`name:type(arguments)!?^~=default`, separated by spaces", ""),
     "key": ("what identifies a record in paths",),
     "parent": (
         "the resource that it is nested under: `/articles/{article_id}/comments`",
@@ -55,11 +55,11 @@ ANSWERS: dict[str, tuple[str, ...]] = {
         "nothing",
     ),
     "plural": ("table, path and names in the code", NAME.format("underscores; at most 28"), "from the name"),
-    "check": ("how fields compare", "`ends_at>starts_at`, also `>= < <=`, with blanks between them", "nothing"),
-    "unique": ("which fields are unique together", "`number+year`, with blanks between them", "nothing"),
+    "check": ("how fields compare", "`ends_at>starts_at`, also `>= < <=`, separated by spaces", "nothing"),
+    "unique": ("which fields are unique together", "`number+year`, separated by spaces", "nothing"),
     "expand": (
         "which references and links `expand=` includes in responses",
-        "their names, with blanks between them",
+        "their names, separated by spaces",
         "nothing",
     ),
 }

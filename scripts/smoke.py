@@ -106,7 +106,7 @@ def check_sessions(smoke: Smoke, email: str, password: str) -> None:
 
 
 def check_mails(smoke: Smoke) -> None:
-    """Asks for mails, and checks that forged links are refused."""
+    """Asks for e-mails, and checks that forged links are refused."""
     token = {"token": "e30.e30.e30"}
     smoke.call("POST", "/auth/forgot-password", 202, body={"email": f"{uuid4().hex}@example.com"})
     smoke.call("POST", "/auth/reset-password", 401, body=token | {"new_password": token_urlsafe()})

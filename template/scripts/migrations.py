@@ -43,7 +43,7 @@ def up() -> None:
 
 
 def down() -> None:
-    """Takes back the migrations after the one that MIGRATION names, or else the last one."""
+    """Reverts the migrations after the one that MIGRATION names, or else the last one."""
     with explained():
         command.downgrade(configuration(), os.environ.get("MIGRATION") or "-1")
 

@@ -1,4 +1,4 @@
-"""Forwards `python -m scripts.update`, the name until 0.3.0, to `scripts.template.update`, and goes away in 0.6.0."""
+"""Forwards `python -m scripts.update`, the name until 0.3.0, to `scripts.template.update`, and is removed in 0.6.0."""
 
 import sys
 

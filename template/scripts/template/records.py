@@ -80,7 +80,7 @@ def require_flat(fields: str) -> None:
         if record and record.parent:
             sys.exit(
                 f"The {record.name} is itself nested under the {record.parent}, and paths are nested only once: "
-                f"leave / out at ref({record.name})."
+                f"remove the / of ref({record.name})."
             )
 
 

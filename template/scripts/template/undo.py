@@ -71,7 +71,7 @@ def require_none_on_top(going: list[str], own: list[str]) -> None:
     """Raises SystemExit with one sentence if a migration in `own` may follow one in `going`."""
     on_top = [name for name in own if name.startswith(MIGRATIONS)]
     if on_top and any(name.startswith(MIGRATIONS) for name in going):
-        sys.exit(f"{on_top[0]} was written on top of the update's migrations: take it back and delete it first.")
+        sys.exit(f"{on_top[0]} was written on top of the update's migrations: revert it and delete it first.")
 
 
 def done() -> str:

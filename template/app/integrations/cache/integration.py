@@ -24,7 +24,7 @@ async def running(app: FastAPI, settings: Settings) -> AsyncIterator[None]:
     providers.registration_limiter = RegistrationLimiter(settings, providers.counts)
     providers.user_repository = partial(CachedUserRepository, cache=cache)
     providers.reported_checks["cache"] = cache.ping
-    app.state.cache = cache  # deprecated: goes in 0.6.0
+    app.state.cache = cache  # deprecated: removed in 0.6.0
     try:
         yield
     finally:

@@ -24,7 +24,7 @@ router = APIRouter(tags=["accounts"], responses=errors(503))
 
 
 async def get_mail_limiter(settings: SettingsDep, providers: ProvidersDep) -> MailLimiter:
-    """Returns the limiter of mails, which counts where the others do."""
+    """Returns the limiter of e-mails, which counts where the others do."""
     return MailLimiter(settings, providers.counts)
 
 
@@ -32,7 +32,7 @@ MailLimiterDep = Annotated[MailLimiter, Depends(get_mail_limiter)]
 
 
 async def count_mail(limiter: MailLimiterDep, client: ClientDep) -> None:
-    """Raises TooManyRequestsError if this client has asked for too many mails."""
+    """Raises TooManyRequestsError if this client has asked for too many e-mails."""
     await limiter.count(client)
 
 

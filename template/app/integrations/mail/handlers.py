@@ -1,4 +1,4 @@
-"""Sends the mails that wait in the outbox. Links are made here, so that none is stored."""
+"""Sends the e-mails that wait in the outbox. Links are made here, so that none is stored."""
 
 from uuid import UUID
 

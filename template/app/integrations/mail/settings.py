@@ -1,4 +1,4 @@
-"""The settings of mail."""
+"""The settings of e-mail."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ STARTTLS = {"true": True, "false": False, "": None}
 
 @dataclass(frozen=True)
 class SmtpServer:
-    """The server that sends mails, and how to connect to it."""
+    """The server that sends e-mails, and how to connect to it."""
 
     hostname: str
     port: int
@@ -64,7 +64,7 @@ FrontendUrl = Annotated[str, Field(pattern=r"^https?://[^\s/?#]+(/[^\s?#]*)?$"),
 
 
 class MailSettings(BaseModel):
-    """The settings of mail."""
+    """The settings of e-mail."""
 
     SMTP_URL: Annotated[SecretStr, AfterValidator(_smtp_url)] | None = None
     MAIL_FROM: NameEmail = NameEmail("", "noreply@example.com")
