@@ -39,7 +39,7 @@ def parsed(backfill: str, required: list[str]) -> dict[str, str]:
         if not equals:
             sys.exit(f"'{word}' is no backfill: write field=value, such as backfill='due=2026-01-01'.")
         if label not in columns:
-            sys.exit(f"'{label}' takes no backfill: only what becomes required, and has no default, needs one.")
+            sys.exit(f"'{label}' takes no backfill: only a field that becomes required, and has no default, needs one.")
         values[columns[label]] = value
     return values
 

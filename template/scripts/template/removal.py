@@ -1,4 +1,4 @@
-"""Removes a resource whose files are as they were made, and its table. `make resource-remove` calls it."""
+"""Removes a resource whose files have no changes, and its table. `make resource-remove` calls it."""
 
 import os
 import re

@@ -25,7 +25,7 @@ HANDLED = {kind.kind for kind in MailMessage.__subclasses__()}
 
 @handles(ResetPassword)
 async def send_reset(message: ResetPassword, delivery: Delivery) -> None:
-    """Sends a link for a new password, if somebody has this address."""
+    """Sends a password reset link, if a user has this address."""
     if user := await _user(delivery, email=message.email):
         await _send_link(delivery, "reset_password", user, Purpose.RESET)
 

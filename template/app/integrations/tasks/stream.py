@@ -38,7 +38,7 @@ class Outage:
         self._lasts = False
 
     def begin(self, error: BaseException) -> None:
-        """Notes that the broker is away."""
+        """Notes that the broker is down."""
         if not self._lasts:
             logger.bind(error=type(error).__name__).error("the broker is not available")
         self._lasts = True
