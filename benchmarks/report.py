@@ -100,7 +100,7 @@ def table(titles: Sequence[str], rows: Iterator[Sequence[object]]) -> str:
 
 def ratios(result: Mapping[str, Any]) -> str:
     """Returns the ratios, which carry over to other machines, as Markdown."""
-    titles = ("request", "to the bare app", "to the limit", "p99, of the bare app's")
+    titles = ("request", "ratio to bare app", "ratio to limit", "p99 ratio to bare app")
     rows = (
         (
             name,

@@ -20,7 +20,7 @@ HEALTH = "/api/v1/health"
 
 PRODUCTION = {
     "ENVIRONMENT": "production",
-    # Nothing that is measured sends mails.
+    # Nothing that is measured sends e-mails.
     "SMTP_URL": "",
     "SHUTDOWN_DELAY": "0",
     "ACCESS_TOKEN_EXPIRE_MINUTES": "120",

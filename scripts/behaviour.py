@@ -26,7 +26,7 @@ def faults(changes: Sequence[Change], questions: Contract, files: Sequence[str])
         ):
             yield f"An entry has `since`, `says` and any of {', '.join(sorted(CONDITIONS))}: {name}"
         elif not change["says"].endswith("."):
-            yield f"An entry says a sentence: {name}"
+            yield f"`says` must be a sentence: {name}"
         elif "option" in change and not is_choice(change["option"], questions):
             yield f"There is no option {change['option']}: {name}"
         elif "edited" in change and not any(f"{file}/".startswith(f"{change['edited']}/") for file in files):
@@ -43,7 +43,7 @@ def misplaced(old: Sequence[Change], new: Sequence[Change], version: str) -> Ite
     """Yields a sentence for each released entry that was changed or removed, and each new one of another release."""
     for change in old:
         if change not in new:
-            yield f"An entry of {change['since']} was changed or removed, which projects have seen: {change['says']}"
+            yield f"An entry of {change['since']}, which projects have seen, was changed or removed: {change['says']}"
     for change in new:
         if change not in old and change["since"] != version:
             yield f"A new entry is of {change['since']}, and this is {version}: {change['says']}"

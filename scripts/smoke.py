@@ -29,7 +29,7 @@ class Smoke:
         """Returns the response. Raises SystemExit if it has another status."""
         response = self.client.request(method, PREFIX + path, json=body, data=form)
         if response.status_code != status:
-            raise SystemExit(f"{method} {path} answered {response.status_code} instead of {status}: {response.text}")
+            raise SystemExit(f"{method} {path} returned {response.status_code} instead of {status}: {response.text}")
         self.seen.add((method.lower(), PREFIX + (template or path)))
         return response
 
@@ -106,7 +106,7 @@ def check_sessions(smoke: Smoke, email: str, password: str) -> None:
 
 
 def check_mails(smoke: Smoke) -> None:
-    """Asks for mails, and checks that forged links are refused."""
+    """Asks for e-mails, and checks that forged links are refused."""
     token = {"token": "e30.e30.e30"}
     smoke.call("POST", "/auth/forgot-password", 202, body={"email": f"{uuid4().hex}@example.com"})
     smoke.call("POST", "/auth/reset-password", 401, body=token | {"new_password": token_urlsafe()})

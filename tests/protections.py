@@ -445,7 +445,7 @@ PROTECTIONS = {
     ),
     "guesses side by side": Protection(
         "app/core/rate_limit.py",
-        "        # Of guesses that were sent side by side, none may succeed after the limit.\n"
+        "        # Check again: concurrent guesses must not succeed once the limit is reached.\n"
         "        await self._refuse_exhausted(client)\n",
         "",
         "tests/unit/test_rate_limit.py",
@@ -557,13 +557,13 @@ PROTECTIONS = {
                 "if False:",
                 "test_accounts.py -k needs_the_password",
             ),
-            "an address gets few mails": (
+            "an address gets few e-mails": (
                 "account_service",
                 "if await self.mails.may_get(address):",
                 "if True:",
                 "test_accounts.py -k nobody_can_tell",
             ),
-            "a client asks for few mails": (
+            "a client asks for few e-mails": (
                 "account_router",
                 "    await limiter.count(client)\n",
                 "    pass\n",
@@ -599,7 +599,7 @@ PROTECTIONS = {
                 "return user or User(email=email)",
                 "test_accounts.py -k unknown_addresses",
             ),
-            "a late mail does not outlive a password": (
+            "a late e-mail does not outlive a password": (
                 "handlers",
                 " or state_of(user) != message.state",
                 "",
@@ -611,7 +611,7 @@ PROTECTIONS = {
                 "if True:",
                 "test_accounts.py -k somebody_has",
             ),
-            "values are escaped in mails": ("letters", "autoescape=True", "autoescape=False", "test_letters.py"),
+            "values are escaped in e-mails": ("letters", "autoescape=True", "autoescape=False", "test_letters.py"),
             "STARTTLS is demanded": (
                 "smtp",
                 "start_tls=insists or None",
@@ -624,7 +624,7 @@ PROTECTIONS = {
                 "            timeout=600,\n",
                 "test_smtp.py -k says_nothing --timeout 20",
             ),
-            "mails wait for a server": (
+            "e-mails wait for a server": (
                 "integration",
                 "        providers.outbox.left_alone |= HANDLED\n",
                 "",
@@ -636,7 +636,7 @@ PROTECTIONS = {
                 "if True:",
                 "test_preview.py -k nothing_else",
             ),
-            "nothing of a mail runs in the browser": ("preview", "; sandbox", "; x", "test_preview.py -k shows"),
+            "nothing of an e-mail runs in the browser": ("preview", "; sandbox", "; x", "test_preview.py -k shows"),
         }.items()
     },
     "late readers store nothing": Protection(

@@ -212,7 +212,7 @@ def test_a_repository_that_a_forge_began_is_left_alone_unless_it_may_be_replaced
     for name in names:
         (tmp_path / name).write_text("theirs\n")
 
-    with pytest.raises(ValueError, match=r"holds \.gitignore, LICENSE, README\.md already.*--overwrite"):
+    with pytest.raises(ValueError, match=r"already holds \.gitignore, LICENSE, README\.md, .*--overwrite"):
         run_copy(str(ROOT), tmp_path, defaults=True, quiet=True, vcs_ref="HEAD")
     assert sorted(path.name for path in tmp_path.iterdir()) == names
     run_copy(str(ROOT), tmp_path, defaults=True, quiet=True, vcs_ref="HEAD", overwrite=True)

@@ -60,7 +60,7 @@ def test_what_is_shown_is_what_happens(project: Path) -> None:
     names = run("git", "diff", "--cached", "--name-only", "--no-renames", cwd=project).splitlines()
     listed = re.findall(r"^    (\S+)(?: \(\+\d+ -\d+\))?$", shown[shown.index("Files that change:") :], re.MULTILINE)
     assert sorted(listed) == names
-    assert f"Files that go:\n    {OLD} (+0 -8)\n" in shown
+    assert f"Files that are deleted:\n    {OLD} (+0 -8)\n" in shown
 
 
 def test_what_cannot_be_updated_is_refused_when_it_is_only_to_be_shown(project: Path) -> None:

@@ -382,7 +382,7 @@ def test_what_can_be_expanded_follows_the_references(installed: Path, tmp_path: 
 
     make("fields=number:str(20)! total:int customer:ref(user)")
     commit(project)
-    assert "'total' in expand= is no reference" in make("expand=total", status=2)
+    assert "'total' in expand= is not a reference" in make("expand=total", status=2)
 
     make("expand=customer")
 

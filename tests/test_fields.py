@@ -256,10 +256,10 @@ EXPAND = {
     "": "",
     "customer item": "",
     "customer owner invoice": "",
-    "customer_id": "'customer_id' in expand= is no reference: name some of customer, item, agent, page",
-    "total": "'total' in expand= is no reference",
-    "customer,item": "'customer,item' in expand= is no reference",
-    "none": "'none' in expand= is no reference",
+    "customer_id": "'customer_id' in expand= is not a reference: name any of customer, item, agent, page",
+    "total": "'total' in expand= is not a reference",
+    "customer,item": "'customer,item' in expand= is not a reference",
+    "none": "'none' in expand= is not a reference",
     "item item": "expand= names 'item' twice",
     "agent": "'agent' in expand= leads to agent, which has no record",
     "page": "",
@@ -268,7 +268,7 @@ EXPAND = {
     "like customer": "",
     "like like": "expand= names 'like' twice",
     "star": "A link cannot be called 'star', since a field of the records that it leads to has this name",
-    "likes": "copy, session, owner, invoice, like, star, with blanks between them",
+    "likes": "copy, session, owner, invoice, like, star, separated by spaces",
 }
 
 
@@ -439,7 +439,7 @@ LISTS |= {
     "a:int maker:ref(user)//": "has the same suffix twice",
     "a:int/": "cannot have /: the type int takes ! ? ^",
     "a:int above:ref(thing)?/": "whose records have no such list",
-    "a:int thing:ref(tag)/": "is called like its resource",
+    "a:int thing:ref(tag)/": "has the name of its resource",
 }
 
 

@@ -185,7 +185,7 @@ def test_what_a_link_cannot_have_gets_one_sentence(linked: Path) -> None:
         ("name=rate", "between=user article", "access=owner"): "A link has two sides and nothing else: leave access",
         ("name=rate", "between=user article", "expand=owner"): "A link has two sides and nothing else: leave expand",
         ("name=follow", "add=since:date?"): "A link has two sides and nothing else: leave add",
-        ("name=follow", "between=user memo"): "The sides of follow stay as they are, which is user user",
+        ("name=follow", "between=user memo"): "The sides of follow cannot change: they are user user",
         ("name=memo", "between=user user"): "memo is a resource, not a link",
         ("name=comments", "between=user article"): "comment has the path that comments would get",
         (
@@ -203,7 +203,7 @@ def test_what_a_link_cannot_have_gets_one_sentence(linked: Path) -> None:
         ("name=rate", "between=user article", "plural=users"): "The plural cannot be 'users'",
         ("name=rate", "fields=a:int", "parent=favourite"): "A resource cannot be nested under a link",
         ("name=rate", "fields=a:ref(favourite)"): "There is no resource 'favourite' for the field 'a' to refer to",
-        ("name=memo", "expand=favourite"): "'favourite' in expand= is no reference",
+        ("name=memo", "expand=favourite"): "'favourite' in expand= is not a reference",
         ("name=article", "add=favourite:bool?"): "expand= names 'favourite', which changes",
         (
             "name=article",

@@ -204,7 +204,7 @@ REFUSED = {
     "add=version:int?": "cannot be called 'version'",
     "add=paid:money": "unknown type 'money'",
     "add=agent:ref(agent)?": "There is no resource 'agent'",
-    "add=paid_at:datetime": "paid_at is required, and the rows that invoices has already need a value",
+    "add=paid_at:datetime": "paid_at is required, and the existing rows of invoices need a value",
     "add=code:int!": "code is unique and required",
     "drop=nothing": "There is no field 'nothing' that could be dropped",
     "drop=notes": "This deletes notes of invoices, with all data in it: confirm it with yes=1.",
@@ -215,15 +215,15 @@ REFUSED = {
     "rename=due:a due:b": "is renamed twice",
     "access=nobody": "Invalid choice for 'access'",
     "access=owner": "owner_id is required",
-    "plural=bills": "The plural of a resource stays as it is",
-    "key=slug": "The key of a resource stays as it is",
-    "parent=client": "The parent of a resource stays as it is, which is none",
-    "backfill=due=2026-01-01": "nothing does",
-    f"fields={FIELDS.replace('str(20)', 'str(10)')}": "What number holds may not fit VARCHAR(10)",
-    f"fields={FIELDS.replace('str(20)!~', 'int!')}": "What number holds may not fit INTEGER",
+    "plural=bills": "The plural of a resource cannot change",
+    "key=slug": "The key of a resource cannot change",
+    "parent=client": "The parent of a resource cannot change: it is none",
+    "backfill=due=2026-01-01": "and none does",
+    f"fields={FIELDS.replace('str(20)', 'str(10)')}": "The values of number may not fit VARCHAR(10)",
+    f"fields={FIELDS.replace('str(20)!~', 'int!')}": "The values of number may not fit INTEGER",
     f"fields={FIELDS.replace('draft,sent', 'draft')}": "must look like enum",
-    f"fields={FIELDS.replace('draft,sent', 'draft,paid')}": "What status holds may not fit",
-    f"fields={FIELDS.replace('due:date?', 'due:datetime?')}": "What due holds may not fit",
+    f"fields={FIELDS.replace('draft,sent', 'draft,paid')}": "The values of status may not fit",
+    f"fields={FIELDS.replace('due:date?', 'due:datetime?')}": "The values of due may not fit",
 }
 REFUSED_TOGETHER = {
     ("add=a:int?", f"fields={FIELDS}"): "leave add= and drop= out",
@@ -235,7 +235,7 @@ REFUSED_TOGETHER = {
     ("add=a:int?", "backfill=a=1"): "'a' takes no backfill",
     ("add=paid_at:datetime", "backfill=paid_at='"): "is not closed",
     ("add=paid_at:datetime", "backfill=paid_at"): "'paid_at' is no backfill",
-    ("drop=number total status due customer notes", "yes=1"): "Say which fields it has",
+    ("drop=number total status due customer notes", "yes=1"): "Give the fields as name:type",
 }
 NONSENSE = ["", "- a\n", "{", "resource: invoice\n", "_src_path: x\n_commit: y\nresource: other\nfields: a:int\n"]
 
@@ -285,9 +285,9 @@ def test_fields_that_a_resource_was_not_made_with_are_not_adopted(project: Path)
 
 def test_a_person_is_asked_for_the_value_of_what_becomes_required(project: Path) -> None:
     command = "make resource name=invoice 'add=currency:str(3)'"
-    for answer, said in ("", "give them one with backfill="), ("EUR", "Changed invoice:"):
+    for answer, said in ("", "give it with backfill="), ("EUR", "Changed invoice:"):
         terminal = pexpect.spawn("bash", ["-c", command], cwd=str(project), timeout=1800)
-        terminal.expect_exact("currency is required: what do the rows get that invoices has already?")
+        terminal.expect_exact("currency is required: which value should the existing rows of invoices get?")
         terminal.sendline(answer)
         terminal.expect_exact(said)
         terminal.expect(pexpect.EOF)
@@ -426,7 +426,7 @@ def test_a_slug_follows_the_field_that_it_is_made_from(project: Path) -> None:
 def test_a_resource_that_is_as_it_was_made_can_be_removed(project: Path) -> None:
     refused = make(project, "yes=1", target="resource-remove", status=2)
     assert (
-        f"contain your changes, so nothing was removed; delete them yourself, or undo it: {SCHEMAS}, {SERVICE}."
+        f"contain your changes, so nothing was removed; delete them, or undo the changes: {SCHEMAS}, {SERVICE}."
         in refused
     )
     run("git", "checkout", "-q", "HEAD~1", "--", "app", cwd=project)

@@ -115,7 +115,7 @@ def test_format_goes_on_where_a_line_is_too_long(project: Path) -> None:
 def test_a_search_gets_an_index_on_servers_that_can_have_one(installed: Path, tmp_path: Path) -> None:
     project = copy(installed, tmp_path / "project")
 
-    assert "table=users. Searched are: users." in run("make", "migrate-search", cwd=project, status=2)
+    assert "table=users. The choices are: users." in run("make", "migrate-search", cwd=project, status=2)
     assert "Wrote alembic/versions/" in run("make", "migrate-search", "table=users", cwd=project)
 
     run("make", "migrate-up", cwd=project)

@@ -9,7 +9,7 @@ from tests.recipes import PAGE, commands, recipe
 
 pytestmark = pytest.mark.slow
 
-ADDED = ("A route of your own", "A view of its own", "Another filter of a list", "Another column for users")
+ADDED = ("A route of your own", "A view of your own", "Another filter of a list", "Another column for users")
 COLUMN = "Another column for users"
 
 # What must be true once the recipes were followed.

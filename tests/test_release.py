@@ -216,7 +216,7 @@ CHANGE = '\n[[change]]\nsince = "{}"\nsays = "It differs."\n{}\n'
         (CHANGE.format("7.0.0", 'option = "cache=redis"'), "There is no option cache=redis"),
         (CHANGE.format("7.0.0", 'edited = "app/mine.py"'), "The template never had app/mine.py"),
         (CHANGE.format("7.0.0", 'edit = "app"'), "An entry has `since`, `says` and any of"),
-        (CHANGE.format("7.0.0", "").replace("differs.", "differs"), "An entry says a sentence"),
+        (CHANGE.format("7.0.0", "").replace("differs.", "differs"), "`says` must be a sentence"),
     ],
 )
 def test_a_change_of_behaviour_is_declared_for_this_release_and_for_projects_that_can_be(
@@ -242,7 +242,7 @@ def test_a_declared_change_of_behaviour_stays_as_it_was(repository: Path) -> Non
     changelog.write_text(changelog.read_text().replace(SECTION, f"{SECTION.replace('7.0', '8.0')}{SECTION}"))
     declare_change(repository, valid.replace("It differs", "It differs much"))
 
-    assert "An entry of 7.0.0 was changed or removed" in release(repository, "8.0.0", status=1)
+    assert "An entry of 7.0.0, which projects have seen, was changed" in release(repository, "8.0.0", status=1)
 
 
 def test_what_is_declared_here_makes_sense_to_projects() -> None:

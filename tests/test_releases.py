@@ -260,7 +260,7 @@ def test_a_column_that_the_version_of_a_record_would_take_over_is_named(
 
     said = run("make", "update", cwd=project)
 
-    assert "where it is a field of a resource:\n    editions\n" in said
+    assert "if it is a field of a resource:\n    editions\n" in said
     assert "follow the template" not in said
 
 

@@ -56,7 +56,7 @@ def test_no_file_is_empty_or_lacks_its_last_newline(variant: Path) -> None:
 def test_no_jinja_is_left(variant: Path) -> None:
     leftover = re.compile(r"(?<!\$)\{\{|\{%|\{#")
     for path in files(variant):
-        # These are templates of the project itself, for its mails.
+        # These are templates of the project itself, for its e-mails.
         assert path.suffix == ".j2" or not leftover.search(path.read_text(encoding="utf-8")), path
         assert path.suffix != ".jinja"
         assert "{" not in str(path.relative_to(variant))

@@ -206,14 +206,14 @@ REFUSED = [
     ("invoice", "customer:ref(customer)", "no resource 'customer'"),
     ("invoice", "customer_id:ref(user)", "leave _id out"),
     ("invoice", "parent:ref(invoice)", "make it optional"),
-    ("invoice", "", "Say which fields it has"),
+    ("invoice", "", "Give the fields as name:type"),
     ("invoice", "number:int=$(id)", "does not fit its type"),
-    ("", "number:int", "A resource is called by one thing"),
-    ("Invoice", "number:int", "A resource is called by one thing"),
-    ("../invoice", "number:int", "A resource is called by one thing"),
+    ("", "number:int", "Name a resource after one thing"),
+    ("Invoice", "number:int", "Name a resource after one thing"),
+    ("../invoice", "number:int", "Name a resource after one thing"),
     ("i" * 25, "number:int", "at most 24 characters"),
     ("class", "number:int", "the name is reserved"),
-    ("user", "number:int", "There is user in this project already"),
+    ("user", "number:int", "This project already has files for user"),
     ("auth", "number:int", "the name is reserved"),
     ("refresh_token", "number:int", "in this project already"),
     ("page", "number:int", "the name is reserved"),
@@ -252,7 +252,7 @@ def test_what_is_there_is_never_overwritten(project: Path) -> None:
 
     assert "changes that are not committed" in add(project, "invoice", "number:int", status=2)
     (project / "app/service/receipt_service.py").write_text("# Mine.\n")
-    assert "There is receipt in this project already" in add(project, "receipt", "number:int", status=2)
+    assert "This project already has files for receipt" in add(project, "receipt", "number:int", status=2)
 
     assert [*before, "?? app/service/receipt_service.py"] == sorted(
         changes(project), key=lambda line: "receipt" in line

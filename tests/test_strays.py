@@ -54,7 +54,7 @@ def test_what_strayed_comes_back_and_nothing_else_is_touched(project: Path, rend
     (project / "mine.txt").write_text("not committed\n")
     said = heal(project)
     assert said.startswith(shown.rpartition("Nothing")[0])
-    assert f"As {NOW} renders them now: {REMOVED}, {OLD}.\n" in said
+    assert f"Restored to what {NOW} renders: {REMOVED}, {OLD}.\n" in said
     assert (project / OLD).stat().st_mode & 0o111 == 0
     assert contents(project) == contents(rendered, GUIDE) | {"mine.txt": b"not committed\n"}
     assert heal(project) == FRESH

@@ -59,7 +59,7 @@ def test_an_update_with_conflicts_is_taken_back_whole(project: Path) -> None:
     update(project, MOVES)
     (project / "uv.lock").write_text("new\n")
 
-    assert "make update-undo takes the update back." in update(project, MOVES, status=1)
+    assert "Or run make update-undo, which undoes the update." in update(project, MOVES, status=1)
     assert undo(project) == BACK
     assert contents(project) == before
     assert status_of(project) == ""
@@ -74,7 +74,7 @@ def test_what_was_changed_since_is_kept_and_what_is_ones_own_stays(project: Path
 
     said = undo(project)
 
-    kept = "You changed these since, and they are as they were in template/undone (git show template/undone:./NAME)"
+    kept = "You changed these since; your versions are kept in template/undone (git show template/undone:./NAME)"
     assert said == f"{kept}:\n    {NEW}\n\nYour own changes stay:\n    app/mine.py\n\n{BACK}"
     assert run("git", "show", f"template/undone:./{NEW}", cwd=project) == resolved
     assert status_of(project) == "?? app/mine.py\n"
@@ -85,9 +85,7 @@ def test_what_another_tool_began_is_taken_back_and_kept(project: Path) -> None:
 
     said = undo(project)
 
-    assert said.startswith(
-        "It is not recorded which of these you changed, and they are as they were in template/undone"
-    )
+    assert said.startswith("It is not recorded which of these you changed; your versions are kept in template/undone")
     assert f"    {GUIDE}\n" in said
     assert said.endswith(BACK)
     assert status_of(project) == ""

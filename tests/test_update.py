@@ -217,7 +217,7 @@ def test_an_update_is_taken_back_once_the_database_has_none_of_its_migrations(pr
     said = run("make", "update-undo", cwd=project, status=2)
 
     refused = re.search(
-        r"has 3 of the migrations of the update: take them back with make (migrate-down to=\S+) first", said
+        r"has 3 of the migrations of the update: revert them with make (migrate-down to=\S+) first", said
     )
     assert refused, said
     run("make", *refused[1].split(), cwd=project)
@@ -238,7 +238,7 @@ def test_what_resources_and_the_template_both_changed_is_in_conflict(project: Pa
     assert conflicts(project) == [MODEL, SERVICE]
     assert f"in:\n    {MODEL} (lines " in said
     assert '"""Our rules about invoices."""\n=======\n"""All rules' in (project / SERVICE).read_text()
-    assert "Whether the tables of your models changed is not known" in said
+    assert "It is not known whether the tables of your models changed" in said
     assert run("git", "rev-parse", "HEAD", cwd=project) == before
 
 
@@ -352,7 +352,7 @@ def test_the_status_says_whether_something_is_newer(project: Path) -> None:
     unknown = run(".venv/bin/python", "-m", "scripts.template.update", "check", cwd=project, status=1)
 
     assert said == f"The project is at {NOW}, and the template at {STOPS}: run make update.\n"
-    assert until_0_6 == f"scripts.update goes in 0.6.0: call scripts.template.update instead.\n{said}"
+    assert until_0_6 == f"scripts.update is removed in 0.6.0: call scripts.template.update instead.\n{said}"
     assert "cannot be reached" in unknown
 
 

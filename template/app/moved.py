@@ -37,7 +37,7 @@ class _Finder(MetaPathFinder, Loader):
 
     def exec_module(self, module: ModuleType) -> None:
         old, new = module.__name__, MOVED[module.__name__]
-        warnings.warn(f"{old} is now {new}; the old name goes in 0.6.0.", DeprecationWarning, stacklevel=2)
+        warnings.warn(f"{old} is now {new}; the old name will be removed in 0.6.0.", DeprecationWarning, stacklevel=2)
         sys.modules[old] = import_module(new)
 
 

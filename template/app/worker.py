@@ -1,4 +1,4 @@
-"""Deprecated: runs tasks and their schedule in one process, `python -m app.worker`. It goes in 0.6.0.
+"""Deprecated: runs tasks and their schedule in one process, `python -m app.worker`. Removed in 0.6.0.
 
 Taskiq's own commands, which docs/tasks.md shows, take its place.
 """

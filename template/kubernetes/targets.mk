@@ -12,7 +12,7 @@ ifdef KUSTOMIZE
 	@rm -rf .local/kubernetes && mkdir -p .local/kubernetes
 	@for overlay in kubernetes/overlays/*; do $(KUSTOMIZE) $$overlay > .local/kubernetes/$${overlay##*/}.yaml || exit 1; done
 endif
-	@# Of a kind that it does not know it only warns, so that every word of it is a fault.
+	@# It only warns about a kind that it does not know, so any output is an error.
 	@! $(RUN) kubernetes-validate --strict --quiet $(KUBERNETES_VERSIONS:%=--kubernetes-version %) \
 	  $(if $(KUSTOMIZE),.local/kubernetes/*.yaml,$(BASE)) 2>&1 | grep .
 	@echo "The manifests are valid for Kubernetes $(KUBERNETES_VERSIONS)$(if $(KUSTOMIZE),,; the overlays need kubectl or kustomize to be looked at)."

@@ -1,4 +1,4 @@
-"""A mail server that delivers nothing: each mail becomes a file. It is a development dependency."""
+"""A mail server that delivers nothing: each e-mail becomes a file. It is a development dependency."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,13 +12,13 @@ from scripts.ports import free_port
 
 
 class Mailbox:
-    """Writes each mail to a file. The names of the files sort by the time of arrival."""
+    """Writes each e-mail to a file. The names of the files sort by the time of arrival."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
     async def handle_DATA(self, _: SMTP, __: Session, envelope: Envelope) -> str:  # noqa: N802 (aiosmtpd calls it)
-        """Writes the mail, and returns the response to the client that sent it."""
+        """Writes the e-mail, and returns the response to the client that sent it."""
         name = f"{datetime.now(UTC):%Y-%m-%dT%H-%M-%S.%f}"
         content = envelope.original_content or b""
         # A file gets its final name only when it is complete, so that nobody reads a part of it.

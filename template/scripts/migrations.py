@@ -43,7 +43,7 @@ def up() -> None:
 
 
 def down() -> None:
-    """Takes back the migrations after the one that MIGRATION names, or else the last one."""
+    """Reverts the migrations after the one that MIGRATION names, or else the last one."""
     with explained():
         command.downgrade(configuration(), os.environ.get("MIGRATION") or "-1")
 
@@ -88,7 +88,7 @@ def advice(said: str) -> Iterator[str]:
     if unknown := UNKNOWN.search(said):
         yield (
             f"The database is at the migration {unknown[1]}, which is not in alembic/versions but on another branch.\n"
-            "Go to that branch, take it back (make migrate-down to=, with the newest one that both have), and return.\n"
+            "Switch to that branch, revert it (make migrate-down to= the newest that both have), and switch back.\n"
             "Or begin with an empty database: move .local/postgres or .local/app.db away, or set DATABASE_URL."
         )
     elif len(heads) > 1:

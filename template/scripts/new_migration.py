@@ -56,7 +56,7 @@ def process_changes(script: ops.MigrationScript, rename: str) -> str:
     assert upgrade is not None
     assert downgrade is not None
     if rename and not rename_column(upgrade, rename):
-        return f"{rename} is not a column that is gone from the models and one that is new: write rename=table.old:new"
+        return f"{rename} does not name a removed and a new column: write rename=table.old:new"
     upgrade.reverse_into(downgrade)
     if upgrade.is_empty():
         return "The models and the database are the same: nothing was written. To write one by hand, add empty=1"
@@ -128,10 +128,10 @@ def loss_of(script: ops.MigrationScript, *, lose: bool) -> str:
         return ""
     renames = sorted(name_of_pair(*pair) for table in tables(upgrade) for pair in pairs(table))
     lines = [
-        "This migration would lose data, so it was not written. What would be gone:",
+        "This migration would lose data, so it was not written. It would lose:",
         *(f"    {loss}" for loss in losses),
-        *(f"If that is a new name, add rename={pair}" for pair in renames),
-        "If it may go, add yes=1",
+        *(f"If a column only has a new name, add rename={pair}" for pair in renames),
+        "If this may be lost, add yes=1",
     ]
     return "\n".join(lines)
 
@@ -146,7 +146,7 @@ def lost(changes: Iterable[ops.MigrateOperation]) -> Iterator[str]:
         elif isinstance(change, ops.DropColumnOp):
             yield f"{change.table_name}.{change.column_name}"
         elif isinstance(change, ops.AlterColumnOp) and may_round(change.existing_type, change.modify_type):
-            yield f"{change.table_name}.{change.column_name}, as far as it does not fit {change.modify_type!r}"
+            yield f"{change.table_name}.{change.column_name}, where values do not fit {change.modify_type!r}"
 
 
 def may_round(old: Any, new: Any) -> bool:

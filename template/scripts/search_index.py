@@ -19,7 +19,7 @@ UPGRADE = """
 if op.get_bind().scalar(sa.text("SELECT 1 FROM pg_available_extensions WHERE name = 'pg_trgm'")) is None:
     return  # as on the server of `make dev` and `make test`, where a search reads every row
 op.execute("CREATE EXTENSION IF NOT EXISTS pg_trgm")
-# Nobody who writes waits for the index, which therefore is made outside of a transaction.
+# The index is built outside of a transaction, so that writers need not wait for it.
 with op.get_context().autocommit_block():
     op.create_index(
         "ix_{table}_search",
@@ -39,7 +39,7 @@ def main() -> None:
     searched = dict(searchable())
     table = os.environ.get("SEARCH_TABLE", "")
     if table not in searched:
-        sys.exit(f"Say in which table, as in make migrate-search table=users. Searched are: {', '.join(searched)}.")
+        sys.exit(f"Say which table, as in make migrate-search table=users. The choices are: {', '.join(searched)}.")
     columns = searched[table]
     values = {"table": table, "columns": columns, "operators": dict.fromkeys(columns, "gin_trgm_ops")}
     with explained():

@@ -49,14 +49,14 @@ class ETag:
 
 
 class Change(ETag):
-    """Makes a change of a record check If-Match, and merge the body if it is a merge patch."""
+    """Applies If-Match to a change of a record, and merges the body if it is a merge patch."""
 
     def __init__(self, request: Request, response: Response, session: AsyncSession) -> None:
         super().__init__(request, response)
         self._session = session
 
     def expect(self, record_id: UUID) -> None:
-        """Makes the next change of this record check If-Match. Call it right before the change.
+        """Applies If-Match to the next change of this record. Call it right before the change.
 
         The version is checked while the record is locked, so that PreconditionFailedError comes from the change itself.
         Raises PreconditionRequiredError if an If-Match is required and there is none.

@@ -172,7 +172,7 @@ AccountEventsDep = Annotated[AccountEvents, Depends(get_account_events)]
 
 
 async def get_shutdown(connection: HTTPConnection) -> Shutdown:
-    """Deprecated: take ProvidersDep. This name and ShutdownDep go in 0.6.0."""
+    """Deprecated: take ProvidersDep. This name and ShutdownDep are removed in 0.6.0."""
     return providers_of(connection).shutdown
 
 

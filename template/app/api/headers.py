@@ -11,7 +11,7 @@ from app.core.config import Settings
 
 ETAG = {"description": "The version of the record (RFC 9110, 8.8.3).", "schema": {"type": "string"}}
 IF_NONE_MATCH = "The ETag that the client has: if it is still the current one, the response is a 304 without a body."
-IF_MATCH = "The ETag of what the client read, several of them, or `*`: if none is the current one, nothing is changed."
+IF_MATCH = "The ETag of what the client read, several ETags, or `*`: if none is the current one, nothing is changed."
 IDEMPOTENCY_KEY = (
     "A string that the client makes up, such as a UUID, and sends again when it repeats the request: the response is"
     " then the same, and nothing more is created."

@@ -50,7 +50,7 @@ class Listing[Kind: Filters]:
         for name, value in sent.multi_items():
             values.setdefault(name, []).append(value)
         for name in values.keys() & self._refused:
-            raise invalid(name, "extra_forbidden", "The path gives it already")
+            raise invalid(name, "extra_forbidden", "The path already sets this parameter")
         for name in values.keys() - self._lists:
             if len(values[name]) > 1:
                 raise invalid(name, "repeated", "Give this parameter once")

@@ -1,4 +1,4 @@
-"""Deprecated: use FastAPI's APIRouter, and a dependency with `yield`. This module goes in 0.6.0."""
+"""Deprecated: use FastAPI's APIRouter, and a dependency with `yield`. This module is removed in 0.6.0."""
 
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 

@@ -10,7 +10,7 @@ LONGEST_CLIENT = 64
 
 @dataclass(frozen=True)
 class Device:
-    """Where a session is used: what the software calls itself, and the address of the client."""
+    """Where a session is used: what the client calls itself, and its address."""
 
     user_agent: str | None = None
     client: str | None = None

@@ -66,7 +66,7 @@ def configure_logging(settings: Settings) -> None:
 
 
 def log_request(**facts: object) -> None:
-    """Deprecated: log with Loguru. This name goes in 0.6.0."""
+    """Deprecated: log with Loguru. This name is removed in 0.6.0."""
     logger.bind(**facts).info("request")
 
 

@@ -88,7 +88,7 @@ async def migration_connection(settings: Settings) -> AsyncIterator[AsyncConnect
 
 
 def time_after(seconds: float) -> ColumnElement[datetime]:
-    """Returns the server's time in so many seconds: it is the same for all replicas, whatever their own clocks say."""
+    """Returns the server's time plus these seconds: it is the same for all replicas, whatever their own clocks say."""
     later: ColumnElement[datetime] = func.now() + literal(timedelta(seconds=seconds), Interval())
     return later
 
@@ -144,7 +144,7 @@ async def _wait_for_other_replicas(lock: AsyncConnection) -> None:
     """
     taken = text(f"SELECT pg_try_advisory_xact_lock({ADVISORY_LOCK})")
     if not await lock.scalar(taken):
-        logging.getLogger("alembic").info("Another process migrates: waiting for its end.")
+        logging.getLogger("alembic").info("Another process is migrating: waiting for it to finish.")
         await lock.rollback()
         while not await lock.scalar(taken):
             await lock.rollback()

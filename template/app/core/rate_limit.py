@@ -1,4 +1,4 @@
-"""Limits how often a client may do what costs others: guess a password, or create an account."""
+"""Limits how often a client may try passwords or create accounts."""
 
 import time
 from collections.abc import AsyncIterator
@@ -62,7 +62,7 @@ class AttemptLimiter(Limiter):
         except WRONG_GUESS:
             await self.count(client)
             raise
-        # Of guesses that were sent side by side, none may succeed after the limit.
+        # Check again: concurrent guesses must not succeed once the limit is reached.
         await self._refuse_exhausted(client)
 
 

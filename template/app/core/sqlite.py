@@ -38,7 +38,7 @@ SETUP_ERRORS: tuple[type[Exception], ...] = (sqlite3.OperationalError,)
 # How long to wait while another replica migrates, in seconds.
 MIGRATION_TIMEOUT = 60
 
-# How many of its instructions SQLite works off before it looks at the clock.
+# How many instructions SQLite executes before it checks the clock.
 INSTRUCTIONS = 10_000
 
 SQLSTATES = {
@@ -111,7 +111,7 @@ def create_migration_engine(settings: Settings) -> AsyncEngine:
 
 
 def time_after(seconds: float) -> ColumnElement[str]:
-    """Returns the time in so many seconds, as `UtcDateTime` writes it."""
+    """Returns the current time plus this many seconds, as `UtcDateTime` writes it."""
     return func.strftime("%Y-%m-%d %H:%M:%f000", "now", f"{seconds:+.3f} seconds", type_=String())
 
 

@@ -17,7 +17,7 @@ class LoggingMiddleware:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Passes the request on, and logs it after its response, also if it fails."""
+        """Passes the request on, and logs it after its response, even if it fails."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return

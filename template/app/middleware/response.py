@@ -36,7 +36,7 @@ class ResponseMiddleware:
         return self.app(scope, receive, send_response)
 
 
-AnswerMiddleware = ResponseMiddleware  # deprecated: this name goes in 0.6.0
+AnswerMiddleware = ResponseMiddleware  # deprecated: this name is removed in 0.6.0
 
 
 def has_begun(scope: Scope) -> bool:

@@ -20,7 +20,7 @@ Plugin.setup_plugin_from_module(check_constraints, CHECK_CONSTRAINTS)
 
 
 def is_ours(name: str | None, kind: str, parents: Mapping[str, str | None]) -> bool:
-    """Returns whether to compare it.
+    """Returns whether to compare this object.
 
     A table that neither a model nor a migration names belongs to somebody else. The index of a search is made by a
     migration alone, since not every server can have it.

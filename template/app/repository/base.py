@@ -102,11 +102,11 @@ class Repository[Model: Entity]:
 
     @property
     def _live(self) -> ColumnElement[bool]:
-        """Deprecated: override `scope`. This name goes in 0.6.0."""
+        """Deprecated: override `scope`. This name is removed in 0.6.0."""
         return self.model.deleted_at.is_(None)
 
     def seen_by(self, caller: User | None) -> Self:
-        """Hides the records in lists that this caller may not read. Returns this repository.
+        """Leaves records that this caller may not read out of lists of references. Returns this repository.
 
         Without this call, the lists are complete. Only a `RelatedRepository` has lists.
         """
@@ -182,17 +182,17 @@ class Repository[Model: Entity]:
         return Slice(items, total, None if query.after else query.page, query.limit, following)
 
     async def create(self, /, **values: Any) -> Model:
-        """Raises ConflictError if a record that is referred to is deleted."""
+        """Creates the record. Raises ConflictError if a record that it refers to is deleted."""
         record = self.model(**await self._resolve(values))
         self.session.add(record)
         await self.session.flush()
         return record
 
     async def update(self, record_id: UUID, /, **values: Any) -> Model | None:
-        """Returns None if there is no such record. Raises ConflictError if a record that is referred to is deleted.
+        """Changes the record, or returns None if there is none. Raises ConflictError if it refers to a deleted record.
 
         The record is locked first, so that two changes at the same time follow each other. Raises
-        PreconditionFailedError if the request is about another version than the record has by then.
+        PreconditionFailedError if the request expects another version than the record then has.
         """
         terms = take_terms(self.session, record_id)
         if not values and terms is None:

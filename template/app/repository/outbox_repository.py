@@ -34,7 +34,7 @@ async def put_message(session: AsyncSession, message: Message, *, key: str | UUI
     """
     payload = message.model_dump_json()
     if (size := len(payload.encode())) > MAXIMUM_SIZE:
-        raise UnprocessableError(f"This is too large to be sent: {message.kind} has {size} of {MAXIMUM_SIZE} bytes.")
+        raise UnprocessableError(f"This is too large to send: {message.kind} has {size} bytes (limit {MAXIMUM_SIZE}).")
     if key is not None and len(str(key)) > MAXIMUM_KEY_LENGTH:
         raise ValueError(f"The key of a message has at most {MAXIMUM_KEY_LENGTH} characters.")
     named = None if key is None else str(key)

@@ -45,7 +45,7 @@ class OutboxStateRepository:
         return (await self.session.scalars(parked.order_by(OutboxMessage.id).limit(limit))).all()
 
     async def replay(self, message_id: int | None = None) -> int:
-        """Has one parked message, or all of them, tried again, and returns their number."""
+        """Makes one parked message, or all of them, due again, and returns how many."""
         parked = update(OutboxMessage).where(_UNDELIVERED, OutboxMessage.parked_at.is_not(None))
         if message_id is not None:
             parked = parked.where(OutboxMessage.id == message_id)

@@ -55,7 +55,7 @@ class RefreshTokenRepository:
         return await self.session.scalar(_USER_OF_SESSION, values)
 
     async def list_current(self, user_id: UUID, *, first: UUID | None = None) -> Sequence[RefreshToken]:
-        """Returns the current token of each session of the user: of the session `first`, then of the last used."""
+        """Returns the current token of each session of the user: `first`, then the most recently used."""
         tokens = select(RefreshToken).where(RefreshToken.user_id == user_id, *_current(utc_now()))
         order = (RefreshToken.session_id == first).desc(), RefreshToken.created_at.desc(), RefreshToken.id.desc()
         return (await self.session.scalars(tokens.order_by(*order).limit(LIST_LIMIT))).all()

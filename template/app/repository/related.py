@@ -58,7 +58,7 @@ class RelatedRepository[Model: Entity](Repository[Model]):
         return readable.seen_by(caller) if readable else None
 
     def seen_by(self, caller: User | None) -> Self:
-        """Hides the records in the lists that this caller may not read. Returns this repository."""
+        """Leaves records that this caller may not read out of lists of references. Returns this repository."""
         self._readable = {each: each.repository.readable_by(self.session, caller) for each in self.related}
         return self
 

@@ -29,7 +29,7 @@ class SluggedRepository[Model: Slugged](Repository[Model]):
         return await self.session.scalar(chosen.options(*self.loader_options))
 
     async def create(self, /, **values: Any) -> Model:
-        """Raises ConflictError if a record that is referred to is deleted."""
+        """Creates the record with its slug. Raises ConflictError if a record that it refers to is deleted."""
         slug = await self._unique(slug_of(values[self.slug_source]))
         return await super().create(slug=slug, **values)
 

@@ -52,7 +52,7 @@ class StoredResponseRepository:
         values = {"kept_id": response_id, "status": status, "headers": headers, "body": body}
         kept = await (await self.session.connection()).execute(_KEEP, values)
         if kept.rowcount != 1:
-            raise RuntimeError("This request was refused when its transaction began, and went on.")
+            raise RuntimeError("The route went on although its request was refused when the transaction began.")
 
 
 def still_running() -> ConflictError:

@@ -30,7 +30,7 @@ class Terms:
     def applied(self, record: Versioned, values: Mapping[str, Any]) -> Mapping[str, Any]:
         """The values to write. The record must be locked. Raises PreconditionFailedError, UnprocessableError."""
         if self.accepts is not None and not self.accepts(record):
-            raise PreconditionFailedError("This was changed since you read it: read it again.")
+            raise PreconditionFailedError("This has changed since you read it: read it again.")
         if self.merge_limit is None:
             return values
         return {

@@ -5,7 +5,7 @@ from app.domain.models.user import User
 
 
 class AccountEvents:
-    """Methods called within the transaction of each event. This class does nothing; the option `mail` sends mails."""
+    """Methods called within the transaction of each event. This class does nothing; the option `mail` sends e-mails."""
 
     async def registered(self, user: User) -> None:
         """Called after somebody has registered."""

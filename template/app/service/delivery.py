@@ -51,7 +51,7 @@ class Deliverer:
 
     async def _handle(self, claim: Claim) -> None:
         if claim.attempt > self._settings.OUTBOX_ATTEMPTS:
-            raise DeliveryError(claim.error or "Each process that tried ended before it was done.", final=True)
+            raise DeliveryError(claim.error or "Every process that tried stopped before it was done.", final=True)
         if claim.kind not in self._handlers:
             raise DeliveryError(f"This version of the application has no handler of {claim.kind}.")
         kind, handler = self._handlers[claim.kind]
@@ -83,7 +83,7 @@ def _message(kind: type[Message], payload: str) -> Message:
         return kind.model_validate_json(payload)
     except ValidationError as error:
         fields = ", ".join(".".join(map(str, fault["loc"])) for fault in error.errors(include_input=False))
-        raise DeliveryError(f"What was stored is no {kind.kind} of this version: {fields}.") from None
+        raise DeliveryError(f"The stored message does not fit {kind.kind} of this version: {fields}.") from None
 
 
 def _reason(error: Exception) -> str:

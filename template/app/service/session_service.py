@@ -21,7 +21,7 @@ class SessionService:
         return [_shown(token, caller) for token in tokens]
 
     async def end(self, caller: Identity, session_id: UUID) -> None:
-        """Raises NotFoundError if the caller has no such session."""
+        """Ends one session of the caller. Raises NotFoundError if the caller has no such session."""
         await self.refresh_tokens.hold(caller.user_id)
         if not await self.refresh_tokens.is_current(caller.user_id, session_id):
             raise NotFoundError

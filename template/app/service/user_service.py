@@ -37,7 +37,7 @@ class UserService:
         self.events = events or AccountEvents()
 
     def export(self, query: UserExportQuery) -> Batches[User]:
-        """All users that the query finds, in batches. The session of the repository is a snapshot."""
+        """Returns all users that match, in batches. The repository must have a snapshot session."""
         return self.users.stream(query)
 
     async def list(self, query: UserListQuery) -> Slice[User]:
@@ -45,7 +45,7 @@ class UserService:
         return await self.users.list(query)
 
     async def get(self, user_id: UUID) -> User:
-        """Raises NotFoundError."""
+        """Returns the user. Raises NotFoundError."""
         return found(await self.users.get(user_id))
 
     async def create(self, data: UserCreate) -> User:
@@ -76,14 +76,14 @@ class UserService:
         return user
 
     async def delete(self, user_id: UUID) -> None:
-        """Raises NotFoundError, ConflictError for the last administrator."""
+        """Deletes the user and ends their sessions. Raises NotFoundError, ConflictError for the last administrator."""
         await self._keep_an_admin_besides(user_id)
         if not await self.users.delete(user_id):
             raise NotFoundError
         await self.refresh_tokens.revoke_all(user_id)
 
     async def change_password(self, user: User, session_id: UUID, data: PasswordChange) -> None:
-        """Ends every other session of the user. Raises ForbiddenError when the current password is wrong."""
+        """Sets a new password, and ends all other sessions. Raises ForbiddenError if the current password is wrong."""
         if not await verify_password(data.current_password, user.password_hash):
             raise ForbiddenError("The current password is wrong.")
         await self.users.update(user.id, password_hash=await hash_password(data.new_password))
@@ -91,7 +91,7 @@ class UserService:
         await self.events.password_changed(user)
 
     async def reset_password(self, user_id: UUID, data: PasswordReset) -> None:
-        """Ends every session of the user. Raises NotFoundError."""
+        """Sets a new password, and ends every session of the user. Raises NotFoundError."""
         user = found(await self.users.update(user_id, password_hash=await hash_password(data.new_password)))
         await self.refresh_tokens.revoke_all(user_id)
         await self.events.password_changed(user)

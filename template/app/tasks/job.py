@@ -1,4 +1,4 @@
-"""Deprecated: jobs as they were written before 0.4.0. It goes in 0.6.0: docs/tasks.md shows `@broker.task`."""
+"""Deprecated: jobs as they were written before 0.4.0. Removed in 0.6.0: docs/tasks.md shows `@broker.task`."""
 
 import sys
 import warnings
@@ -31,7 +31,7 @@ class Job:
 
 def job(*, every: timedelta | None = None) -> Callable[[Work], Job]:
     """Registers a function as a task, and returns it as a job."""
-    warnings.warn("app.tasks.job is now broker.task; the old name goes in 0.6.0.", DeprecationWarning, stacklevel=2)
+    warnings.warn("app.tasks.job is now broker.task; 0.6.0 removes the old name.", DeprecationWarning, stacklevel=2)
 
     def decorate(work: Work) -> Job:
         made = Job(work.__name__, work, every)

@@ -1,4 +1,4 @@
-"""Deprecated: how jobs were sent before 0.4.0. It goes in 0.6.0: docs/tasks.md shows `kiq` and `send`."""
+"""Deprecated: how jobs were sent before 0.4.0. Removed in 0.6.0: docs/tasks.md shows `kiq` and `send`."""
 
 from typing import Any
 

@@ -70,7 +70,7 @@ def require_columns(name: str, files: Files) -> None:
     plural = recorded.answers["plural"]
     table = tables_in(ROOT).get(plural)
     if table is None:
-        sys.exit(f"No model has the table {plural}: say what several of them are called, with plural=.")
+        sys.exit(f"No model has the table {plural}: give the plural of the resource with plural=.")
     columns = list(columns_of(recorded.answers.get("fields", "")).values())
     columns += [f"{target}_id" for target in above(recorded.answers) if target != "user"]
     if missing := [column for column in columns if column not in table.columns]:

@@ -22,7 +22,7 @@ def require_not_applied(names: Sequence[str], then: str) -> None:
     if found:
         commands = ", ".join(f"make migrate-down to={target}" for target in targets(found))
         sys.exit(
-            f"The database has {len(found)} of the migrations of the update: take them back with {commands} first, "
+            f"The database has {len(found)} of the migrations of the update: revert them with {commands} first, "
             f"then run {then}."
         )
 
@@ -53,7 +53,7 @@ def current() -> list[str]:
 
 
 def targets(found: Sequence[Script]) -> Iterator[str]:
-    """Yields targets for a downgrade. Each takes back one of the migrations and all that follow it, and no others."""
+    """Yields targets for a downgrade. Each reverts one of the migrations and all that follow it, and no others."""
     going = {each.revision for each in found}
     for each in found:
         before = [down for down in each._versioned_down_revisions if down]  # noqa: SLF001 (the public one has two types)

@@ -39,7 +39,7 @@ def parsed(backfill: str, required: list[str]) -> dict[str, str]:
         if not equals:
             sys.exit(f"'{word}' is no backfill: write field=value, such as backfill='due=2026-01-01'.")
         if label not in columns:
-            sys.exit(f"'{label}' takes no backfill: only what becomes required, and has no default, needs one.")
+            sys.exit(f"'{label}' takes no backfill: only a field that becomes required, and has no default, needs one.")
         values[columns[label]] = value
     return values
 
@@ -62,19 +62,19 @@ def refuse_unique(difference: Difference, column: str) -> None:
     """Raises SystemExit for a new column. An existing one has its own values, which the database checks."""
     if column in [new.name for new in difference.added]:
         sys.exit(
-            f"{column} is unique and required, so that no value fills it in all rows of {difference.table}: "
-            "add it as optional (?), give each row its own, and require it then."
+            f"{column} is unique and required, so no single value can fill all rows of {difference.table}: "
+            "add it as optional (?), give each row its own value, then make it required."
         )
 
 
 def asked(column: str, table: str) -> str:
     """Asks the user for the value. Raises SystemExit with one sentence if there is no terminal, or no input."""
-    question = f"{column} is required: what do the rows get that {table} has already? "
+    question = f"{column} is required: which value should the existing rows of {table} get? "
     if sys.stdin.isatty() and (value := input(question)):
         return value
     sys.exit(
-        f"{column} is required, and the rows that {table} has already need a value: give them one with "
-        f"backfill='{column}=...', or the field a default, or make it optional with ?."
+        f"{column} is required, and the existing rows of {table} need a value: give it with "
+        f"backfill='{column}=...', or give the field a default, or make it optional with ?."
     )
 
 

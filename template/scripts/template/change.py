@@ -61,13 +61,13 @@ def planned_change(record: Record, request: Request) -> Plan:
     if request.between and not record.between:
         sys.exit(f"{record.name} is a resource, not a link: leave between= out, or choose another name.")
     if request.between.split() not in ([], record.between.split()):
-        sys.exit(f"The sides of {record.name} stay as they are, which is {record.between}.")
+        sys.exit(f"The sides of {record.name} cannot change: they are {record.between}.")
     if request.plural not in {"", record.plural}:
-        sys.exit(f"The plural of a resource stays as it is, which is {record.plural}.")
+        sys.exit(f"The plural of a resource cannot change: it is {record.plural}.")
     if request.key not in {"", record.key}:
-        sys.exit(f"The key of a resource stays as it is, which is {record.key}.")
+        sys.exit(f"The key of a resource cannot change: it is {record.key}.")
     if request.parent not in {"", record.parent}:
-        sys.exit(f"The parent of a resource stays as it is, which is {record.parent or 'none'}.")
+        sys.exit(f"The parent of a resource cannot change: it is {record.parent or 'none'}.")
     renames = parsed_renames(record.fields, request.rename)
     fields = wanted(record, request, renames)
     answers = record.answers
@@ -86,7 +86,7 @@ def planned_change(record: Record, request: Request) -> Plan:
     plan.migration = f"change {record.plural.replace('_', ' ')}"
     columns = renamed_columns(record.fields, fields, renames)
     if request.backfill and not plan.files:
-        sys.exit("backfill= is for what becomes required, and nothing does.")
+        sys.exit("backfill= is for fields that become required, and none does.")
     found = [replace(difference, renames=columns) for difference in differences(*plan.tables())]
     plan.differences = [replace(each, fills=checked_fills(each, request, theirs)) for each in found]
     return plan
@@ -125,7 +125,7 @@ def checked_fills(difference: Difference, request: Request, theirs: Files) -> di
     """Returns the result of `fills`. Raises SystemExit with one sentence if data might be lost as well."""
     for old, new in difference.narrowed:
         sys.exit(
-            f"What {old.name} holds may not fit {new.type}, since it is {old.type} now: add a field of the new type, "
+            f"The values of {old.name} may not fit {new.type}, since it is {old.type}: add a field of the new type, "
             "move the data over, and drop the old one."
         )
     lost = ", ".join(column.name for column in difference.dropped)

@@ -21,7 +21,7 @@ def require_repository() -> None:
 
 def require_committed() -> None:
     """Requires that no conflict is left, and that all but the lock file is committed."""
-    or_undo = " Or make update-undo takes the update back." if is_open() else ""
+    or_undo = " Or run make update-undo, which undoes the update." if is_open() else ""
     if conflicts := changed("U"):
         sys.exit(
             f"There are conflicts from before ({some(conflicts)}): "

@@ -22,7 +22,7 @@ def main() -> None:
 def files() -> list[str]:
     """Lists the files that the update changed, added and removed, with the numbers of lines added and removed."""
     git("add", "--all", "--", ".")
-    kinds = {"M": "Files that change", "A": "Files that come", "D": "Files that go"}
+    kinds = {"M": "Files that change", "A": "Files that are added", "D": "Files that are deleted"}
     return [listed(what, map(counted, numbers(kind))) for kind, what in kinds.items()]
 
 

@@ -30,7 +30,7 @@ def origin() -> Origin:
     """Returns the recorded origin. Raises SystemExit with one sentence if there is no valid record."""
     path = ROOT / ANSWERS
     if not path.is_file() or not (recorded := recorded_origin(path.read_bytes())):
-        sys.exit(f"{ANSWERS} is not as Copier wrote it: take it back from git (git log {ANSWERS}).")
+        sys.exit(f"{ANSWERS} is not as Copier wrote it: restore it from git (git log {ANSWERS}).")
     return recorded
 
 
@@ -84,5 +84,5 @@ def fresh_render(project: Origin) -> Iterator[Path]:
         known = yaml.safe_load((rendered / ANSWERS).read_text(encoding="utf-8"))
         for name, value in project.answers.items():
             if str(known.get(name)) != str(value):
-                sys.exit(f"{ANSWERS} says {name}: {value}, which the template does not know: take it back from git.")
+                sys.exit(f"{ANSWERS} says {name}: {value}, which the template does not know: restore it from git.")
         yield rendered

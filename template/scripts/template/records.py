@@ -80,7 +80,7 @@ def require_flat(fields: str) -> None:
         if record and record.parent:
             sys.exit(
                 f"The {record.name} is itself nested under the {record.parent}, and paths are nested only once: "
-                f"leave / out at ref({record.name})."
+                f"remove the / of ref({record.name})."
             )
 
 
@@ -112,7 +112,7 @@ def parsed(name: str, content: bytes) -> Record | None:
     answers = usual | recorded.answers if recorded else {}
     values = [answers.get(answer) for answer in (*ANSWERS, *LATER, "between")]
     if recorded is None or answers.get("resource") != name or not all(isinstance(value, str) for value in values):
-        sys.exit(f"{path_of(name)} is not as make resource wrote it: take it back from git (git log {path_of(name)}).")
+        sys.exit(f"{path_of(name)} is not as make resource wrote it: restore it from git (git log {path_of(name)}).")
     return Record(name, recorded.version, *map(str, values))
 
 

@@ -1,4 +1,4 @@
-"""Removes a resource whose files are as they were made, and its table. `make resource-remove` calls it."""
+"""Removes a resource whose files have no changes, and its table. `make resource-remove` calls it."""
 
 import os
 import re
@@ -32,7 +32,7 @@ def remove(record: Record) -> None:
     """Deletes the files and writes the migration, or shows them with DRY=1. Raises SystemExit without RESOURCE_YES."""
     files = rendered(record)
     changed = [name for name in edited(record, files) if (ROOT / name).exists()]
-    refuse("These files contain your changes, so nothing was removed; delete them yourself, or undo it", changed)
+    refuse("These files contain your changes, so nothing was removed; delete them, or undo the changes", changed)
     refuse(f"{record.name} is still in use; change these first", sorted(users(record, files)))
     plan = Plan(dict.fromkeys([*files, record.path]), migration=f"remove {record.plural.replace('_', ' ')}")
     plan.differences = differences(*plan.tables())

@@ -65,13 +65,13 @@ def own(followed: Followed) -> Iterator[str]:
     if followed.migration:
         yield f"The tables of your models changed: {followed.migration} applies that to the database.\n"
     yield listed(
-        "These tables have a column `version` of your own, which would count writes now, as that of every record does: "
-        "rename it, with make resource rename='version:...' where it is a field of a resource",
+        "These tables have a column `version` of your own, a name that every record now uses to count its writes: "
+        "rename your column, with make resource rename='version:...' if it is a field of a resource",
         followed.clashes,
     )
     if followed.fault:
         yield (
-            f"{followed.fault} Whether the tables of your models changed is not known: when that is resolved, run "
+            f"{followed.fault} It is not known whether the tables of your models changed: resolve that, then run "
             "make migrate-create name=follow_the_template.\n"
         )
 

@@ -98,7 +98,7 @@ def said(names: list[str], version: str) -> str:
     if os.environ.get("DRY"):
         return f"Nothing is written: make template-heal would bring {len(names)} files to what {version} renders."
     return (
-        f"As {version} renders them now: {', '.join(names)}.\n"
+        f"Restored to what {version} renders: {', '.join(names)}.\n"
         "Look at `git diff`; `git restore FILE` brings yours back. Next: make check, then commit."
     )
 

@@ -62,7 +62,7 @@ def undo() -> str:
     restore(names)
     forget()
     what = "You changed these since" if noted is not None else "It is not recorded which of these you changed"
-    kept = f"{what}, and they are as they were in {KEPT} (git show {KEPT}:./NAME)"
+    kept = f"{what}; your versions are kept in {KEPT} (git show {KEPT}:./NAME)"
     own = [name for name in found if name not in names]
     return "\n".join([*filter(None, [listed(kept, edited), listed("Your own changes stay", own)]), done()])
 
@@ -71,7 +71,7 @@ def require_none_on_top(going: list[str], own: list[str]) -> None:
     """Raises SystemExit with one sentence if a migration in `own` may follow one in `going`."""
     on_top = [name for name in own if name.startswith(MIGRATIONS)]
     if on_top and any(name.startswith(MIGRATIONS) for name in going):
-        sys.exit(f"{on_top[0]} was written on top of the update's migrations: take it back and delete it first.")
+        sys.exit(f"{on_top[0]} was written on top of the update's migrations: revert it and delete it first.")
 
 
 def done() -> str:

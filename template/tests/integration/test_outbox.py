@@ -238,7 +238,7 @@ async def test_a_message_of_another_version_is_kept_and_named(
     assert handler.texts == []
     removed, changed = await rows()
     assert removed.error == "This version of the application has no handler of Removed."
-    assert changed.error == "What was stored is no Noted of this version: text."
+    assert changed.error == "The stored message does not fit Noted of this version: text."
     assert removed.delivered_at is removed.parked_at is changed.delivered_at is changed.parked_at is None
 
     async def handle(_: Removed, __: Delivery) -> None: ...
@@ -278,7 +278,7 @@ async def test_a_message_whose_processes_were_killed_each_time_is_parked(
     assert handler.texts == []
     (row,) = await rows()
     assert row.parked_at is not None
-    assert row.error == "Each process that tried ended before it was done."
+    assert row.error == "Every process that tried stopped before it was done."
 
 
 async def test_who_lost_a_claim_changes_nothing(database: Database, session: AsyncSession, rows: Rows) -> None:
@@ -328,7 +328,7 @@ async def test_a_clock_that_jumped_back_delays_nothing_for_long(database: Databa
 async def test_a_message_that_is_too_large_is_refused_when_it_is_put(
     session: AsyncSession, deliver: Deliver, handler: Handler
 ) -> None:
-    with pytest.raises(UnprocessableError, match="This is too large to be sent: Noted has 70011 of 65536 bytes"):
+    with pytest.raises(UnprocessableError, match=r"This is too large to send: Noted has 70011 bytes \(limit 65536\)"):
         await put_message(session, Noted(text="x" * 70_000))
     with pytest.raises(ValueError, match="at most 200 characters"):
         await put_message(session, Noted(text="x"), key="x" * 201)

@@ -45,7 +45,7 @@ def test_nothing_is_written_where_nothing_changed() -> None:
         (ops.DropTableOp.from_table(NOTES), "    the table notes"),
         (
             ops.AlterColumnOp("notes", "price", existing_type=Numeric(8, 2), modify_type=Integer()),
-            "    notes.price, as far as it does not fit Integer()",
+            "    notes.price, where values do not fit Integer()",
         ),
     ],
     ids=["column", "table", "type"],
@@ -69,7 +69,9 @@ def test_a_column_of_the_same_kind_may_be_the_old_one() -> None:
     changes = [add(Column("headline", String(20))), add(Column("done", Boolean)), drop("title")]
 
     lines = loss_of(script(*changes), lose=False).splitlines()
-    assert [line for line in lines if "rename=" in line] == ["If that is a new name, add rename=notes.title:headline"]
+    assert [line for line in lines if "rename=" in line] == [
+        "If a column only has a new name, add rename=notes.title:headline"
+    ]
 
 
 def test_a_renamed_column_is_neither_dropped_nor_added() -> None:

@@ -61,7 +61,7 @@ async def login(
 
     `username` is the e-mail address. Send the access token as `Authorization: Bearer ...` for the next `expires_in`
     seconds, then exchange the refresh token for a new pair. A wrong address, a wrong password and an inactive account
-    get the same response. Failed attempts are limited per client and account. If the application requires a verified
+    get the same response. Failed attempts are limited per client address. If the application requires a verified
     address, a user who has not verified it yet gets a 403.
     """
     async with attempt:

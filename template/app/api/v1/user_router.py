@@ -176,7 +176,8 @@ async def update_user(
 ) -> UserResponse:
     """Changes the fields that are sent, and leaves the others as they are (a merge patch, RFC 7396).
 
-    A new role or a deactivation takes effect at the next request of the user. The last administrator stays one.
+    A new role or a deactivation takes effect at the next request of the user.
+    The last administrator cannot be demoted or deactivated.
     """
     change.expect(user_id)
     return UserResponse.model_validate(change.show(await service.update(user_id, data)))
@@ -203,5 +204,5 @@ async def reset_password(
     data: PasswordReset,
     service: UserServiceDep,
 ) -> None:
-    """Sets a new password for a user, and ends all sessions of theirs."""
+    """Sets a new password for a user, and ends all their sessions."""
     await service.reset_password(user_id, data)

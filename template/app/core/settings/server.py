@@ -63,7 +63,7 @@ class ServerSettings(BaseSettings):
     def _tell_paths_apart(self) -> Self:
         """Refuses a prefix that begins with ROOT_PATH: nobody could tell whether the proxy had removed it."""
         if self.ROOT_PATH and f"{self.API_V1_PREFIX}/".startswith(f"{self.ROOT_PATH}/"):
-            raise ValueError("API_V1_PREFIX must not begin with ROOT_PATH, which comes before it by itself")
+            raise ValueError("API_V1_PREFIX must not begin with ROOT_PATH, which is put before it automatically")
         return self
 
 

@@ -33,5 +33,5 @@ class User(Entity):
     full_name: Mapped[str] = mapped_column(sa.String(100))
     role: Mapped[Role] = mapped_column(choice(Role, "role"), default=Role.USER, server_default=sa.text("'user'"))
     is_active: Mapped[bool] = mapped_column(default=True, server_default=sa.true())
-    # When the user showed that they read the mails to this address, or an administrator vouched for it.
+    # When the user showed that they read the e-mails to this address, or an administrator vouched for it.
     email_verified_at: Mapped[datetime | None]

@@ -21,7 +21,7 @@ class RegisterRequest(RequestModel):
 
 
 class TokenResponse(ResponseModel):
-    """The tokens of a session: a short access token, and a refresh token that works once."""
+    """The tokens of a session: a short-lived access token, and a refresh token that works once."""
 
     access_token: str
     refresh_token: str

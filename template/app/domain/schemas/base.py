@@ -13,7 +13,7 @@ class RequestModel(BaseModel):
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
 
-# Deprecated: write `field: Type | MISSING = MISSING`, with `MISSING` of Pydantic. This name goes in 0.6.0.
+# Deprecated: write `field: Type | MISSING = MISSING`, with Pydantic's `MISSING`. This name is removed in 0.6.0.
 UNSET: Any = Field(default_factory=lambda: None)
 
 

@@ -59,7 +59,7 @@ class Filters(RequestModel):
 class SearchFilters(Filters):
     """Filters with a search, for a resource that has text to search in."""
 
-    search: Annotated[Search | None, Field(description="Part of a text field, in any case.")] = None
+    search: Annotated[Search | None, Field(description="Part of a text field, ignoring case.")] = None
 
 
 class ListQuery(Filters):
@@ -69,7 +69,7 @@ class ListQuery(Filters):
     limit: Annotated[int, Field(ge=1, le=100)] = 20
     count: Annotated[
         bool,
-        Field(description="Whether to count all matches; without it both totals are null. Off after a cursor."),
+        Field(description="Whether to count all matches; if not, both totals are null. Off by default with a cursor."),
     ] = True
     after: Annotated[Cursor, Field(description="A cursor, which is `next` of the page before.")] = Field(
         default_factory=Cursor
@@ -92,7 +92,7 @@ class ExportQuery(Filters):
 
     format: Annotated[
         Literal["csv", "ndjson"],
-        Field(description="A table for spreadsheets (RFC 4180), or a JSON object a line."),
+        Field(description="A table for spreadsheets (RFC 4180), or one JSON object per line."),
     ] = "csv"
 
 

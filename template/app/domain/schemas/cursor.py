@@ -19,7 +19,7 @@ class InvalidCursorError(UnprocessableError):
     """The text is no cursor of this list."""
 
     def __init__(self) -> None:
-        super().__init__("The cursor is not one of this list: begin again without it.")
+        super().__init__("The cursor does not belong to this list: begin again without it.")
 
 
 class Position(NamedTuple):

@@ -34,9 +34,9 @@ In = Annotated[
     Field(description="One of these values: repeat the parameter for each.", min_length=1, max_length=MAXIMUM_VALUES),
 ]
 Above = Annotated[Value | MISSING, Filter("gt"), Field(description="More than this value, or after it.")]
-AtLeast = Annotated[Value | MISSING, Filter("ge"), Field(description="This value, more, or after it.")]
+AtLeast = Annotated[Value | MISSING, Filter("ge"), Field(description="At least this value, or not before it.")]
 Below = Annotated[Value | MISSING, Filter("lt"), Field(description="Less than this value, or before it.")]
-AtMost = Annotated[Value | MISSING, Filter("le"), Field(description="This value, less, or before it.")]
+AtMost = Annotated[Value | MISSING, Filter("le"), Field(description="At most this value, or not after it.")]
 IsNull = Annotated[bool | MISSING, Filter("null"), Field(description="Whether there is no value.")]
 Own = Annotated[Value | MISSING, Filter("own")]
 

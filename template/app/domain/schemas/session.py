@@ -12,7 +12,7 @@ class SessionResponse(ResponseModel):
 
     id: UUID
     created_at: Annotated[datetime, Field(description="When somebody signed in.")]
-    last_used_at: Annotated[datetime, Field(description="When it last got tokens, which it does while it is used.")]
-    user_agent: Annotated[str | None, Field(description="What the software calls itself; it may say anything.")]
-    client: Annotated[str | None, Field(description="The address that it was last used from.")]
-    current: Annotated[bool, Field(description="Whether this request belongs to it.")]
+    last_used_at: Annotated[datetime, Field(description="When the session last got tokens, as it does while in use.")]
+    user_agent: Annotated[str | None, Field(description="What the client calls itself; it may claim anything.")]
+    client: Annotated[str | None, Field(description="The address from which the session was last used.")]
+    current: Annotated[bool, Field(description="Whether this is the session of this request.")]

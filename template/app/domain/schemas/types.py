@@ -55,7 +55,7 @@ def _written_as(form: str) -> BeforeValidator:
     def check(value: object) -> object:
         if isinstance(value, dt.date) or (isinstance(value, str) and pattern.fullmatch(value)):
             return value
-        raise PydanticCustomError("time_form", "Must be written as RFC 3339 says")
+        raise PydanticCustomError("time_form", "Must be in the format of RFC 3339")
 
     return BeforeValidator(check)
 
@@ -72,7 +72,7 @@ def _finite[Time: dt.date](value: Time) -> Time:
     """Refuses the first and the last possible value, which the PostgreSQL driver stores as infinity."""
     same = value.replace(tzinfo=None) if isinstance(value, dt.datetime) else value
     if same in (type(same).min, type(same).max):
-        raise PydanticCustomError("time_finite", "Must be between the first and the last possible value, without them")
+        raise PydanticCustomError("time_finite", "Must be between the first and the last possible value, exclusive")
     return value
 
 

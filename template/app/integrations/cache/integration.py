@@ -16,7 +16,7 @@ from app.integrations.cache.user_repository import CachedUserRepository
 
 @asynccontextmanager
 async def running(app: FastAPI, settings: Settings) -> AsyncIterator[None]:
-    """Has sign-ins counted and users cached in Valkey, and reports its health."""
+    """Counts sign-ins and caches users in Valkey, and reports its health."""
     cache = Cache(settings)
     providers: Providers = app.state.providers
     providers.counts = SharedStorage(cache)
@@ -24,7 +24,7 @@ async def running(app: FastAPI, settings: Settings) -> AsyncIterator[None]:
     providers.registration_limiter = RegistrationLimiter(settings, providers.counts)
     providers.user_repository = partial(CachedUserRepository, cache=cache)
     providers.reported_checks["cache"] = cache.ping
-    app.state.cache = cache  # deprecated: goes in 0.6.0
+    app.state.cache = cache  # deprecated: removed in 0.6.0
     try:
         yield
     finally:

@@ -1,1 +1,1 @@
-"""Mails of accounts: verified addresses, forgotten passwords, invitations, notices. docs/accounts.md describes them."""
+"""E-mails of accounts: address verification, password resets, invitations, notices. See docs/accounts.md."""

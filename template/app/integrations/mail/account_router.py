@@ -24,7 +24,7 @@ router = APIRouter(tags=["accounts"], responses=errors(503))
 
 
 async def get_mail_limiter(settings: SettingsDep, providers: ProvidersDep) -> MailLimiter:
-    """Returns the limiter of mails, which counts where the others do."""
+    """Returns the limiter of e-mails, which counts where the others do."""
     return MailLimiter(settings, providers.counts)
 
 
@@ -32,7 +32,7 @@ MailLimiterDep = Annotated[MailLimiter, Depends(get_mail_limiter)]
 
 
 async def count_mail(limiter: MailLimiterDep, client: ClientDep) -> None:
-    """Raises TooManyRequestsError if this client has asked for too many mails."""
+    """Raises TooManyRequestsError if this client has asked for too many e-mails."""
     await limiter.count(client)
 
 
@@ -57,16 +57,16 @@ AccountServiceDep = Annotated[AccountService, Depends(get_account_service)]
     responses=errors(*BODY, 429),
 )
 async def forgot_password(data: ForgottenPassword, service: AccountServiceDep) -> None:
-    """Sends a link to this address, with which a new password can be set.
+    """Sends a password reset link to this address.
 
-    The response is the same whether somebody has this address or nobody. Mails are limited per client and address.
+    The response is the same whether or not a user has this address. E-mails are limited per client and address.
     """
     await service.forgot_password(data.email)
 
 
 @router.post(f"{auth.prefix}/reset-password", status_code=204, responses=errors(*BODY, 401))
 async def reset_password(data: LinkedPassword, service: AccountServiceDep) -> None:
-    """Sets a new password with the token of a link, of a forgotten password or an invitation.
+    """Sets a new password with the token of a link, from a password reset or an invitation.
 
     All sessions of the user end. The token works once, and its address counts as verified from then on.
     """
@@ -81,7 +81,7 @@ async def verify_email(data: LinkedToken, service: AccountServiceDep) -> None:
 
 @router.post(f"{auth.prefix}/confirm-email", status_code=204, responses=errors(*BODY, 401, 409))
 async def confirm_email(data: LinkedToken, service: AccountServiceDep) -> None:
-    """Replaces the address of the user by the one that the link was sent to, and notifies the old one.
+    """Replaces the address of the user with the one that the link was sent to, and notifies the old one.
 
     The token works once.
 
@@ -112,8 +112,8 @@ async def change_email(
 ) -> None:
     """Sends a link to the new address, which becomes the user's once it is confirmed.
 
-    The current password is needed; failed attempts are limited as those of signing in. The response does not tell
-    whether somebody has the address already.
+    The current password is needed; failed attempts are limited like failed sign-ins. The response does not
+    reveal whether a user already has the address.
     """
     async with attempt:
         await service.change_email(current_user, data)

@@ -1,4 +1,4 @@
-"""The rules about the links in mails."""
+"""The rules about the links in e-mails."""
 
 from app.core.exceptions import ForbiddenError
 from app.core.passwords import hash_password, verify_password

@@ -1,4 +1,4 @@
-"""Sends mails about the events of an account."""
+"""Sends e-mails about the events of an account."""
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -14,7 +14,7 @@ from app.service.account_events import AccountEvents
 
 
 class MailedAccountEvents(AccountEvents):
-    """Puts a mail into the outbox for each event, in the transaction of the event."""
+    """Puts an e-mail into the outbox for each event, in the transaction of the event."""
 
     def __init__(self, session: AsyncSession, settings: Settings) -> None:
         self.session = session
@@ -35,7 +35,9 @@ class MailedAccountEvents(AccountEvents):
     async def signing_in(self, user: User, device: Device) -> None:
         """Notifies the user of a new device. Raises ForbiddenError if the address must be verified first."""
         if self.settings.REQUIRE_VERIFIED_EMAIL and user.email_verified_at is None:
-            raise ForbiddenError("Verify your e-mail address first, by the link in the mail or by a new password.")
+            raise ForbiddenError(
+                "Verify your e-mail address first: use the link that was sent to it, or reset your password."
+            )
         if self.settings.SIGN_IN_NOTICE and not await self._is_known(user, device):
             notice = SignedIn(user_id=user.id, at=utc_now(), user_agent=device.user_agent, client=device.client)
             await put_message(self.session, notice)

@@ -1,4 +1,4 @@
-"""Sends the mails that wait in the outbox. Links are made here, so that none is stored."""
+"""Sends the e-mails that wait in the outbox. Links are made here, so that none is stored."""
 
 from uuid import UUID
 
@@ -25,7 +25,7 @@ HANDLED = {kind.kind for kind in MailMessage.__subclasses__()}
 
 @handles(ResetPassword)
 async def send_reset(message: ResetPassword, delivery: Delivery) -> None:
-    """Sends a link for a new password, if somebody has this address."""
+    """Sends a password reset link, if a user has this address."""
     if user := await _user(delivery, email=message.email):
         await _send_link(delivery, "reset_password", user, Purpose.RESET)
 

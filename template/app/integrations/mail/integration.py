@@ -1,4 +1,4 @@
-"""Wires mails into the application."""
+"""Wires e-mails into the application."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -25,10 +25,10 @@ def install(app: FastAPI, settings: Settings) -> None:
 
 @asynccontextmanager
 async def running(app: FastAPI, settings: Settings) -> AsyncIterator[None]:
-    """Sends mails about the events of accounts. Without `SMTP_URL` they wait in the outbox."""
+    """Sends e-mails about the events of accounts. Without `SMTP_URL` they wait in the outbox."""
     providers: Providers = app.state.providers
     providers.account_events = partial(MailedAccountEvents, settings=settings)
     if settings.SMTP_URL is None:
         providers.outbox.left_alone |= HANDLED
-        logger.warning("SMTP_URL is not set: mails wait in the outbox")
+        logger.warning("SMTP_URL is not set: e-mails wait in the outbox")
     yield

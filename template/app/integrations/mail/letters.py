@@ -1,4 +1,4 @@
-"""Writes mails from `templates/`: each has one file, with its subject, its text and its HTML."""
+"""Writes e-mails from `templates/`: each has one file, with its subject, its text and its HTML."""
 
 from email.headerregistry import Address
 from email.message import EmailMessage
@@ -17,7 +17,7 @@ _text = _html.overlay(autoescape=False)
 
 
 def letter(settings: Settings, to: str, template: str, **values: object) -> EmailMessage:
-    """Returns the mail that this template makes of these values, to this address."""
+    """Returns the e-mail that this template makes of these values, to this address."""
     known = {"project": settings.PROJECT_NAME, **values}
 
     def part(environment: Environment, name: str) -> str:

@@ -1,4 +1,4 @@
-"""Limits how many mails a client can have sent, and how many an address gets."""
+"""Limits how many e-mails a client can have sent, and how many an address gets."""
 
 from limits.aio.storage import Storage
 
@@ -8,11 +8,11 @@ from app.core.security import digest
 
 
 class MailLimiter(Limiter):
-    """Limits the mails that a client asks for, and those that an address gets from all clients together."""
+    """Limits the e-mails that a client asks for, and those that an address gets from all clients together."""
 
     def __init__(self, settings: Settings, storage: Storage) -> None:
         super().__init__("mail", settings.MAIL_RATE_LIMIT, storage)
 
     async def may_get(self, address: str) -> bool:
-        """Counts a mail to this address, and returns whether it is within the limit."""
+        """Counts an e-mail to this address, and returns whether it is within the limit."""
         return await self._limiter.hit(self._limit, "mailed", digest(address))

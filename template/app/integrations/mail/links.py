@@ -1,4 +1,4 @@
-"""The tokens of links in mails.
+"""The tokens of links in e-mails.
 
 No token is stored: each is signed, and bound to the address and the password of its user. So it works once, and not at
 all after the address or the password was changed in another way.
@@ -45,7 +45,7 @@ class Link:
 
 
 class Links:
-    """Makes the links in mails, and reads their tokens."""
+    """Makes the links in e-mails, and reads their tokens."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings

@@ -1,4 +1,4 @@
-"""The messages of the outbox that become mails. None holds a token or a link."""
+"""The messages of the outbox that become e-mails. None holds a token or a link."""
 
 from datetime import datetime
 from typing import Any
@@ -8,7 +8,7 @@ from app.domain.messages import Message
 
 
 class MailMessage(Message):
-    """A mail to be sent. Its kind has a prefix, so that a message of your own may have the same name."""
+    """An e-mail to send. Its kind has a prefix, so that a message of your own may have the same name."""
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(kind=f"mail.{cls.__name__}", **options)
@@ -29,7 +29,7 @@ class VerifyEmail(MailMessage):
 class ConfirmEmail(MailMessage):
     """A link to confirm a new address, sent to it.
 
-    `state` is the result of `state_of` when the user asked: a late mail must not work after a new password is set.
+    `state` is the result of `state_of` when the user asked: a late e-mail must not work after a new password is set.
     """
 
     user_id: UUID

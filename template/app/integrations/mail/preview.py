@@ -1,4 +1,4 @@
-"""The mails of the local mailbox, in the browser. Only development has these pages."""
+"""The e-mails of the local mailbox, in the browser. Only development has these pages."""
 
 import email
 from email.message import EmailMessage
@@ -12,7 +12,7 @@ from jinja2 import Environment, FileSystemLoader
 from app.core.config import ROOT
 
 MAILS = ROOT / ".local" / "mail"
-# Nothing of a mail may run here.
+# Nothing of an e-mail may run here.
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; sandbox allow-top-navigation-by-user-activation"
 HEADERS = {"Content-Security-Policy": POLICY}
 
@@ -23,7 +23,7 @@ router = APIRouter(prefix="/dev/mail", include_in_schema=False, default_response
 
 @router.get("")
 def list_mails() -> HTMLResponse:
-    """Shows the newest mails."""
+    """Shows the newest e-mails."""
     newest = sorted(MAILS.glob("*.eml"), reverse=True)[:50]
     page = _pages.get_template("preview.j2").render(mails=[(file.stem, _read(file)) for file in newest])
     return HTMLResponse(page, headers=HEADERS)
@@ -31,7 +31,7 @@ def list_mails() -> HTMLResponse:
 
 @router.get("/{name}")
 def show_mail(name: str) -> HTMLResponse:
-    """Shows the HTML of one mail."""
+    """Shows the HTML of one e-mail."""
     file = next((file for file in MAILS.glob("*.eml") if file.stem == name), None)
     body = _read(file).get_body(("html",)) if file is not None else None
     if body is None:

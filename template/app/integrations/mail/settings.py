@@ -1,4 +1,4 @@
-"""The settings of mail."""
+"""The settings of e-mail."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ STARTTLS = {"true": True, "false": False, "": None}
 
 @dataclass(frozen=True)
 class SmtpServer:
-    """The server that sends mails, and how to connect to it."""
+    """The server that sends e-mails, and how to connect to it."""
 
     hostname: str
     port: int
@@ -38,7 +38,7 @@ def smtp_server(url: str) -> SmtpServer:
         raise ValueError("must look like smtps://user:password@host:465 or smtp://host:587") from None
     use_tls = parts.scheme == "smtps"
     if not parts.hostname or query or parts.path not in ("", "/") or (use_tls and start_tls is not None):
-        raise ValueError("must name a host, and nothing else than ?starttls=true or ?starttls=false with smtp://")
+        raise ValueError("must name a host, and nothing but ?starttls=true or ?starttls=false with smtp://")
     username, password = (unquote(part) if part else None for part in (parts.username, parts.password))
     return SmtpServer(parts.hostname, port, username, password, use_tls, start_tls)
 
@@ -64,7 +64,7 @@ FrontendUrl = Annotated[str, Field(pattern=r"^https?://[^\s/?#]+(/[^\s?#]*)?$"),
 
 
 class MailSettings(BaseModel):
-    """The settings of mail."""
+    """The settings of e-mail."""
 
     SMTP_URL: Annotated[SecretStr, AfterValidator(_smtp_url)] | None = None
     MAIL_FROM: NameEmail = NameEmail("", "noreply@example.com")
@@ -81,4 +81,4 @@ class MailSettings(BaseModel):
         if "MAIL_FROM" not in self.model_fields_set:
             yield "MAIL_FROM must be set"
         if not self.FRONTEND_URL.startswith("https://"):
-            yield "FRONTEND_URL must be set, to an address of https"
+            yield "FRONTEND_URL must be set to an https:// address"

@@ -1,4 +1,4 @@
-"""Sends mails by the server of `SMTP_URL`."""
+"""Sends e-mails by the server of `SMTP_URL`."""
 
 from dataclasses import replace
 from email.message import EmailMessage
@@ -11,12 +11,12 @@ from app.service.handlers import DeliveryError
 
 # In seconds, for each step of the conversation.
 TIMEOUT = 10.0
-# A server that refuses a mail with this code, or a higher one, will never take it (RFC 5321, 4.2.1).
+# A server that refuses an e-mail with this code, or a higher one, will never take it (RFC 5321, 4.2.1).
 PERMANENT = 500
 
 
 async def send(settings: Settings, message: EmailMessage, to: str) -> None:
-    """Raises DeliveryError. Its reason repeats nothing that the server said, which may contain the address."""
+    """Sends the e-mail. Raises DeliveryError, which repeats nothing that the server said: it may hold the address."""
     try:
         await aiosmtplib.send(
             message,
@@ -28,7 +28,7 @@ async def send(settings: Settings, message: EmailMessage, to: str) -> None:
     except aiosmtplib.SMTPRecipientsRefused as error:
         raise _refused("the address", error.recipients[0].code) from None
     except aiosmtplib.SMTPDataError as error:
-        raise _refused("the mail", error.code) from None
+        raise _refused("the e-mail", error.code) from None
     except aiosmtplib.SMTPResponseException as error:
         raise DeliveryError(f"The mail server refused the connection, with the code {error.code}.") from None
     except (aiosmtplib.SMTPException, OSError, ValueError) as error:

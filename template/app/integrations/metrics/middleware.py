@@ -24,7 +24,7 @@ class MetricsMiddleware:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Passes the request on, and counts and times it, also if it fails."""
+        """Passes the request on, and counts and times it, even if it fails."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return

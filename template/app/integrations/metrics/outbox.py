@@ -14,7 +14,7 @@ _LAST: Final = "mostrecent"
 ATTEMPTS = Counter("outbox_attempts", "Attempts to deliver a message.", ("kind", "outcome"))
 WAITING = Gauge("outbox_waiting", "Messages that wait for their delivery.", multiprocess_mode=_LAST)
 PARKED = Gauge("outbox_parked", "Messages that were given up.", multiprocess_mode=_LAST)
-OLDEST = Gauge("outbox_oldest_seconds", "For how long the oldest of them has waited.", multiprocess_mode=_LAST)
+OLDEST = Gauge("outbox_oldest_seconds", "How long the oldest waiting message has waited.", multiprocess_mode=_LAST)
 
 
 class OutboxMetrics:

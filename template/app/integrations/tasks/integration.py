@@ -18,7 +18,7 @@ async def running(app: FastAPI, settings: Settings) -> AsyncIterator[None]:
     """Connects to the broker, unless Taskiq's own commands have done so."""
     providers: Providers = app.state.providers
     providers.refresh_token_repository = ErasingRefreshTokenRepository
-    app.state.queue = Queue(settings)  # deprecated: goes in 0.6.0
+    app.state.queue = Queue(settings)  # deprecated: removed in 0.6.0
     # Taskiq's own commands start the broker, and the application with it.
     is_client = not (broker.is_worker_process or broker.is_scheduler_process)
     if is_client:

@@ -38,7 +38,7 @@ class Outage:
         self._lasts = False
 
     def begin(self, error: BaseException) -> None:
-        """Notes that the broker is away."""
+        """Notes that the broker is down."""
         if not self._lasts:
             logger.bind(error=type(error).__name__).error("the broker is not available")
         self._lasts = True
@@ -170,7 +170,7 @@ class StreamBroker(RedisStreamBroker):
         """Returns None for a task that this worker does not know: the message stays for a worker of another version."""
         name = self._message(fields).task_name
         if self.find_task(name) is None:
-            logger.bind(job=name).warning("a job is not known here")
+            logger.bind(job=name).warning("this worker does not know the job")
             return None
 
         async def acknowledge() -> None:

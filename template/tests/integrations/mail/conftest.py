@@ -1,4 +1,4 @@
-"""Sends the application's mails to a mailbox of the test."""
+"""Sends the application's e-mails to a mailbox of the test."""
 
 from collections.abc import AsyncIterator, Iterator
 from functools import partial

@@ -1,4 +1,4 @@
-"""Receives mails by SMTP into a mailbox, and reads them."""
+"""Receives e-mails by SMTP into a mailbox, and reads them."""
 
 import email
 import re
@@ -16,7 +16,7 @@ class Mailbox:
     folder: Path
 
     def mails(self, to: str) -> list[EmailMessage]:
-        """Returns the mails to this address, oldest first."""
+        """Returns the e-mails to this address, oldest first."""
         files = sorted(self.folder.glob("*.eml"))
         mails = [email.message_from_bytes(file.read_bytes(), policy=default) for file in files]
         return [mail for mail in mails if mail["To"] == to]
@@ -25,7 +25,7 @@ class Mailbox:
         return [mail["Subject"] for mail in self.mails(to)]
 
     def token(self, to: str) -> str:
-        """Returns the token of the link in the last mail to this address."""
+        """Returns the token of the link in the last e-mail to this address."""
         return token_of(self.mails(to)[-1])
 
 
@@ -37,7 +37,7 @@ def text_of(mail: EmailMessage, kind: str = "plain") -> str:
 
 
 def link_of(mail: EmailMessage) -> str:
-    """Returns the one link of a mail, which must be the same in both versions."""
+    """Returns the one link of an e-mail, which must be the same in both versions."""
     [link] = set(re.findall(r"https?://[^\s\"<]+", text_of(mail) + text_of(mail, "html")))
     return str(link)
 

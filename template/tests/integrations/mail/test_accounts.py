@@ -1,4 +1,4 @@
-"""Users verify addresses, set passwords and accept invitations by links in mails."""
+"""Users verify addresses, set passwords and accept invitations by links in e-mails."""
 
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -30,7 +30,7 @@ Deliver = Callable[[], Awaitable[list[Outcome]]]
 
 @pytest.fixture
 async def ada(client: AsyncClient, deliver: Deliver) -> dict[str, Any]:
-    """Registers Ada, who gets a mail to verify the address."""
+    """Registers Ada, who gets an e-mail to verify the address."""
     response = await client.post(REGISTER, json=user_fields(email=ADA))
     assert response.status_code == 201
     await deliver()

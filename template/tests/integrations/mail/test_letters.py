@@ -1,4 +1,4 @@
-"""Every template of a mail is rendered safely, even with hostile values."""
+"""Every template of an e-mail is rendered safely, even with hostile values."""
 
 from datetime import timedelta
 from email.headerregistry import Address

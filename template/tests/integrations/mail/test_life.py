@@ -1,4 +1,4 @@
-"""Follows an account from the first mail to the last sign-out, on a real server and by SMTP."""
+"""Follows an account from the first e-mail to the last sign-out, on a real server and by SMTP."""
 
 import asyncio
 from collections import Counter

@@ -70,7 +70,7 @@ def test_other_wrong_settings_stop_the_start_by_name(monkeypatch: pytest.MonkeyP
 def test_a_deployment_that_sends_says_from_whom_and_where_links_lead(monkeypatch: pytest.MonkeyPatch) -> None:
     set_environment(monkeypatch, **SAFE, SMTP_URL="smtps://mail", FRONTEND_URL="http://app.example.com")
 
-    with pytest.raises(SystemExit, match="MAIL_FROM must be set; FRONTEND_URL must be set, to an address of https"):
+    with pytest.raises(SystemExit, match="MAIL_FROM must be set; FRONTEND_URL must be set to an https:// address"):
         get_settings()
 
 

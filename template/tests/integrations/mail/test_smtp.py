@@ -1,4 +1,4 @@
-"""Mails are sent safely, even to servers that are frozen, busy, refusing, without TLS or with a foreign certificate."""
+"""E-mails are sent safely, even to servers that are frozen, busy, without TLS or with a foreign certificate."""
 
 import asyncio
 import ssl
@@ -44,7 +44,7 @@ def serving(handler: object, **options: Any) -> Iterator[str]:
 
 
 class Refusing:
-    """Gives these replies to an address and to a mail."""
+    """Gives these replies to an address and to an e-mail."""
 
     def __init__(self, to_address: str, to_mail: str = "250 OK") -> None:
         self.to_address, self.to_mail = to_address, to_mail
@@ -62,8 +62,8 @@ class Refusing:
     [
         (Refusing("450 greylisted"), False, "refused the address, with the code 450"),
         (Refusing("550 nobody here called ada@example.com"), True, "refused the address, with the code 550"),
-        (Refusing("250 OK", "451 later"), False, "refused the mail, with the code 451"),
-        (Refusing("250 OK", "554 spam"), True, "refused the mail, with the code 554"),
+        (Refusing("250 OK", "451 later"), False, "refused the e-mail, with the code 451"),
+        (Refusing("250 OK", "554 spam"), True, "refused the e-mail, with the code 554"),
     ],
 )
 async def test_what_is_refused_for_now_is_tried_again_and_what_is_refused_for_good_is_not(

@@ -18,7 +18,7 @@ STOP_TIMEOUT = 100.0
 TASKIQ = str(Path(sys.executable).with_name("taskiq"))
 WORKER = (TASKIQ, "worker", "app.integrations.tasks.broker:broker", "--workers", "1", "--log-level=WARNING")
 SCHEDULER = (TASKIQ, "scheduler", "app.integrations.tasks.scheduler:scheduler", "--log-level=WARNING")
-# Deprecated: goes in 0.6.0.
+# Deprecated: removed in 0.6.0.
 BOTH = (sys.executable, "-m", "app.worker")
 
 
