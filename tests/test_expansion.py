@@ -12,7 +12,7 @@ import pytest
 from scripts.new import ROOT
 from tests.conftest import commit, copy, run
 from tests.releases import conflicts, edit
-from tests.resources import Resource, make
+from tests.resources import Resource, make, refusals
 
 pytestmark = pytest.mark.slow
 
@@ -40,7 +40,13 @@ PLURALS = {name: "diaries" if name == "diary" else f"{name}s" for name in NAMES}
 LISTING = [
     Resource(
         name,
-        " ".join(["title:str(50)", *(f"{plural}:refs({target})" for target, plural in PLURALS.items())]),
+        " ".join(
+            [
+                "title:str(50) maker:ref(user)?/",
+                *(f"{plural}:refs({target})" for target, plural in PLURALS.items()),
+                *(f"main_{each.name}:ref({each.name})?/" for each in TARGETS if not each.parent),
+            ]
+        ),
         access,
         expand=" ".join(PLURALS.values()),
     )
@@ -54,7 +60,9 @@ LISTING = [
 ]
 SLIP = Resource("slip", "body:text", "public", parent="shelf")
 # The tests of relations, and those of the whole that see every path, table and module.
-OF_RELATIONS = "test_read or hub or slip or (box or vault) and TestLists or openapi or architecture or migrations"
+OF_RELATIONS = (
+    "test_read or hub or slip or (box or vault) and (TestLists or has_a_list) or openapi or architecture or migrations"
+)
 # The tests must notice when one of these rules is missing.
 RULES = {
     "api/v1/box_router.py": (".seen_by(current_user)", ""),
@@ -75,7 +83,7 @@ from app.core.exceptions import NotFoundError
 from app.domain.models.user import Role
 from app.repository.box_repository import BoxRepository
 from app.service.article_service import ArticleService
-from tests.api import PREFIX
+from tests.api import ME, PREFIX, USERS
 from tests.conftest import SignIn
 
 NAMES = {plurals!r}
@@ -272,6 +280,30 @@ async def test_lists_have_what_each_caller_may_read(
         assert changed.status_code == (200 if name in allowed else 409), name
 
 
+@pytest.mark.parametrize("path", LISTING)
+async def test_lists_under_a_reference_have_what_each_caller_may_read(
+    client: AsyncClient, sign_in: SignIn, owner: AsyncClient, admin: AsyncClient, paths: dict[str, str], path: str
+) -> None:
+    above = {{f"main_{{name}}": paths[name] for name in NAMES if name not in {{"sheet", "secret"}}}}
+    ids = {{f"{{name}}_id": (await admin.get(one)).json()["id"] for name, one in above.items()}}
+    above["maker"], ids["maker_id"] = USERS, (await owner.get(ME)).json()["id"]
+    creator = owner if "owner" in LISTING[path] else admin
+    await make(creator, path, title="Another title")
+    await make(creator, path, title="A title", **ids)
+
+    for caller in (client, await sign_in(Role.MODERATOR), owner, admin):
+        flat = await caller.get(path)
+        for name, one in above.items():
+            is_user = name == "maker"
+            target = flat if is_user else await caller.get(one)
+            below = await caller.get(f"{{one}}/{{ids['maker_id']}}{{path}}" if is_user else f"{{one}}{{path}}")
+            if flat.is_success and target.is_success:
+                found = (await caller.get(path, params={{f"{{name}}_id": ids[f"{{name}}_id"]}})).json()
+                assert (below.json()["items"], below.json()["total"]) == (found["items"], found["total"]), name
+            else:
+                assert below.status_code in {{flat.status_code, target.status_code}} - {{200}}, name
+
+
 async def test_a_change_of_a_list_keeps_what_the_caller_may_not_read(
     owner: AsyncClient, admin: AsyncClient, paths: dict[str, str]
 ) -> None:
@@ -449,3 +481,26 @@ def test_a_resource_is_made_adopted_and_removed_with_its_lists(installed: Path, 
     commit(project)
     run("make", "resource-remove", "name=area", "yes=1", cwd=project)
     run("make", "test", "ARGS=-k migrations", cwd=project)
+
+
+def test_a_list_under_a_reference_needs_a_free_path_and_a_record(installed: Path, tmp_path: Path) -> None:
+    project = copy(installed, tmp_path / "backend")
+    made = [
+        ["name=shop", "fields=name:str(50)", "key=slug"],
+        ["name=likes", "between=user shop"],
+        ["name=like", "fields=a:int shop:ref(shop)?"],
+    ]
+    assert not [line for line in make(project, made) if line.startswith('"')]
+    commit(project)
+
+    (taken,) = refusals(project, [["name=like", "add=second:ref(shop)?/"]])
+    (project / ".copier/shop.yml").unlink()
+    commit(project)
+    (unknown,) = refusals(project, [["name=visit", "fields=a:int shop:ref(shop)/"]])
+
+    assert "likes has the path that like would get" in taken
+    assert "There is no resource 'shop' with a record in .copier" in unknown
+    assert run("git", "status", "--porcelain", cwd=project) == ""
+    data = ("-d", "kind=resource", "-d", "resource=visit", "-d", "fields=a:int maker:ref(user)/")
+    refused = run("copier", "copy", "--defaults", *data, str(ROOT), ".", cwd=project, status=1)
+    assert "A field with / needs what make resource knows of the project" in refused

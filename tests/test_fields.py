@@ -435,11 +435,12 @@ LISTS = {
 LISTS |= {
     "a:int maker:ref(user)/": "",
     "a:int maker:ref(user)?/ tag:ref(tag)/!": "",
-    "a:int maker:ref(user)/ buyer:ref(user)/": "Two fields with / refer to one resource",
+    "a:int maker:ref(user)/ buyer:ref(user)/": "Two fields with / refer to the user",
     "a:int maker:ref(user)//": "has the same suffix twice",
     "a:int/": "cannot have /: the type int takes ! ? ^",
     "a:int above:ref(thing)?/": "whose records have no such list",
     "a:int thing:ref(tag)/": "has the name of its resource",
+    "a:int my__tag:ref(tag)/": "has two underscores in its name",
 }
 
 

@@ -24,6 +24,8 @@ class Listing[Kind: Filters]:
 
     def __init__(self, kind: type[Kind], without: str = "") -> None:
         schema = kind.model_json_schema(ref_template="#/components/schemas/{model}")
+        if without and without not in schema["properties"]:
+            raise ValueError(f"{kind.__name__} has no filter {without}, so the list would have all records")
         self.definitions: dict[str, Any] = schema.pop("$defs", {})
         self._refused = {name for name in schema["properties"] if without and name.partition("__")[0] == without}
         self.properties: dict[str, Any] = {

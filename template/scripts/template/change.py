@@ -11,7 +11,7 @@ from scripts.template.difference import Difference
 from scripts.template.fields import edited, names_of, parsed_renames, renamed_columns
 from scripts.template.plan import Plan, differences, merge_files
 from scripts.template.project import Origin, origin
-from scripts.template.records import RULES, Record, all_records
+from scripts.template.records import RULES, Record, all_records, parsed, path_of
 from scripts.template.render import Files, existing, referred, render
 from scripts.template.rules import followed, given
 
@@ -81,6 +81,7 @@ def planned_change(record: Record, request: Request) -> Plan:
     theirs = render(project, answers, [*existing(without=base), *record.marks])
     if request.access:
         require_less_open(record, project, theirs)
+    require_free_path(record.name, theirs)
     plan = merge_files(base, theirs)
     plan.record(record.path, theirs)
     plan.migration = f"change {record.plural.replace('_', ' ')}"
@@ -90,6 +91,14 @@ def planned_change(record: Record, request: Request) -> Plan:
     found = [replace(difference, renames=columns) for difference in differences(*plan.tables())]
     plan.differences = [replace(each, fills=checked_fills(each, request, theirs)) for each in found]
     return plan
+
+
+def require_free_path(name: str, files: Files) -> None:
+    """Raises SystemExit with one sentence if another resource has a path that this one would get."""
+    wanted = parsed(name, files[path_of(name)].content)
+    for other in all_records():
+        if wanted and other.name != name and any(place in other.places for place in wanted.places):
+            sys.exit(f"{other.name} has the path that {name} would get: choose another name, or another plural.")
 
 
 def require_less_open(record: Record, project: Origin, theirs: Files) -> None:

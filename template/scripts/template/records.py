@@ -71,12 +71,19 @@ def above(answers: Mapping[str, str]) -> list[str]:
 
 def listing_targets(fields: str) -> list[str]:
     """Returns the resources whose records have a list of those that refer to them: `customer:ref(user)/`."""
-    return re.findall(r":ref\((\w+)\)[!?]*/", fields)
+    fields_that_refer = (re.match(r"\w+:ref\((\w+)\)[!?^]*/", word) for word in fields.split())
+    return [field[1] for field in fields_that_refer if field]
 
 
-def require_flat(fields: str) -> None:
-    """Raises SystemExit with one sentence if a list would be nested under a resource that is nested itself."""
-    for record in map(find, listing_targets(fields)):
+def require_listable(fields: str) -> None:
+    """Raises SystemExit with one sentence if a list would be nested under what has no path of its own."""
+    for name in listing_targets(fields):
+        record = find(name)
+        if name != "user" and (record is None or record.between):
+            sys.exit(
+                f"There is no resource '{name}' with a record in .copier whose records could have the list: "
+                f"remove the / of ref({name}), or run make resource-adopt for it first."
+            )
         if record and record.parent:
             sys.exit(
                 f"The {record.name} is itself nested under the {record.parent}, and paths are nested only once: "

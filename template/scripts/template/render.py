@@ -12,7 +12,7 @@ from copier import run_copy
 
 from scripts.template.files import File, read, write
 from scripts.template.project import ANSWERS, ROOT, Origin, muted, plain_errors
-from scripts.template.records import FOLDER, above, all_records, marks_of_links, path_of, require_flat
+from scripts.template.records import FOLDER, above, all_records, marks_of_links, path_of, require_listable
 from scripts.template.versions import nearby
 
 Files = Mapping[str, File]
@@ -28,7 +28,7 @@ def render(project: Origin, answers: Mapping[str, str], beside: Iterable[str], c
     references to what does not. Records that it reads, such as the parent's, are those in `changed`, or else the
     project's. Raises SystemExit with one sentence if the template refuses.
     """
-    require_flat(answers.get("fields", ""))
+    require_listable(answers.get("fields", ""))
     source = nearby(project.source)
     with TemporaryDirectory() as folder:
         place = Path(folder)

@@ -11,12 +11,12 @@ import os
 import sys
 from dataclasses import fields
 
-from scripts.template.change import Request, planned_change
+from scripts.template.change import Request, planned_change, require_free_path
 from scripts.template.plan import Plan, apply, differences, shown
 from scripts.template.preconditions import require_committed, require_one_head, require_repository
 from scripts.template.project import nothing_changed, origin
-from scripts.template.records import all_records, find, parsed, path_of, require
-from scripts.template.render import Files, existing, render
+from scripts.template.records import find, require
+from scripts.template.render import existing, render
 from scripts.template.report import conflicts, following
 
 USAGE = """Say what to add, or what to change:
@@ -74,14 +74,6 @@ def add(request: Request) -> None:
         return
     print(f"Added {request.name}:", *apply(plan), sep="\n    ")
     print("You may change all of it. Next: make check, and make dev to see it in the documentation.")
-
-
-def require_free_path(name: str, files: Files) -> None:
-    """Raises SystemExit with one sentence if another resource has the same path."""
-    added = parsed(name, files[path_of(name)].content)
-    for other in all_records():
-        if added and any(place in other.places for place in added.places):
-            sys.exit(f"{other.name} has the path that {name} would get: choose another name, or another plural.")
 
 
 def change(request: Request) -> None:
