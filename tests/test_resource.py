@@ -215,7 +215,7 @@ REFUSED = [
     ("class", "number:int", "the name is reserved"),
     ("user", "number:int", "This project already has files for user"),
     ("auth", "number:int", "the name is reserved"),
-    ("refresh_token", "number:int", "in this project already"),
+    ("refresh_token", "number:int", "This project already has files for"),
     ("page", "number:int", "the name is reserved"),
 ]
 
