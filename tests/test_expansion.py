@@ -483,7 +483,7 @@ def test_a_resource_is_made_adopted_and_removed_with_its_lists(installed: Path, 
     run("make", "test", "ARGS=-k migrations", cwd=project)
 
 
-def test_a_list_under_a_reference_needs_a_free_path_and_a_record(installed: Path, tmp_path: Path) -> None:
+def test_a_list_under_a_reference_needs_a_free_path_and_a_record(clone: Path, installed: Path, tmp_path: Path) -> None:
     project = copy(installed, tmp_path / "backend")
     made = [
         ["name=shop", "fields=name:str(50)", "key=slug"],
@@ -502,5 +502,5 @@ def test_a_list_under_a_reference_needs_a_free_path_and_a_record(installed: Path
     assert "There is no resource 'shop' with a record in .copier" in unknown
     assert run("git", "status", "--porcelain", cwd=project) == ""
     data = ("-d", "kind=resource", "-d", "resource=visit", "-d", "fields=a:int maker:ref(user)/")
-    refused = run("copier", "copy", "--defaults", *data, str(ROOT), ".", cwd=project, status=1)
+    refused = run("copier", "copy", "--defaults", "-r", "HEAD", *data, str(clone), ".", cwd=project, status=1)
     assert "A field with / needs what make resource knows of the project" in refused

@@ -440,7 +440,6 @@ LISTS |= {
     "a:int/": "cannot have /: the type int takes ! ? ^",
     "a:int above:ref(thing)?/": "whose records have no such list",
     "a:int thing:ref(tag)/": "has the name of its resource",
-    "a:int my__tag:ref(tag)/": "has two underscores in its name",
 }
 
 
@@ -453,6 +452,14 @@ def test_a_list_of_references_is_called_as_nothing_else_there(tmp_path: Path, fi
     said = macro("fields", "fields_fault")(fields, "thing", "owner", str(tmp_path))
 
     assert_said(said, LISTS[fields])
+
+
+def test_a_list_under_a_reference_needs_a_filter_and_names_of_its_own() -> None:
+    nested_fault = macro("fields", "nested_fault")
+
+    assert "has two underscores in its name" in nested_fault("my__tag", "tag", "/", "thing")
+    assert "the name is reserved" in nested_fault("tag", "tag", "/", "tag_id")
+    assert nested_fault("tag", "tag", "/", "thing").strip() == ""
 
 
 @pytest.mark.parametrize("kind", types())
