@@ -1,4 +1,4 @@
-"""E-mails are sent safely, even to servers that are frozen, busy, without TLS or with a foreign certificate."""
+"""E-mails are sent safely, even if a server is frozen, busy, refusing, without TLS or with a foreign certificate."""
 
 import asyncio
 import ssl
