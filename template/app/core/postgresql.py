@@ -20,7 +20,7 @@ from sqlalchemy.pool import NullPool
 from app.core.config import Settings
 
 # The isolation level of transactions that write.
-TRANSACTION = "READ COMMITTED"
+ISOLATION_LEVEL = "READ COMMITTED"
 
 # An SQL condition that takes the lock of this number until the transaction ends. It never waits: it is false while
 # another transaction has the lock.
@@ -81,7 +81,8 @@ async def migration_connection(settings: Settings) -> AsyncIterator[AsyncConnect
     transaction, since one that belongs to a session may stay behind in PgBouncer.
     """
     engine = create_migration_engine(settings)
-    async with engine.execution_options(isolation_level=TRANSACTION).connect() as lock, engine.connect() as connection:
+    transactional = engine.execution_options(isolation_level=ISOLATION_LEVEL)
+    async with transactional.connect() as lock, engine.connect() as connection:
         await _wait_for_other_replicas(lock)
         yield connection
     await engine.dispose()

@@ -19,10 +19,11 @@ from app.core.exceptions import UnauthorizedError
 ALGORITHM = "HS256"
 ACCESS = "access"
 # The errors that PyJWT raises, and those that `UUID` raises for a claim of the wrong type.
-INVALID = (jwt.InvalidTokenError, ValueError, TypeError, AttributeError)
-NOT_VALID = "The access token is not valid."
+TOKEN_ERRORS = (jwt.InvalidTokenError, ValueError, TypeError, AttributeError)
+INVALID = TOKEN_ERRORS  # deprecated: this name is removed in 0.6.0
+NOT_AUTHENTICATED = "The access token is not valid."
 # How many verified tokens are cached.
-VERIFIED = 4096
+CACHED_TOKENS = 4096
 CLAIMS = ["iss", "aud", "sub", "sid", "jti", "exp", "iat", "typ"]
 
 
@@ -41,7 +42,7 @@ class AccessTokens:
         self._keys = settings.signing_keys
         self._lifetime = timedelta(minutes=settings.ACCESS_TOKEN_EXPIRE_MINUTES)
         # Clients send the same token again and again: its claims are verified once, its expiry is checked each time.
-        self._verified = lru_cache(VERIFIED)(self._verify)
+        self._verified = lru_cache(CACHED_TOKENS)(self._verify)
 
     @property
     def expires_in(self) -> int:
@@ -57,7 +58,7 @@ class AccessTokens:
         """Returns the identity in a token. Raises UnauthorizedError, which does not say why the token is refused."""
         identity, expires_at = self._verified(token)
         if expires_at <= time():
-            raise UnauthorizedError(NOT_VALID)
+            raise UnauthorizedError(NOT_AUTHENTICATED)
         return identity
 
     def _verify(self, token: str) -> tuple[Identity, float]:
@@ -65,9 +66,9 @@ class AccessTokens:
             claims = verify(token, self._keys, CLAIMS)
             if claims["typ"] == ACCESS:
                 return Identity(UUID(claims["sub"]), UUID(claims["sid"])), float(claims["exp"])
-        except INVALID:
+        except TOKEN_ERRORS:
             pass
-        raise UnauthorizedError(NOT_VALID)
+        raise UnauthorizedError(NOT_AUTHENTICATED)
 
 
 def sign(claims: Mapping[str, object], key: bytes, lifetime: timedelta) -> str:
@@ -80,10 +81,10 @@ def sign(claims: Mapping[str, object], key: bytes, lifetime: timedelta) -> str:
 def verify(token: str, keys: Iterable[bytes], required: list[str], *, leeway: float = 0) -> dict[str, Any]:
     """Returns the claims of a token that one of these keys has signed, and that has not expired.
 
-    `leeway` is how far the clocks of two machines may differ, in seconds. Raises an error of `INVALID`.
+    `leeway` is how far the clocks of two machines may differ, in seconds. Raises an error of `TOKEN_ERRORS`.
     """
     for key in keys:
-        with suppress(*INVALID):
+        with suppress(*TOKEN_ERRORS):
             return jwt.decode(
                 token,
                 key,

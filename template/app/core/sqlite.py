@@ -24,7 +24,7 @@ from app.core.config import Settings
 from app.core.read_only import WRITABLE, is_read_only
 
 # The isolation level of transactions that write.
-TRANSACTION = "SERIALIZABLE"
+ISOLATION_LEVEL = "SERIALIZABLE"
 
 # An SQL condition for the lock of this number. It is always true, since a transaction that writes locks the whole file.
 TRY_LOCK = ":lock IS NOT NULL"

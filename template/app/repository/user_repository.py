@@ -44,6 +44,8 @@ class UserRepository(Repository[User]):
         admins = select(User.id).where(User.role == Role.ADMIN, User.is_active, self.scope)
         return (await self.session.scalars(admins.order_by(User.id).with_for_update())).all()
 
-    async def release(self) -> None:
+    async def end_transaction(self) -> None:
         """Ends the transaction, so that no connection is held while something else takes its time."""
         await self.session.commit()
+
+    release = end_transaction  # deprecated: this name is removed in 0.6.0

@@ -45,7 +45,7 @@ class AuthService:
         """
         found = await self.users.get_by_email(normalize_email(email))
         password_hash = found.password_hash if found is not None else None
-        await self.users.release()
+        await self.users.end_transaction()
         matches = len(password) <= MAXIMUM_PASSWORD_LENGTH and await verify_password(password, password_hash)
 
         user = await self.users.lock(found.id) if found is not None and matches else None

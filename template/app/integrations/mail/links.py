@@ -13,7 +13,7 @@ from uuid import UUID
 
 from app.core.config import Settings
 from app.core.exceptions import UnauthorizedError
-from app.core.security import INVALID, sign, verify
+from app.core.security import TOKEN_ERRORS, sign, verify
 from app.domain.models.user import User
 
 CLAIMS = ["iss", "aud", "sub", "exp", "iat", "typ", "state"]
@@ -68,7 +68,7 @@ class Links:
             claims = verify(token, self._settings.signing_keys, CLAIMS, leeway=LEEWAY)
             if claims["typ"] in purposes:
                 return Link(UUID(claims["sub"]), claims["state"], claims.get("email"))
-        except INVALID:
+        except TOKEN_ERRORS:
             pass
         raise not_valid()
 
