@@ -37,11 +37,11 @@ test-quick: lint ## The same without the tests that run a rendered backend
 	@$(RUN) pytest -n 2 -m "not slow and not product and not long"
 
 .PHONY: test-product
-test-product: $(UV) ## Render every combination of options, which takes long
+test-product: $(UV) ## Render every combination of options (takes a long time)
 	@$(RUN) pytest -n 2 -m product
 
 .PHONY: test-long
-test-long: $(UV) ## Change many more resources at random than `make test` does, which takes long
+test-long: $(UV) ## Make random changes to many more resources than `make test` does (takes a long time)
 	@$(RUN) pytest -n 2 -m long
 
 .PHONY: lint
@@ -57,7 +57,7 @@ format: $(UV) ## Format the code and fix what can be fixed
 	@$(RUN) ruff check --quiet . template
 
 .PHONY: bench
-bench: $(UV) ## Measure the default backend beside a bare app and the limit, and keep the result
+bench: $(UV) ## Measure the default backend beside a bare app and handwritten SQL (the limit), and keep the result
 	@$(RUN) --group bench python -m benchmarks
 
 .PHONY: bench-quick
@@ -70,7 +70,7 @@ bench-updates: $(UV) ## Update edited projects of every release, and keep the re
 	@$(RUN) python -m benchmarks.updates .local/updates.xml
 
 .PHONY: release
-release: $(UV) ## Check that the commit may be released, then list and tag it: make release version=1.2.0
+release: $(UV) ## Check that the commit may be released, then record and tag it: make release version=1.2.0
 	@$(RUN) python -m scripts.release "$(version)"
 
 .PHONY: drift

@@ -21,7 +21,8 @@ from app.service.handlers import HANDLERS, Handler
 # How many messages one process delivers at a time.
 CONCURRENCY = 20
 
-# All of these are in seconds: how long the loop waits before it looks, so that a busy process delivers several at once.
+# The times below are in seconds.
+# How long the loop waits before it looks, so that a busy process delivers several at once.
 GATHERING = 0.02
 # How long a delivered message can still be seen, and how often older ones are removed.
 KEPT = 24 * 3600.0
@@ -62,7 +63,7 @@ class Outbox:
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Delivers within the block. At its end, deliveries have a few seconds; others take over the rest."""
+        """Delivers within the block. At its end, deliveries have a few seconds; other processes take over the rest."""
         self._stopping.clear()
         self._woken.set()
         listeners.add(self._woken.set)

@@ -59,7 +59,7 @@ class UserService:
         return user
 
     async def register(self, data: RegisterRequest) -> User:
-        """Creates a user at their own request, whose address is not verified."""
+        """Creates a user who registers. The address is not verified yet."""
         user = await self.create(Registration(**data.model_dump()))
         await self.events.registered(user)
         return user

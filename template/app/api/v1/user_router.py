@@ -129,7 +129,7 @@ async def list_users(
 ) -> Page[UserResponse]:
     """Lists the users that match, a page at a time.
 
-    `next` of a page is the cursor of the following one: send it as `after`.
+    Send the `next` of a page as `after` to get the following page.
     """
     return Page[UserResponse].model_validate(await service.list(query))
 
