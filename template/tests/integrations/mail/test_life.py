@@ -11,6 +11,7 @@ from sqlalchemy import delete
 
 from app.core.config import Settings
 from app.core.database import Database
+from app.domain.models.outbox_message import OutboxMessage
 from app.domain.models.user import User
 from scripts.seed import seed
 from tests.api import AUTH, LOGIN, LOGOUT, ME, REGISTER, USERS, bearer, credentials
@@ -32,6 +33,7 @@ async def server(settings: Settings, mailbox: Mailbox) -> AsyncIterator[Server]:
         yield server
     database = Database(settings)
     async with database.transaction() as session:
+        await session.execute(delete(OutboxMessage))
         await session.execute(delete(User))
     await database.close()
 
