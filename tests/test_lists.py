@@ -160,8 +160,10 @@ def test_the_documentation_asks_what_a_list_takes(installed: Path, tmp_path: Pat
     imports = "from sqlalchemy import ColumnElement\nfrom app.domain.models.base import utc_now\n"
     imports += "from app.domain.models.invoice import InvoiceStatus\n"
     repository.write_text(f"{imports}{repository.read_text()}\n{method}")
-    example = EXAMPLES.format(requests=re.findall(r"^GET (/api/v1/invoices\S*)$", page, re.MULTILINE))
-    (project / "tests/integration/test_examples.py").write_text(example)
+    lists = page.partition("\n## Lists\n")[2].partition("\n## ")[0]
+    requests = re.findall(r"^GET (/api/v1/invoices\S*)$", lists, re.MULTILINE)
+    assert requests
+    (project / "tests/integration/test_examples.py").write_text(EXAMPLES.format(requests=requests))
 
     run("make", "format", cwd=project)
     run("make", "lint", cwd=project)
