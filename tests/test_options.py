@@ -194,7 +194,7 @@ def test_every_question_with_choices_is_an_option_here_or_changes_one_word() -> 
 # Lint passed when the projects were installed. test_pipelines.py runs `make check` of the full one, with resources, and
 # test_owners.py runs the tests of the standard one after its owner's changes.
 SUITES = [
-    ("minimal", f"test ARGS={IN_PROCESS}"),
+    ("minimal", f'test "ARGS={IN_PROCESS}"'),
     ("sqlite-tasks", "test"),
     ("sqlite-tasks", "test-faults ARGS='-k under_kills'"),
     pytest.param("standard", "check", marks=pytest.mark.long),
