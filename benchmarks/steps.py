@@ -50,7 +50,9 @@ class _Unused:""",
         "async_sessionmaker(self._engine, class_=ReadSession,",
         "async_sessionmaker(write, class_=ReadSession,",
     ),
-    "tokens that are verified once": Step("app/core/security.py", "lru_cache(VERIFIED)(self._verify)", "self._verify"),
+    "tokens that are verified once": Step(
+        "app/core/security.py", "lru_cache(CACHED_TOKENS)(self._verify)", "self._verify"
+    ),
     "closed connections seen without a round trip": Step(
         "app/core/database.py",
         "            pool_recycle=1800,\n",
