@@ -47,7 +47,7 @@ ANSWERS: dict[str, tuple[str, ...]] = {
         "",
     ),
     "access": ("who may use it",),
-    "fields": ("the columns", "`name:type(arguments)!?^~=default`, separated by spaces", ""),
+    "fields": ("the columns", "`name:type(arguments)!?^~/=default`, separated by spaces", ""),
     "key": ("what identifies a record in paths",),
     "parent": (
         "the resource that it is nested under: `/articles/{article_id}/comments`",

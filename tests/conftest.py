@@ -6,7 +6,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from fcntl import LOCK_EX, flock
 from hashlib import sha256
 from pathlib import Path
@@ -236,6 +236,11 @@ def uv() -> str:
 def commit(repository: Path) -> None:
     run("git", "add", "-A", cwd=repository)
     run("git", "commit", "-qm", "work", "--allow-empty", cwd=repository)
+
+
+def some_long(cases: Mapping[str, object], long: Collection[str]) -> list[pytest.ParameterSet]:
+    """Returns a parameter for each case. Only `make test-long` runs those whose names are in `long`."""
+    return [pytest.param(case, id=name, marks=pytest.mark.long if name in long else []) for name, case in cases.items()]
 
 
 @pytest.fixture(params=[pytest.param(False, id="core"), pytest.param(True, id="whole", marks=pytest.mark.long)])

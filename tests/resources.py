@@ -108,8 +108,14 @@ for arguments in json.load(sys.stdin):
 """
 
 
-def make(project: Path, cases: Sequence[Sequence[str]], python: str = ".venv/bin/python") -> list[str]:
-    """Runs `make resource` with each list of arguments, and returns the lines that it prints."""
+def make(project: Path, cases: Sequence[Sequence[str]], python: str = ".venv/bin/python") -> None:
+    """Runs `make resource` with each list of arguments, and fails with the message if it refuses one of them."""
+    said = ask(project, cases, python)
+    assert not [line for line in said if line.startswith('"')], said
+
+
+def ask(project: Path, cases: Sequence[Sequence[str]], python: str = ".venv/bin/python") -> list[str]:
+    """Runs `make resource` with each list of arguments, and returns the lines that it prints: refusals as JSON."""
     command = [python, "-c", ASK]
     asked = subprocess.run(command, cwd=project, input=json.dumps(cases), capture_output=True, text=True, check=True)
     return asked.stdout.splitlines()
@@ -117,7 +123,7 @@ def make(project: Path, cases: Sequence[Sequence[str]], python: str = ".venv/bin
 
 def refusals(project: Path, cases: Sequence[Sequence[str]]) -> list[str]:
     """Returns the message of `make resource` for each list of arguments, all of which it refuses."""
-    lines = make(project, cases)
+    lines = ask(project, cases)
     refused = [json.loads(line) for line in lines]
     assert len(refused) == len(cases), lines
     return refused

@@ -252,8 +252,7 @@ def test_their_code_stays_as_it_was_made(
     page = (ROOT / "docs/resources.md").read_text("utf-8")
     shop = page.partition("\n## A shop\n")[2].partition("\n## ")[0]
     made_of = [shlex.split(line) for line in re.findall(r"^make resource (.*)", shop, re.MULTILINE)]
-    said = make(project, [*MADE, *(each for each in made_of if each not in MADE)])
-    assert not [line for line in said if line.startswith('"')], said
+    make(project, [*MADE, *(each for each in made_of if each not in MADE)])
     commit(project)
     run("make", "resource", *CHANGED, cwd=project)
     commit(project)

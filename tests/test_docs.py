@@ -13,7 +13,7 @@ from copier import run_copy
 
 from scripts.demo import free_port
 from scripts.new import ROOT
-from tests.conftest import lend_environment, run
+from tests.conftest import lend_environment, run, some_long
 
 pytestmark = pytest.mark.slow
 
@@ -88,10 +88,7 @@ LONG = {"docs/performance.md: Performance"}
 OF_README = {line for lines in commands(ROOT / "README.md").values() for line in lines}
 
 
-@pytest.mark.parametrize(
-    "section",
-    [pytest.param(name, marks=pytest.mark.long if name in LONG else []) for name in sections(REPOSITORY)],
-)
+@pytest.mark.parametrize("section", some_long({name: name for name in sections(REPOSITORY)}, LONG))
 def test_the_repository(section: str, clone: Path, without_uv: dict[str, str], tmp_path: Path) -> None:
     page, _, heading = section.partition(": ")
     repository = Path(shutil.copytree(clone, tmp_path / "strata"))

@@ -150,6 +150,14 @@ def words_of_code() -> set[str]:
     return {re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", word).lower() for word in words} | {word.lower() for word in words}
 
 
+def test_a_plural_is_not_called_like_a_method_of_the_service() -> None:
+    (service,) = (ROOT / "extensions/resource/app/service").glob("*.jinja")
+    methods = set(re.findall(r"^    (?:async )?def ([a-z]\w*)\(", service.read_text("utf-8"), re.MULTILINE))
+
+    assert {"export", "list"} <= methods
+    assert all("the name is reserved" in macro("fields", "plural_fault")(name, "thing") for name in methods)
+
+
 @pytest.mark.parametrize(("access", "key", "parent"), [("owner", "id", "item"), ("public-owner", "slug", "")])
 def test_no_accepted_name_hides_one_that_the_code_needs(tmp_path: Path, access: str, key: str, parent: str) -> None:
     fault, plural_fault = macro("fields", "resource_fault"), macro("fields", "plural_fault")

@@ -151,10 +151,7 @@ def linked(installed: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     requests = re.findall(r"^([A-Z]+) /api/v1(/articles\S*favourite)$", page, re.MULTILINE)
     assert [method for method, _ in requests] == ["GET", "PUT", "DELETE"]
     links = [[f"name={name}", f"between={between}"] for name, between in LINKS.items()]
-    said = make(project, [*map(arguments, TARGETS), *links])
-    assert [line for line in said if line.startswith("Added ")] == [
-        f"Added {name}:" for name in (*(each.name for each in TARGETS), *LINKS)
-    ]
+    make(project, [*map(arguments, TARGETS), *links])
     commit(project)
     for name, expand in (("article", "owner favourite"), ("comment", "like"), ("diary", "star")):
         run("make", "resource", f"name={name}", f"expand={expand}", cwd=project)

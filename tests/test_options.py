@@ -9,7 +9,7 @@ import pytest
 from copier import VcsRef, run_copy, run_update
 
 from tests import releases
-from tests.conftest import IN_PROCESS, Install, Render, copy, lend_environment, run
+from tests.conftest import IN_PROCESS, Install, Render, copy, lend_environment, run, some_long
 from tests.project_edits import SETS
 from tests.test_render import contents
 from tests.variants import FACTORS, NONE, PROFILES, Answers, choices
@@ -36,14 +36,6 @@ OPTIONS = options()
 DIFFERENT = {"database=sqlite", "tasks=taskiq", "mail=smtp", "observability=sentry", "ci=gitlab", "kubernetes=True"}
 
 
-def each_option(core: set[str]) -> list[pytest.ParameterSet]:
-    """Returns all options, of which `make test` runs only these."""
-    return [
-        pytest.param(answers, id=name, marks=[] if name in core else pytest.mark.long)
-        for name, answers in OPTIONS.items()
-    ]
-
-
 @pytest.fixture(scope="module")
 def minimal(clone: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     project = tmp_path_factory.mktemp("minimal") / "backend"
@@ -68,7 +60,7 @@ def rendered(project: Path) -> dict[str, bytes]:
     return {name: text for name, text in contents(project).items() if not name.startswith(".git/")}
 
 
-@pytest.mark.parametrize("answers", each_option(DIFFERENT))
+@pytest.mark.parametrize("answers", some_long(OPTIONS, OPTIONS.keys() - DIFFERENT))
 def test_an_option_that_is_switched_on_later_is_the_same_and_goes_whole(
     clone: Path, minimal: Path, tmp_path: Path, answers: Answers
 ) -> None:
@@ -101,7 +93,7 @@ def lived(minimal: Path, install: Install, tmp_path_factory: pytest.TempPathFact
     return project
 
 
-@pytest.mark.parametrize("answers", each_option({"tasks=taskiq"}))
+@pytest.mark.parametrize("answers", some_long(OPTIONS, OPTIONS.keys() - {"tasks=taskiq"}))
 def test_an_option_leaves_what_the_project_did_as_it_is(
     clone: Path, lived: Path, tmp_path: Path, answers: Answers
 ) -> None:

@@ -9,7 +9,7 @@ import pytest
 from copier import run_update
 
 from scripts.new import ROOT
-from tests.conftest import Install, Once, commit, lend_environment, run
+from tests.conftest import Install, Once, commit, lend_environment, run, some_long
 from tests.project_edits import MODEL, NOTE, OVERRIDE, ROUTER_TEST, TARGET, TIDY
 from tests.releases import (
     BEFORE_RECORDS,
@@ -154,9 +154,7 @@ def edited(template: Path, installed: Path, project: Path, version: str) -> Path
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "version", [pytest.param(name, marks=pytest.mark.long if name in BETWEEN else []) for name in RELEASES]
-)
+@pytest.mark.parametrize("version", some_long({name: name for name in RELEASES}, BETWEEN))
 def test_an_edited_project_keeps_its_edits_and_its_tests_pass(
     template: Path,
     installed: Path,

@@ -76,13 +76,13 @@ def listing_targets(fields: str) -> list[str]:
 
 
 def require_listable(fields: str) -> None:
-    """Raises SystemExit with one sentence if a list would be nested under what has no path of its own."""
+    """Raises SystemExit with one sentence if the target of a reference with / has no record, or is nested or a link."""
     for name in listing_targets(fields):
         record = find(name)
         if name != "user" and (record is None or record.between):
             sys.exit(
-                f"There is no resource '{name}' with a record in .copier whose records could have the list: "
-                f"remove the / of ref({name}), or run make resource-adopt for it first."
+                f"ref({name})/ needs a resource with a record in .copier: remove the /, or run make resource-adopt "
+                f"for the {name} first."
             )
         if record and record.parent:
             sys.exit(

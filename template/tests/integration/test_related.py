@@ -13,7 +13,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 from uuid_utils.compat import uuid7
 
 from app.core.exceptions import ConflictError, found
-from app.domain.models.base import utc_now
+from app.domain.models.base import Base, utc_now
 from app.domain.models.user import Role
 from app.domain.schemas.common import LinkSummary, ListQuery
 from app.domain.schemas.filters import Is
@@ -25,7 +25,7 @@ from tests.factories.user_factory import create_user
 
 
 class Aside(DeclarativeBase):
-    type_annotation_map = {datetime: sa.DateTime(timezone=True)}  # noqa: RUF012 (read by SQLAlchemy)
+    type_annotation_map = Base.type_annotation_map
 
 
 HEARD = sa.Table(
